@@ -1,0 +1,46 @@
+using System.Runtime.Intrinsics;
+
+namespace Ddoq.Numerics.Kernels;
+
+/// <summary>All variants of the kernels, widest first, and the one in use.</summary>
+internal static class KernelTable
+{
+    /// <summary>The environment variable that forces a variant by name, for tests and comparisons.</summary>
+    public const string EnvironmentVariable = "DDOQ_SIMD";
+
+    /// <summary>Every variant, supported or not, widest first.</summary>
+    public static IReadOnlyList<LatentKernels> All { get; } =
+    [
+        new LatentKernels<SimdVector512, Vector512<float>>(),
+        new LatentKernels<SimdVector256, Vector256<float>>(),
+        new LatentKernels<SimdVector128, Vector128<float>>(),
+        new LatentKernels<SimdScalar, float>(),
+    ];
+
+    /// <summary>The variant of <c>DDOQ_SIMD</c>, or the widest this processor supports.</summary>
+    /// <exception cref="UsageException">The variable names no variant, or one this processor cannot run.</exception>
+    public static LatentKernels Default => Choose(Environment.GetEnvironmentVariable(EnvironmentVariable));
+
+    /// <summary>The variant with a name, or the widest supported one for null or empty.</summary>
+    /// <exception cref="UsageException">The name is unknown or this processor cannot run the variant.</exception>
+    public static LatentKernels Choose(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+            return All.First(kernels => kernels.IsSupported);
+        foreach (LatentKernels kernels in All)
+        {
+            if (!string.Equals(kernels.Name, name, StringComparison.OrdinalIgnoreCase))
+                continue;
+            if (kernels.IsSupported)
+                return kernels;
+            throw new UsageException($"{EnvironmentVariable} is '{name}', which this processor does not support.", Supported());
+        }
+
+        throw new UsageException(
+            $"{EnvironmentVariable} is '{name}'; allowed: {string.Join(", ", All.Select(kernels => kernels.Name))}.",
+            Supported());
+    }
+
+    private static string Supported() =>
+        $"Unset it to choose automatically; supported here: {string.Join(", ", All.Where(kernels => kernels.IsSupported).Select(kernels => kernels.Name))}.";
+}

@@ -1,0 +1,141 @@
+using Ddoq.Numerics;
+
+namespace Ddoq.Quantization.Algorithms;
+
+/// <summary>Places the first centres.</summary>
+internal static class FirstCentroids
+{
+    /// <summary>Places all centres of the context's space as its options say.</summary>
+    /// <param name="context">The run.</param>
+    /// <param name="rowLimit">Only rows below this number are candidates (D4M looks at its first buffer alone); at least K.</param>
+    /// <exception cref="UsageException">Given centres are missing or too few for the class.</exception>
+    public static void Place(FitContext context, int rowLimit)
+    {
+        switch (context.Options.Initialization)
+        {
+            case CentroidInitialization.Given:
+                PlaceGiven(context);
+                break;
+            case CentroidInitialization.Random:
+                PlaceRandom(context, rowLimit);
+                break;
+            default:
+                PlaceGreedy(context, rowLimit);
+                break;
+        }
+    }
+
+    private static void PlaceGiven(FitContext context)
+    {
+        IReadOnlyList<float[]> given = context.Options.InitialCentroids!;
+        int needed = context.Space.CentroidCount * context.Space.Dimension;
+        float[]? centroids = context.ClassIndex < given.Count ? given[context.ClassIndex] : null;
+        if (centroids is null || centroids.Length < needed)
+        {
+            throw new UsageException(
+                $"{nameof(QuantizerOptions.InitialCentroids)} holds {centroids?.Length ?? 0} values for class {context.ClassIndex}; {context.Space.CentroidCount} centres of {context.Space.Dimension} values need {needed}.",
+                "Give at least min(K, rows) centres for every class.");
+        }
+
+        foreach (float value in centroids.AsSpan(0, needed))
+        {
+            if (!float.IsFinite(value))
+                throw new UsageException($"{nameof(QuantizerOptions.InitialCentroids)} of class {context.ClassIndex} holds {value}: centres must be finite.");
+        }
+
+        context.Space.Place(centroids.AsSpan(0, needed));
+    }
+
+    private static void PlaceRandom(FitContext context, int rowLimit)
+    {
+        CounterRandom random = context.Random(RandomPurpose.Initialization);
+        Span<int> order = context.Order(rowLimit);
+        for (int i = 0; i < rowLimit; i++)
+            order[i] = i;
+        for (int k = 0; k < context.Space.CentroidCount; k++)
+        {
+            int drawn = k + random.NextInt32(rowLimit - k);
+            (order[k], order[drawn]) = (order[drawn], order[k]);
+            context.Space.Place(k, order[k]);
+        }
+    }
+
+    // Arthur & Vassilvitskii's k-means++ with 2 + floor(ln K) candidates per centre, of which the one that leaves the
+    // smallest sum of squared distances is taken; the earliest drawn among equals.
+    private static void PlaceGreedy(FitContext context, int rowLimit)
+    {
+        int centroids = context.Space.CentroidCount;
+        int trials = 2 + (int)Math.Log(centroids);
+        CounterRandom random = context.Random(RandomPurpose.Initialization);
+        Span<float> nearest = context.Nearest[..rowLimit];
+        Span<float> both = context.Candidates(2 * rowLimit);
+        Span<float> candidate = both[..rowLimit], bestCandidate = both[rowLimit..];
+        int first = random.NextInt32(rowLimit);
+        context.Space.Place(0, first);
+        context.Space.DistancesFrom(first, nearest);
+        double potential = Sum(nearest);
+        for (int k = 1; k < centroids; k++)
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            if (!(potential > 0))
+            {
+                // Every row lies on a centre already: any row does, and later cells stay empty.
+                context.Space.Place(k, k);
+                continue;
+            }
+
+            double bestPotential = double.PositiveInfinity;
+            int bestRow = 0;
+            for (int trial = 0; trial < trials; trial++)
+            {
+                int row = FirstReaching(nearest, random.NextDouble() * potential);
+                context.Space.DistancesFrom(row, candidate);
+                double sum = 0;
+                for (int i = 0; i < rowLimit; i++)
+                {
+                    candidate[i] = Math.Min(candidate[i], nearest[i]);
+                    sum += candidate[i];
+                }
+
+                if (sum < bestPotential)
+                {
+                    bestPotential = sum;
+                    bestRow = row;
+                    Span<float> swap = candidate;
+                    candidate = bestCandidate;
+                    bestCandidate = swap;
+                }
+            }
+
+            bestCandidate.CopyTo(nearest);
+            potential = bestPotential;
+            context.Space.Place(k, bestRow);
+        }
+    }
+
+    private static int FirstReaching(ReadOnlySpan<float> nearest, double target)
+    {
+        double sum = 0;
+        int last = 0;
+        for (int i = 0; i < nearest.Length; i++)
+        {
+            if (nearest[i] <= 0)
+                continue;
+            sum += nearest[i];
+            last = i;
+            if (sum > target)
+                return i;
+        }
+
+        // The sum may fall short of the target by rounding.
+        return last;
+    }
+
+    private static double Sum(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (float value in values)
+            sum += value;
+        return sum;
+    }
+}

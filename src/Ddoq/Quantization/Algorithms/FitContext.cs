@@ -1,0 +1,98 @@
+using Ddoq.Numerics;
+using Ddoq.Quantization.Spaces;
+
+namespace Ddoq.Quantization.Algorithms;
+
+/// <summary>What one run of an algorithm works on: the space, the options, its random streams, and reusable arrays.</summary>
+internal sealed class FitContext : IDisposable
+{
+    private readonly NativeBuffer<int> _labels = new();
+    private readonly NativeBuffer<int> _previous = new();
+    private readonly NativeBuffer<int> _counts = new();
+    private readonly NativeBuffer<int> _batch = new();
+    private readonly NativeBuffer<int> _order = new();
+    private readonly NativeBuffer<int> _offsets = new();
+    private readonly NativeBuffer<int> _batchLabels = new();
+    private readonly NativeBuffer<float> _batchDistances = new();
+    private readonly NativeBuffer<float> _distances = new();
+    private readonly NativeBuffer<float> _nearest = new();
+    private readonly NativeBuffer<float> _candidate = new();
+
+    /// <summary>The centres and rows.</summary>
+    public ClusterSpace Space { get; private set; } = null!;
+
+    /// <summary>The settings.</summary>
+    public QuantizerOptions Options { get; private set; } = null!;
+
+    /// <summary>The class, which names the random streams.</summary>
+    public int ClassIndex { get; private set; }
+
+    /// <summary>Which restart this is, from 0.</summary>
+    public int Restart { get; private set; }
+
+    /// <summary>Checked between iterations.</summary>
+    public CancellationToken Cancellation { get; private set; }
+
+    /// <summary>Label of each row (N).</summary>
+    public Span<int> Labels => _labels.Span(Space.RowCount);
+
+    /// <summary>A second array of labels (N).</summary>
+    public Span<int> PreviousLabels => _previous.Span(Space.RowCount);
+
+    /// <summary>Squared distance of each row to its centre (N).</summary>
+    public Span<float> Distances => _distances.Span(Space.RowCount);
+
+    /// <summary>Rows per centre (K).</summary>
+    public Span<int> Counts => _counts.Span(Space.CentroidCount);
+
+    /// <summary>Squared distances during initialisation (N).</summary>
+    public Span<float> Nearest => _nearest.Span(Space.RowCount);
+
+    /// <summary>Starts a run.</summary>
+    public void Reset(ClusterSpace space, QuantizerOptions options, int classIndex, int restart, CancellationToken cancellation)
+    {
+        Space = space;
+        Options = options;
+        ClassIndex = classIndex;
+        Restart = restart;
+        Cancellation = cancellation;
+    }
+
+    /// <summary>Rows of a batch, in batch order.</summary>
+    public Span<int> Batch(int count) => _batch.Span(count);
+
+    /// <summary>Labels of a batch.</summary>
+    public Span<int> BatchLabels(int count) => _batchLabels.Span(count);
+
+    /// <summary>Squared distances of a batch.</summary>
+    public Span<float> BatchDistances(int count) => _batchDistances.Span(count);
+
+    /// <summary>An array of row numbers.</summary>
+    public Span<int> Order(int count) => _order.Span(count);
+
+    /// <summary>First position of each cell in a grouped batch, and the end (K + 1).</summary>
+    public Span<int> Offsets => _offsets.Span(Space.CentroidCount + 1);
+
+    /// <summary>Distances of candidates during initialisation.</summary>
+    public Span<float> Candidates(int count) => _candidate.Span(count);
+
+    /// <summary>The random stream of this class and restart for a purpose.</summary>
+    public CounterRandom Random(RandomPurpose purpose) =>
+        new(Options.Seed, RandomStreams.Of(ClassIndex, purpose, Restart));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _labels.Dispose();
+        _previous.Dispose();
+        _counts.Dispose();
+        _batch.Dispose();
+        _order.Dispose();
+        _offsets.Dispose();
+        _batchLabels.Dispose();
+        _batchDistances.Dispose();
+        _distances.Dispose();
+        _nearest.Dispose();
+        _candidate.Dispose();
+    }
+}

@@ -1,0 +1,20 @@
+namespace Ddoq.Quantization.Algorithms;
+
+/// <summary>What a random number of a quantiser is drawn for; part of the name of its stream.</summary>
+public enum RandomPurpose
+{
+    /// <summary>Not used.</summary>
+    None = 0,
+
+    /// <summary>First centres.</summary>
+    Initialization = 1,
+
+    /// <summary>Rows of batches and of CLVQ steps.</summary>
+    Sampling = 2,
+
+    /// <summary>Rows that replace centres with few rows.</summary>
+    Reassignment = 3,
+
+    /// <summary>Rows kept out of the fit.</summary>
+    HoldOut = 4,
+}

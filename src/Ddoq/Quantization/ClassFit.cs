@@ -1,0 +1,226 @@
+using System.Diagnostics;
+using Ddoq.Latents;
+using Ddoq.Numerics;
+using Ddoq.Numerics.Kernels;
+using Ddoq.Quantization.Algorithms;
+using Ddoq.Quantization.Spaces;
+
+namespace Ddoq.Quantization;
+
+/// <summary>Quantises one class after another on one thread, in working space that is reused.</summary>
+internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
+{
+    private readonly NativeBuffer<Half> _copy = new();
+    private readonly NativeBuffer<int> _permutation = new();
+    private readonly NativeBuffer<byte> _heldOut = new();
+    private readonly ClassRows _training = new();
+    private readonly ClassRows _rest = new();
+    private readonly FitContext _context = new();
+    private readonly DirectSpace _direct = new(kernels);
+    private readonly CellMeans _means = new(kernels);
+    private readonly CentroidTable _centroids = new(kernels);
+
+    /// <summary>Quantises a class of a source.</summary>
+    public ClassQuantization Run(ILatentSource source, int classIndex, QuantizerOptions options, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        int rows = source.RowCount(classIndex);
+        int dimension = source.Shape.Length;
+        string name = source.ClassNames[classIndex];
+        if (source.TryGetRows(classIndex, out ReadOnlySpan<Half> inPlace))
+        {
+            fixed (Half* values = inPlace)
+                return Run(values, rows, dimension, classIndex, name, options, start, cancellation);
+        }
+
+        Half* copy = _copy.Reserve((nint)rows * dimension);
+        int step = Math.Max(1, (1 << 26) / dimension);
+        for (int first = 0; first < rows; first += step)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int count = Math.Min(step, rows - first);
+            source.ReadRows(classIndex, first, new Span<Half>(copy + ((nint)first * dimension), count * dimension));
+        }
+
+        return Run(copy, rows, dimension, classIndex, name, options, start, cancellation);
+    }
+
+    /// <summary>Quantises rows in memory, which stay in place during the call.</summary>
+    public ClassQuantization Run(
+        Half* values, int rows, int dimension, int classIndex, string className, QuantizerOptions options, long start, CancellationToken cancellation)
+    {
+        RefuseNonFinite(values, rows, dimension, classIndex, className);
+        if (rows == 0)
+            return Empty(classIndex, dimension, options, start);
+        int heldOut = Split(values, rows, dimension, classIndex, options);
+        int centroids = Math.Min(options.CentroidCount, _training.Count);
+        _training.ComputeMean(kernels);
+        ClusterSpace space = Open(centroids);
+        var best = new float[checked(centroids * dimension)];
+        AlgorithmOutcome outcome = Fit(space, best, classIndex, options, cancellation);
+        return Finish(space, best, outcome, values, rows, heldOut, classIndex, options, start);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _copy.Dispose();
+        _permutation.Dispose();
+        _heldOut.Dispose();
+        _training.Dispose();
+        _rest.Dispose();
+        _context.Dispose();
+        _direct.Dispose();
+        _means.Dispose();
+        _centroids.Dispose();
+    }
+
+    private static ClassQuantization Empty(int classIndex, int dimension, QuantizerOptions options, long start) => new()
+    {
+        ClassIndex = classIndex,
+        RowCount = 0,
+        Dimension = dimension,
+        RequestedCentroidCount = options.CentroidCount,
+        CentroidCount = 0,
+        Centroids = [],
+        Counts = [],
+        Labels = [],
+        Distortion = 0,
+        IterationCount = 0,
+        EmptyCells = 0,
+        EffectiveCells = 0,
+        Space = QuantizationSpace.Direct,
+        Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
+    };
+
+    private static void RefuseNonFinite(Half* values, int rows, int dimension, int classIndex, string className)
+    {
+        nint position = FiniteCheck.FirstNonFinite(values, (nint)rows * dimension);
+        if (position < 0)
+            return;
+        throw new DdoqException(
+            $"Class {classIndex} ('{className}'), row {position / dimension}: value {position % dimension} of the latent is {values[position]}; latents must be finite.",
+            "Encode the class again; a half overflows above 65504, so check the scaling factor of the encoder.");
+    }
+
+    // A random subset of the rows, keyed by seed and class, is kept out of the fit; at least one row stays in.
+    private int Split(Half* values, int rows, int dimension, int classIndex, QuantizerOptions options)
+    {
+        int heldOut = Math.Min((int)(options.HoldOutFraction * rows), rows - 1);
+        Span<byte> held = _heldOut.Span(rows);
+        held.Clear();
+        if (heldOut > 0)
+        {
+            Span<int> order = _permutation.Span(rows);
+            for (int i = 0; i < rows; i++)
+                order[i] = i;
+            var random = new CounterRandom(options.Seed, RandomStreams.Of(classIndex, RandomPurpose.HoldOut, 0));
+            random.Shuffle(order);
+            foreach (int row in order[..heldOut])
+                held[row] = 1;
+        }
+
+        _training.Reset(rows - heldOut, dimension);
+        _rest.Reset(heldOut, dimension);
+        for (int i = 0; i < rows; i++)
+            (held[i] == 0 ? _training : _rest).Add(values + ((nint)i * dimension));
+        return heldOut;
+    }
+
+    private DirectSpace Open(int centroids)
+    {
+        _direct.Reset(_training, centroids);
+        return _direct;
+    }
+
+    private AlgorithmOutcome Fit(ClusterSpace space, float[] best, int classIndex, QuantizerOptions options, CancellationToken cancellation)
+    {
+        AlgorithmOutcome kept = default;
+        double lowest = double.PositiveInfinity;
+        for (int restart = 0; restart < options.Restarts; restart++)
+        {
+            _context.Reset(space, options, classIndex, restart, cancellation);
+            AlgorithmOutcome outcome = options.Algorithm switch
+            {
+                QuantizationAlgorithm.D4m => D4mPass.Run(_context),
+                QuantizationAlgorithm.Clvq => ClvqSteps.Run(_context),
+                QuantizationAlgorithm.MiniBatch => MiniBatchFit.Run(_context),
+                QuantizationAlgorithm.Lloyd => LloydIteration.Run(_context, refine: false),
+                _ => LloydIteration.Run(_context, refine: true),
+            };
+            if (options.Restarts > 1)
+            {
+                space.Assign(_context.PreviousLabels, _context.Distances);
+                double distortion = 0;
+                foreach (float distance in _context.Distances)
+                    distortion += distance;
+                if (distortion >= lowest)
+                    continue;
+                lowest = distortion;
+            }
+
+            space.CopyCentroids(best, outcome.CentroidsAreMeans ? _context.Counts : default);
+            if (outcome.CentroidsAreMeans)
+                _means.Write(_training, _context.Labels, _context.Counts, best);
+            kept = outcome;
+        }
+
+        return kept;
+    }
+
+    private ClassQuantization Finish(
+        ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, Half* values, int rows, int heldOut, int classIndex, QuantizerOptions options, long start)
+    {
+        int dimension = _training.Dimension;
+        _centroids.Reset(space.CentroidCount, _training.PaddedDimension);
+        _centroids.Load(centroids, _training);
+        var labels = new int[rows];
+        var counts = new long[space.CentroidCount];
+        double training = Assign(_training, values, labels, counts);
+        double? held = heldOut == 0 ? null : Assign(_rest, values, labels, counts) / heldOut;
+        double squares = 0;
+        int empty = 0;
+        foreach (long count in counts)
+        {
+            squares += (double)count * count;
+            empty += count == 0 ? 1 : 0;
+        }
+
+        return new ClassQuantization
+        {
+            ClassIndex = classIndex,
+            RowCount = rows,
+            Dimension = dimension,
+            RequestedCentroidCount = options.CentroidCount,
+            CentroidCount = space.CentroidCount,
+            Centroids = centroids,
+            Counts = counts,
+            Labels = labels,
+            Distortion = training / _training.Count,
+            HeldOutDistortion = held,
+            HeldOutRowCount = heldOut,
+            CompanionWeights = outcome.CompanionWeights,
+            RunningCounts = outcome.RunningCounts,
+            IterationCount = outcome.Iterations,
+            MoveCount = outcome.Moves,
+            EmptyCells = empty,
+            EffectiveCells = (double)rows * rows / squares,
+            Space = space.Kind,
+            Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
+        };
+    }
+
+    private double Assign(ClassRows part, Half* values, int[] labels, long[] counts)
+    {
+        double sum = 0;
+        for (int i = 0; i < part.Count; i++)
+        {
+            int label = _centroids.Nearest(_training, part[i], out _);
+            labels[(part[i] - values) / part.Dimension] = label;
+            counts[label]++;
+            sum += _centroids.SquaredDistance(_training, part[i], label);
+        }
+
+        return sum;
+    }
+}

@@ -1,0 +1,68 @@
+namespace Ddoq.Quantization;
+
+/// <summary>The quantisation of one class. Arrays are owned by the receiver.</summary>
+public sealed class ClassQuantization
+{
+    /// <summary>The class, 0-based.</summary>
+    public required int ClassIndex { get; init; }
+
+    /// <summary>Rows of the class (N).</summary>
+    public required int RowCount { get; init; }
+
+    /// <summary>Values per row (D).</summary>
+    public required int Dimension { get; init; }
+
+    /// <summary>Centres asked for (K).</summary>
+    public required int RequestedCentroidCount { get; init; }
+
+    /// <summary>Centres of this class (K_c): K, or the rows of the fit if there are fewer.</summary>
+    public required int CentroidCount { get; init; }
+
+    /// <summary>K_c x D, row-major, in the coordinates of the latents.</summary>
+    public required float[] Centroids { get; init; }
+
+    /// <summary>Rows nearest to each centre (K_c), over all N rows; they sum to N.</summary>
+    public required long[] Counts { get; init; }
+
+    /// <summary>Nearest centre of each row (N), the lowest index among equals.</summary>
+    public required int[] Labels { get; init; }
+
+    /// <summary>
+    /// Mean squared distance of the rows of the fit to their nearest centre, in fp64 from the fp32 centres: G(x) of the
+    /// DDOQ paper, which is the squared 2-Wasserstein distance to the centres under Voronoi weights (eq. 16).
+    /// </summary>
+    public required double Distortion { get; init; }
+
+    /// <summary>The same over the rows that were held out of the fit; null when none were.</summary>
+    public double? HeldOutDistortion { get; init; }
+
+    /// <summary>Rows held out of the fit.</summary>
+    public int HeldOutRowCount { get; init; }
+
+    /// <summary>Companion weights of CLVQ (K_c; they sum to 1); null for other algorithms.</summary>
+    public double[]? CompanionWeights { get; init; }
+
+    /// <summary>
+    /// What the algorithm itself counted per centre (K_c): rows taken by D4M and mini-batch, after any reassignment, and
+    /// wins of CLVQ; null for other algorithms.
+    /// </summary>
+    public long[]? RunningCounts { get; init; }
+
+    /// <summary>Lloyd iterations plus Hartigan rounds, or batches, or CLVQ steps of the run that was kept.</summary>
+    public required long IterationCount { get; init; }
+
+    /// <summary>Rows moved by Hartigan's test.</summary>
+    public long MoveCount { get; init; }
+
+    /// <summary>Centres nearest to no row; more than 0 only with equal rows or after a stream algorithm.</summary>
+    public required int EmptyCells { get; init; }
+
+    /// <summary>(sum v)^2 / sum v^2 of the counts: K_c when all cells are equal. 0 for a class without rows.</summary>
+    public required double EffectiveCells { get; init; }
+
+    /// <summary>The coordinates used.</summary>
+    public required QuantizationSpace Space { get; init; }
+
+    /// <summary>Wall time of this class in seconds, reading included.</summary>
+    public required double Seconds { get; init; }
+}

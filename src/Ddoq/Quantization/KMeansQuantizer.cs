@@ -1,0 +1,93 @@
+using Ddoq.Numerics.Kernels;
+using Ddoq.Quantization.Spaces;
+
+namespace Ddoq.Quantization;
+
+/// <summary>Quantises one set of rows in memory, in the words of scikit-learn.</summary>
+/// <example>
+/// <code>
+/// var quantizer = new KMeansQuantizer(new QuantizerOptions { CentroidCount = 10 });
+/// quantizer.Fit(rows, dimension);
+/// int[] labels = quantizer.Predict(otherRows);
+/// </code>
+/// </example>
+/// <remarks>Not thread-safe. Runs on the calling thread. Random streams are those of class 0.</remarks>
+public sealed class KMeansQuantizer
+{
+    private readonly QuantizerOptions _options;
+    private ClassQuantization? _result;
+
+    /// <summary>Creates a quantiser.</summary>
+    /// <exception cref="UsageException">A setting is out of range.</exception>
+    public KMeansQuantizer(QuantizerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+    }
+
+    /// <summary>Everything about the last fit.</summary>
+    /// <exception cref="UsageException"><see cref="Fit"/> has not been called.</exception>
+    public ClassQuantization Result =>
+        _result ?? throw new UsageException("The quantizer holds no result yet.", "Call Fit first.");
+
+    /// <summary>Centres (K x D, row-major).</summary>
+    public float[] ClusterCenters => Result.Centroids;
+
+    /// <summary>Nearest centre of each fitted row (N).</summary>
+    public int[] Labels => Result.Labels;
+
+    /// <summary>Sum of squared distances of the fitted rows to their nearest centre.</summary>
+    public double Inertia => Result.Distortion * (Result.RowCount - Result.HeldOutRowCount);
+
+    /// <summary>Iterations of the kept run; see <see cref="ClassQuantization.IterationCount"/>.</summary>
+    public long IterationCount => Result.IterationCount;
+
+    /// <summary>Finds the centres of rows.</summary>
+    /// <param name="rows">N x D values, row-major, read in place.</param>
+    /// <param name="dimension">D.</param>
+    /// <returns>This quantiser.</returns>
+    /// <exception cref="UsageException">The rows do not divide into <paramref name="dimension"/> values, or there is none.</exception>
+    /// <exception cref="DdoqException">A value is not finite.</exception>
+    public KMeansQuantizer Fit(ReadOnlySpan<Half> rows, int dimension)
+    {
+        int count = CountRows(rows.Length, dimension);
+        using var quantizer = new CpuQuantizer();
+        _result = quantizer.FitRows(rows, count, dimension, _options);
+        return this;
+    }
+
+    /// <summary>Nearest centre of each of some rows, the lowest index among equals.</summary>
+    /// <param name="rows">M x D values, row-major.</param>
+    /// <exception cref="UsageException"><see cref="Fit"/> has not been called, or the rows do not divide into D values.</exception>
+    /// <exception cref="DdoqException">A value is not finite.</exception>
+    public unsafe int[] Predict(ReadOnlySpan<Half> rows)
+    {
+        ClassQuantization result = Result;
+        int count = CountRows(rows.Length, result.Dimension);
+        LatentKernels kernels = KernelTable.Default;
+        var labels = new int[count];
+        using var table = new ClassRows();
+        using var centroids = new CentroidTable(kernels);
+        fixed (Half* values = rows)
+        {
+            nint position = FiniteCheck.FirstNonFinite(values, rows.Length);
+            if (position >= 0)
+                throw new DdoqException($"Row {position / result.Dimension}: value {position % result.Dimension} is {values[position]}; rows must be finite.");
+            table.Reset(count, result.Dimension);
+            centroids.Reset(result.CentroidCount, table.PaddedDimension);
+            centroids.Load(result.Centroids, table);
+            for (int i = 0; i < count; i++)
+                labels[i] = centroids.Nearest(table, values + ((nint)i * result.Dimension), out _);
+        }
+
+        return labels;
+    }
+
+    private static int CountRows(int values, int dimension)
+    {
+        if (dimension < 1 || values == 0 || values % dimension != 0)
+            throw new UsageException($"{values} values are not rows of {dimension}: a positive multiple of the dimension is needed.");
+        return values / dimension;
+    }
+}

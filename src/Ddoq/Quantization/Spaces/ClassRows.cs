@@ -1,0 +1,67 @@
+using Ddoq.Numerics;
+using Ddoq.Numerics.Kernels;
+
+namespace Ddoq.Quantization.Spaces;
+
+/// <summary>The rows of a class that take part in a fit, as pointers, with their mean.</summary>
+/// <remarks>
+/// Everything is computed relative to <see cref="Mean"/>: distances do not change, and the inner products lose no digits
+/// to a common offset. The mean is rounded to half so that <c>row - mean</c> is exact whenever the values are of like size.
+/// </remarks>
+internal sealed unsafe class ClassRows : IDisposable
+{
+    private readonly NativeBuffer<nint> _rows = new();
+    private readonly NativeBuffer<float> _mean = new();
+    private readonly NativeBuffer<float> _scratch = new();
+
+    /// <summary>Rows (N).</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Values per row (D).</summary>
+    public int Dimension { get; private set; }
+
+    /// <summary>D rounded up to <see cref="LatentKernels.Padding"/>.</summary>
+    public int PaddedDimension { get; private set; }
+
+    /// <summary>The shift of all coordinates (padded D, zeros behind).</summary>
+    public float* Mean => _mean.Pointer;
+
+    /// <summary>Row <paramref name="index"/>: D halves in place.</summary>
+    public Half* this[int index] => (Half*)_rows.Pointer[index];
+
+    /// <summary>Starts a new list of at most <paramref name="capacity"/> rows.</summary>
+    public void Reset(int capacity, int dimension)
+    {
+        _rows.Reserve(Math.Max(1, capacity));
+        Count = 0;
+        Dimension = dimension;
+        PaddedDimension = LatentKernels.Pad(dimension);
+        _mean.ReserveZeroed(PaddedDimension);
+    }
+
+    /// <summary>Adds a row, which must stay in place until the next <see cref="Reset"/>.</summary>
+    public void Add(Half* row) => _rows.Pointer[Count++] = (nint)row;
+
+    /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows.</summary>
+    public void ComputeMean(LatentKernels kernels)
+    {
+        float* mean = Mean;
+        float* scratch = _scratch.ReserveZeroed(PaddedDimension);
+        for (int i = 0; i < Count; i++)
+        {
+            kernels.Widen(this[i], scratch, Dimension);
+            kernels.AddScaled(1f, scratch, mean, PaddedDimension);
+        }
+
+        for (int j = 0; j < Dimension; j++)
+            mean[j] = (float)(Half)(mean[j] / Count);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _rows.Dispose();
+        _mean.Dispose();
+        _scratch.Dispose();
+    }
+}

@@ -1,0 +1,64 @@
+namespace Ddoq.Quantization.Spaces;
+
+/// <summary>K moving centres among the N rows of one class: what an algorithm may ask and do, whatever the coordinates.</summary>
+/// <remarks>
+/// Squared distances are fp32, never negative; among equal ones the lowest centre wins. One thread; buffers are reused
+/// from class to class.
+/// </remarks>
+internal abstract class ClusterSpace : IDisposable
+{
+    /// <summary>Rows (N).</summary>
+    public int RowCount { get; protected set; }
+
+    /// <summary>Centres (K).</summary>
+    public int CentroidCount { get; protected set; }
+
+    /// <summary>Values per row (D).</summary>
+    public int Dimension { get; protected set; }
+
+    /// <summary>Which coordinates.</summary>
+    public abstract QuantizationSpace Kind { get; }
+
+    /// <summary>Below this a squared distance is rounding: rows so near to a centre count as equal to it.</summary>
+    public float ZeroDistance { get; protected set; }
+
+    /// <summary>Nearest centre of every row.</summary>
+    public abstract void Assign(Span<int> labels, Span<float> distances);
+
+    /// <summary>Nearest centre of some rows, in their order.</summary>
+    public abstract void Assign(ReadOnlySpan<int> rows, Span<int> labels, Span<float> distances);
+
+    /// <summary>Squared distances of rows 0, 1, ... to one row.</summary>
+    public abstract void DistancesFrom(int row, Span<float> distances);
+
+    /// <summary>Puts a centre on a row.</summary>
+    public abstract void Place(int centroid, int row);
+
+    /// <summary>Puts all centres on given points (K x D).</summary>
+    public abstract void Place(ReadOnlySpan<float> centroids);
+
+    /// <summary>Puts each centre that has rows on their mean; a centre without rows stays where it is.</summary>
+    public abstract void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts);
+
+    /// <summary><c>centre = (1 - rate) * centre + rate * row</c>.</summary>
+    public abstract void Step(int centroid, int row, double rate);
+
+    /// <summary><c>centre = (weight * centre + sum of the rows) / (weight + number of rows)</c>; a row may occur twice.</summary>
+    public abstract void Absorb(int centroid, long weight, ReadOnlySpan<int> rows);
+
+    /// <summary>
+    /// Moves single rows between cells while Hartigan's test finds a gain; the centres are the means of
+    /// <paramref name="labels"/> before and after.
+    /// </summary>
+    /// <returns>Rounds over the rows and rows moved.</returns>
+    public abstract (long Rounds, long Moves) Refine(Span<int> labels, Span<int> counts, long moveLimit, CancellationToken cancellation);
+
+    /// <summary>
+    /// Writes the centres (K x D) in the coordinates of the latents. Where <paramref name="counts"/> is not empty, a
+    /// centre whose count is not 0 is the mean of its cell, which the caller computes from the rows: it is left out.
+    /// </summary>
+    public abstract void CopyCentroids(Span<float> destination, ReadOnlySpan<int> counts);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}
