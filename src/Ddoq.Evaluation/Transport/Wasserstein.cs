@@ -1,0 +1,154 @@
+using System.Globalization;
+
+namespace Ddoq.Evaluation.Transport;
+
+/// <summary>Exact optimal transport between weighted discrete measures.</summary>
+/// <remarks>
+/// Meant for the semi-discrete shape of dataset distillation: N data rows against K prototypes with K much smaller than N
+/// (either argument may be the small one). Time about O(N K D + N K^2), memory O(N K). Results have the same bits for any
+/// number of threads. Measures are normalised to total mass 1.
+/// </remarks>
+public static class Wasserstein
+{
+    /// <summary>W2 squared: min over plans of sum m_ij |x_i - y_j|^2 (the paper's W2 in Table 1 is its square root).</summary>
+    /// <param name="x">N x D values, row-major.</param>
+    /// <param name="xWeights">N weights, not negative, with a positive sum; empty means uniform.</param>
+    /// <param name="y">K x D values, row-major.</param>
+    /// <param name="yWeights">K weights, not negative, with a positive sum; empty means uniform.</param>
+    /// <param name="dimension">D, at least 1.</param>
+    /// <returns>The optimal cost, a plan, and the potentials that certify both.</returns>
+    /// <exception cref="DdoqException">A length does not fit D, a measure is empty, or a value or weight is not usable.</exception>
+    public static TransportSolution SquaredDistance(
+        ReadOnlySpan<float> x, ReadOnlySpan<double> xWeights, ReadOnlySpan<float> y, ReadOnlySpan<double> yWeights, int dimension)
+    {
+        int n = RowCount(x, dimension, "first");
+        int k = RowCount(y, dimension, "second");
+        var costs = new double[CheckedSize(n, k)];
+        SquaredDistances.Compute(x, y, dimension, costs);
+        return Solve(costs, OrUniform(xWeights, n, "first"), OrUniform(yWeights, k, "second"));
+    }
+
+    /// <summary>Optimal transport for a given cost matrix (any finite costs, also negative ones).</summary>
+    /// <param name="costs">N x K, row-major. Read in place, not kept.</param>
+    /// <param name="sourceWeights">N weights, not negative, with a positive sum.</param>
+    /// <param name="targetWeights">K weights, not negative, with a positive sum.</param>
+    /// <exception cref="DdoqException">The matrix does not have N x K entries, or a cost or weight is not usable.</exception>
+    public static TransportSolution Solve(
+        double[] costs, ReadOnlySpan<double> sourceWeights, ReadOnlySpan<double> targetWeights)
+    {
+        ArgumentNullException.ThrowIfNull(costs);
+        int n = sourceWeights.Length, k = targetWeights.Length;
+        if (n == 0 || k == 0 || costs.Length != CheckedSize(n, k))
+        {
+            throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"A cost matrix of {costs.Length} entries was given for {n} x {k} weights; it needs one entry per pair and at least one row on each side."));
+        }
+
+        for (int i = 0; i < costs.Length; i++)
+        {
+            if (!double.IsFinite(costs[i]))
+            {
+                throw new DdoqException(
+                    string.Create(CultureInfo.InvariantCulture, $"The cost of source row {i / k} and target row {i % k} is {costs[i]}; costs are finite."),
+                    "One of the two rows holds a NaN or an infinity; inspect the latents and the prototypes.");
+            }
+        }
+
+        IntegerMasses masses = IntegerMasses.From(sourceWeights, targetWeights);
+        // The solver works on the square of the number of targets: let the smaller side be the targets.
+        return k <= n
+            ? SolveOriented(costs, masses.Sources, masses.Targets, masses.Total, transposed: false)
+            : SolveOriented(Transpose(costs, n, k), masses.Targets, masses.Sources, masses.Total, transposed: true);
+    }
+
+    private static TransportSolution SolveOriented(double[] costs, long[] sources, long[] targets, long total, bool transposed)
+    {
+        int n = sources.Length, k = targets.Length;
+        var solver = new TransportSolver(costs, targets, n);
+        solver.Solve(sources);
+
+        double[] targetPotentials = solver.TargetPotentials;
+        var sourcePotentials = new double[n];
+        var plan = new List<TransportEntry>(n + k);
+        double primal = 0, dual = 0;
+        for (int i = 0; i < n; i++)
+        {
+            double potential = double.PositiveInfinity;
+            for (int j = 0; j < k; j++)
+            {
+                double cost = costs[(i * k) + j];
+                potential = Math.Min(potential, cost - targetPotentials[j]);
+                long flow = solver.Flow(i, j);
+                if (flow == 0)
+                    continue;
+                double mass = (double)flow / total;
+                primal += mass * cost;
+                plan.Add(transposed ? new TransportEntry(j, i, mass) : new TransportEntry(i, j, mass));
+            }
+
+            sourcePotentials[i] = potential;
+            dual += (double)sources[i] / total * potential;
+        }
+
+        for (int j = 0; j < k; j++)
+            dual += (double)targets[j] / total * targetPotentials[j];
+
+        TransportEntry[] entries = [.. plan];
+        if (!transposed)
+            return new TransportSolution(primal, dual, sourcePotentials, targetPotentials, entries);
+
+        Array.Sort(entries, static (a, b) => a.Source != b.Source ? a.Source.CompareTo(b.Source) : a.Target.CompareTo(b.Target));
+        return new TransportSolution(primal, dual, targetPotentials, sourcePotentials, entries);
+    }
+
+    private static double[] Transpose(double[] costs, int rows, int columns)
+    {
+        var transposed = new double[costs.Length];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+                transposed[(j * rows) + i] = costs[(i * columns) + j];
+        }
+
+        return transposed;
+    }
+
+    private static ReadOnlySpan<double> OrUniform(ReadOnlySpan<double> weights, int count, string which)
+    {
+        if (weights.Length == count)
+            return weights;
+        if (!weights.IsEmpty)
+        {
+            throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"The {which} measure has {count} rows and {weights.Length} weights; give one weight per row, or none for uniform weights."));
+        }
+
+        var uniform = new double[count];
+        Array.Fill(uniform, 1.0 / count);
+        return uniform;
+    }
+
+    private static int RowCount(ReadOnlySpan<float> values, int dimension, string which)
+    {
+        if (dimension < 1 || values.IsEmpty || values.Length % dimension != 0)
+        {
+            throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"The {which} measure has {values.Length} values for dimension {dimension}; it needs a positive whole number of rows of at least one value."));
+        }
+
+        return values.Length / dimension;
+    }
+
+    private static int CheckedSize(int n, int k)
+    {
+        long size = (long)n * k;
+        if (size > Array.MaxLength)
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"A transport problem of {n} x {k} rows has {size} pairs; at most {Array.MaxLength} fit."),
+                "Compare class by class, or compare a random part of the rows.");
+        }
+
+        return (int)size;
+    }
+}
