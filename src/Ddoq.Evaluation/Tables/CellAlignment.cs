@@ -1,0 +1,11 @@
+namespace Ddoq.Evaluation.Tables;
+
+/// <summary>Where a column's cells stand.</summary>
+public enum CellAlignment
+{
+    /// <summary>Text.</summary>
+    Left,
+
+    /// <summary>Numbers.</summary>
+    Right,
+}
