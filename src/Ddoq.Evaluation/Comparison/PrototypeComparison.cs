@@ -1,0 +1,155 @@
+using System.Globalization;
+using Ddoq.Evaluation.Tables;
+using Ddoq.Latents;
+
+namespace Ddoq.Evaluation.Comparison;
+
+/// <summary>Distortion and exact Wasserstein-2 of several arms on the same classes (the form of the paper's Table 1).</summary>
+public sealed class PrototypeComparison
+{
+    private readonly Dictionary<(string Arm, int ClassIndex), ClassMeasurement> _byArmAndClass;
+
+    private PrototypeComparison(string[] arms, int[] classes, ClassMeasurement[] measurements)
+    {
+        Arms = arms;
+        Classes = classes;
+        Measurements = measurements;
+        _byArmAndClass = measurements.ToDictionary(m => (m.Arm, m.ClassIndex));
+    }
+
+    /// <summary>Arm names in the order given.</summary>
+    public IReadOnlyList<string> Arms { get; }
+
+    /// <summary>The classes measured, by their 0-based index.</summary>
+    public IReadOnlyList<int> Classes { get; }
+
+    /// <summary>One entry per class and arm, classes outermost.</summary>
+    public IReadOnlyList<ClassMeasurement> Measurements { get; }
+
+    /// <summary>Measures every arm on every class.</summary>
+    /// <param name="data">The rows that the prototypes stand for, weighted 1/N each.</param>
+    /// <param name="arms">The arms, at least one, with different names.</param>
+    /// <param name="heldOut">Rows that no arm was fitted to, same shape and classes; null when there are none.</param>
+    /// <param name="classes">The classes to measure; null for all that have rows.</param>
+    /// <param name="progress">Told after each class and arm.</param>
+    /// <param name="cancellationToken">Looked at between classes.</param>
+    /// <exception cref="DdoqException">Names repeat, shapes do not fit, or a value is not usable.</exception>
+    public static PrototypeComparison Measure(
+        ILatentSource data,
+        IReadOnlyList<PrototypeArm> arms,
+        ILatentSource? heldOut = null,
+        IReadOnlyList<int>? classes = null,
+        IProgressSink? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(arms);
+        Validate(data, arms, heldOut);
+        int[] measured = [.. (classes ?? Enumerable.Range(0, data.ClassNames.Count)).Where(c => data.RowCount(c) > 0)];
+        progress ??= NullProgress.Instance;
+        progress.Begin("compare", (long)measured.Length * arms.Count, "class measurements");
+        try
+        {
+            var measurements = new List<ClassMeasurement>(measured.Length * arms.Count);
+            foreach (int classIndex in measured)
+            {
+                foreach (PrototypeArm arm in arms)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    measurements.Add(ClassMeasurer.Measure(data, heldOut, classIndex, arm));
+                    progress.Advance(1);
+                }
+            }
+
+            return new PrototypeComparison([.. arms.Select(arm => arm.Name)], measured, [.. measurements]);
+        }
+        finally
+        {
+            progress.End();
+        }
+    }
+
+    /// <summary>Puts measurements made elsewhere (another process, a published table) side by side.</summary>
+    /// <param name="measurements">One entry per class and arm: every arm has the same classes.</param>
+    /// <exception cref="DdoqException">An arm lacks a class that another has, or has it twice.</exception>
+    public static PrototypeComparison FromMeasurements(IReadOnlyList<ClassMeasurement> measurements)
+    {
+        ArgumentNullException.ThrowIfNull(measurements);
+        string[] arms = [.. measurements.Select(m => m.Arm).Distinct()];
+        int[] classes = [.. measurements.Select(m => m.ClassIndex).Distinct()];
+        int distinct = measurements.Select(m => (m.Arm, m.ClassIndex)).Distinct().Count();
+        if (distinct != measurements.Count || distinct != arms.Length * classes.Length)
+        {
+            throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"{measurements.Count} measurements ({distinct} different) for {arms.Length} arms and {classes.Length} classes; one per arm and class is needed."));
+        }
+
+        return new PrototypeComparison(arms, classes, [.. measurements]);
+    }
+
+    /// <summary>The figures of one arm on one class.</summary>
+    /// <exception cref="DdoqException">There is no such arm or class.</exception>
+    public ClassMeasurement this[string arm, int classIndex] =>
+        _byArmAndClass.TryGetValue((arm, classIndex), out ClassMeasurement? measurement)
+            ? measurement
+            : throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"No measurement of arm '{arm}' on class {classIndex}; the arms are {string.Join(", ", Arms)}."));
+
+    /// <summary>The mean of a figure over the classes; null when a class lacks it.</summary>
+    public double? Mean(string arm, PrototypeMetric metric)
+    {
+        double sum = 0;
+        foreach (int classIndex in Classes)
+        {
+            if (this[arm, classIndex].Value(metric) is not { } value)
+                return null;
+            sum += value;
+        }
+
+        return Classes.Count == 0 ? null : sum / Classes.Count;
+    }
+
+    /// <summary>
+    /// The mean over the classes of the change against a baseline arm, as a fraction: -0.157 is 15.7 % smaller. (The mean of
+    /// the classes' changes, not the change of the means: this is what reproduces the paper's Table 1.)
+    /// </summary>
+    /// <returns>Null when a class lacks the figure or the baseline's is 0.</returns>
+    public double? RelativeChange(string arm, string baseline, PrototypeMetric metric)
+    {
+        double sum = 0;
+        foreach (int classIndex in Classes)
+        {
+            if (this[arm, classIndex].Value(metric) is not { } value
+                || this[baseline, classIndex].Value(metric) is not { } reference || reference == 0)
+                return null;
+            sum += (value / reference) - 1;
+        }
+
+        return Classes.Count == 0 ? null : sum / Classes.Count;
+    }
+
+    /// <summary>One figure as a table: a row per class, a column per arm, then the mean and the change against a baseline.</summary>
+    /// <param name="metric">The figure.</param>
+    /// <param name="baseline">The arm that changes are measured against; null for no such row.</param>
+    /// <param name="maximumClasses">Rows beyond this number are left out, and a note says so; means are over all classes.</param>
+    /// <param name="decimals">Digits after the point.</param>
+    public ComparisonTable ToTable(
+        PrototypeMetric metric, string? baseline = null, int maximumClasses = int.MaxValue, int decimals = 2) =>
+        PrototypeTables.Build(this, metric, baseline, maximumClasses, decimals);
+
+    private static void Validate(ILatentSource data, IReadOnlyList<PrototypeArm> arms, ILatentSource? heldOut)
+    {
+        if (arms.Count == 0 || arms.Select(arm => arm.Name).Distinct().Count() != arms.Count)
+        {
+            throw new DdoqException(
+                $"The arms to compare are [{string.Join(", ", arms.Select(arm => arm.Name))}]; at least one is needed and names are different.");
+        }
+
+        if (heldOut is not null && (heldOut.Shape != data.Shape || !heldOut.ClassNames.SequenceEqual(data.ClassNames)))
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"The held-out latents have shape {heldOut.Shape} and {heldOut.ClassNames.Count} classes, the fitted ones {data.Shape} and {data.ClassNames.Count}; shape and class names must be the same."),
+                "Encode both parts with the same encoder, image size and class order.");
+        }
+    }
+}
