@@ -1,0 +1,122 @@
+using System.Globalization;
+
+namespace Ddoq.Storage;
+
+/// <summary>A file under its temporary name: <see cref="Commit"/> gives it its real name, disposing without removes it.</summary>
+/// <remarks>
+/// The temporary name is <c>.{name}.{process}-{number}.partial</c> in the same folder, so the rename never crosses disks.
+/// The open handle holds an exclusive lock until the rename is done: <see cref="AtomicFile.CleanPartials"/> of another
+/// process takes a file that it cannot lock for a live one and leaves it alone.
+/// </remarks>
+internal sealed class PartialFile : IDisposable
+{
+    public const string Suffix = ".partial";
+    private const int NameAttempts = 1000;
+    private static int s_number;
+    private readonly string _path;
+    private readonly string _partialPath;
+    private bool _committed;
+
+    private PartialFile(string path, string partialPath, FileStream stream)
+    {
+        _path = path;
+        _partialPath = partialPath;
+        Stream = stream;
+    }
+
+    public FileStream Stream { get; }
+
+    /// <summary>Creates the temporary file of <paramref name="path"/>.</summary>
+    /// <exception cref="DdoqException">The folder is missing, read-only, forbidden or full, or a folder has that name.</exception>
+    public static PartialFile Create(string path, int bufferSize)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string full = Path.GetFullPath(path);
+        if (Directory.Exists(full))
+            throw StorageErrors.CannotWrite(path, new IOException("it is a folder"));
+        string folder = Path.GetDirectoryName(full)!;
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            // Windows renames an open file only when it was opened for sharing deletion; elsewhere None means a lock.
+            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
+            BufferSize = bufferSize,
+        };
+        for (int attempt = 1; ; attempt++)
+        {
+            int number = Interlocked.Increment(ref s_number);
+            string partialPath = Path.Combine(folder, string.Create(
+                CultureInfo.InvariantCulture, $".{Path.GetFileName(full)}.{Environment.ProcessId}-{number}{Suffix}"));
+            try
+            {
+                return new PartialFile(path, partialPath, new FileStream(partialPath, options));
+            }
+            catch (IOException) when (attempt < NameAttempts && File.Exists(partialPath))
+            {
+                // A leftover of an earlier process with the same id: take the next number.
+            }
+            catch (Exception e) when (StorageErrors.IsFileFailure(e))
+            {
+                throw StorageErrors.CannotWrite(path, e);
+            }
+        }
+    }
+
+    /// <summary>True when a file name was made by this class.</summary>
+    public static bool IsPartialName(ReadOnlySpan<char> name)
+    {
+        if (name.Length == 0 || name[0] != '.' || !name.EndsWith(Suffix, StringComparison.Ordinal))
+            return false;
+        ReadOnlySpan<char> stem = name[..^Suffix.Length];
+        int dot = stem.LastIndexOf('.');
+        if (dot < 2)
+            return false;
+        ReadOnlySpan<char> writer = stem[(dot + 1)..];
+        int dash = writer.IndexOf('-');
+        return dash > 0 && dash < writer.Length - 1
+            && !writer[..dash].ContainsAnyExceptInRange('0', '9')
+            && !writer[(dash + 1)..].ContainsAnyExceptInRange('0', '9');
+    }
+
+    /// <summary>Flushes (to the disk itself when asked), renames over the real name and closes.</summary>
+    public void Commit(bool flushToDisk)
+    {
+        try
+        {
+            Stream.Flush(flushToDisk);
+            File.Move(_partialPath, _path, overwrite: true);
+            _committed = true;
+            Stream.Dispose();
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotWrite(_path, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        try
+        {
+            // A buffered stream flushes here and fails again on a full disk; the first failure is already reported.
+            Stream.Dispose();
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+        }
+
+        if (_committed)
+            return;
+        _committed = true;
+        try
+        {
+            File.Delete(_partialPath);
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            // Left for CleanPartials of the next run.
+        }
+    }
+}
