@@ -1,0 +1,278 @@
+using System.Buffers;
+using System.Globalization;
+using System.Numerics.Tensors;
+using System.Text.Json.Nodes;
+using Ddoq.Storage;
+
+namespace Ddoq.Latents;
+
+/// <summary>Writes a latent store shard by shard; after an interruption it continues behind the last whole shard.</summary>
+/// <remarks>
+/// A shard streams to a temporary name and is renamed when its last row is in, so memory is bounded by the labels of one
+/// shard. Shard <c>i</c> of <c>N</c> holds rows <c>i * rowsPerShard</c> and on, so equal input gives equal files however
+/// often the run was interrupted. Not safe for concurrent use.
+/// </remarks>
+public sealed class LatentStoreWriter : IDisposable
+{
+    private const long DefaultShardBytes = 64L << 20;
+    private readonly string _folder;
+    private readonly LatentStoreInfo _info;
+    private readonly SortedDictionary<string, string> _metadata;
+    private readonly int _rowsPerShard;
+    private readonly int[] _labels;
+    private SafetensorsWriter? _shard;
+    private int _pendingRows;
+
+    private LatentStoreWriter(string folder, LatentStoreInfo info, int totalRows, int rowsPerShard)
+    {
+        _folder = folder;
+        _info = info;
+        _rowsPerShard = Math.Min(rowsPerShard, totalRows);
+        TotalRows = totalRows;
+        ShardCount = (int)(((long)totalRows + _rowsPerShard - 1) / _rowsPerShard);
+        _metadata = LatentMetadata.Format(info);
+        _metadata[LatentMetadata.FormatKey] = LatentMetadata.LatentsFormat;
+        _metadata[LatentMetadata.TotalRowsKey] = totalRows.ToString(CultureInfo.InvariantCulture);
+        _labels = new int[_rowsPerShard];
+    }
+
+    /// <summary>Number of shards of the whole store.</summary>
+    public int ShardCount { get; }
+
+    /// <summary>Rows of the whole store.</summary>
+    public int TotalRows { get; }
+
+    /// <summary>Rows in whole shards on disk: after <see cref="Open"/>, the row to continue from.</summary>
+    public int CompletedRows { get; private set; }
+
+    /// <summary>Rows appended so far, those of the unfinished shard included: the next row's global index.</summary>
+    public int AppendedRows => CompletedRows + _pendingRows;
+
+    /// <summary>A shard size of about 64 MiB: small enough to lose little on an interruption, large enough for mapping.</summary>
+    public static int DefaultRowsPerShard(LatentShape shape) =>
+        (int)Math.Max(1, DefaultShardBytes / (sizeof(ushort) * (long)shape.Length));
+
+    /// <summary>Opens a folder for writing and finds out how far an earlier run got.</summary>
+    /// <param name="folder">The folder; created when missing.</param>
+    /// <param name="info">What the store holds.</param>
+    /// <param name="totalRows">Rows of the whole store, 1 to 2^31 - 1.</param>
+    /// <param name="rowsPerShard">Rows per shard; the last one may have fewer. See <see cref="DefaultRowsPerShard"/>.</param>
+    /// <exception cref="DdoqException">
+    /// There are no rows, the shape or the class names are not usable, the folder holds shards of another store, or it
+    /// cannot be written.
+    /// </exception>
+    public static LatentStoreWriter Open(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(info);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowsPerShard);
+        LatentMetadata.Check(info);
+        if (totalRows is < 1 or > int.MaxValue)
+            throw new DdoqException($"a latent store of {totalRows} rows, allowed are 1 to {int.MaxValue}", "Check that the data set is found and not empty; split larger ones into several stores.");
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotWrite(folder, e);
+        }
+
+        AtomicFile.CleanPartials(folder);
+        var writer = new LatentStoreWriter(folder, info, (int)totalRows, rowsPerShard);
+        writer.RefuseOtherShards();
+        while (writer.CompletedRows < writer.TotalRows && writer.IsWhole(writer.CompletedRows / writer._rowsPerShard))
+            writer.CompletedRows += writer.RowsOf(writer.CompletedRows / writer._rowsPerShard);
+        return writer;
+    }
+
+    /// <summary>Appends rows in half precision.</summary>
+    /// <param name="rows">n x D values, row-major (c, h, w).</param>
+    /// <param name="labels">The n rows' classes.</param>
+    /// <exception cref="DdoqException">
+    /// A value is infinite or NaN, a label names no class, or the lengths disagree (nothing of this call is appended then);
+    /// or the disk is full.
+    /// </exception>
+    /// <exception cref="ArgumentException">There are more rows than announced.</exception>
+    public void Append(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels)
+    {
+        CheckRows(rows.Length, labels);
+        int bad = FiniteScan.IndexOfNonFinite(rows);
+        if (bad >= 0)
+            throw NotFinite(labels, bad, (float)rows[bad]);
+        Write(rows, labels);
+    }
+
+    /// <summary>Appends rows, rounded to half precision (to nearest, ties to even).</summary>
+    /// <param name="rows">n x D values, row-major (c, h, w), below 65520 in size, where rounding gives infinity.</param>
+    /// <param name="labels">The n rows' classes.</param>
+    /// <inheritdoc cref="Append(ReadOnlySpan{Half}, ReadOnlySpan{int})" path="/exception"/>
+    public void Append(ReadOnlySpan<float> rows, ReadOnlySpan<int> labels)
+    {
+        CheckRows(rows.Length, labels);
+        Half[] rented = ArrayPool<Half>.Shared.Rent(rows.Length);
+        try
+        {
+            Span<Half> halves = rented.AsSpan(0, rows.Length);
+            TensorPrimitives.ConvertToHalf(rows, halves);
+            int bad = FiniteScan.IndexOfNonFinite(halves);
+            if (bad >= 0)
+                throw NotFinite(labels, bad, rows[bad]);
+            Write(halves, labels);
+        }
+        finally
+        {
+            ArrayPool<Half>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>Writes the index, which makes the folder a store.</summary>
+    /// <exception cref="InvalidOperationException">Rows are missing.</exception>
+    /// <exception cref="DdoqException">The index cannot be written.</exception>
+    public void Complete()
+    {
+        if (CompletedRows != TotalRows)
+            throw new InvalidOperationException($"'{_folder}': {AppendedRows} of {TotalRows} rows were appended");
+        var weightMap = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var shards = new LatentIndexShard[ShardCount];
+        for (int i = 0; i < ShardCount; i++)
+        {
+            string file = LatentIndex.ShardFileName(i + 1, ShardCount);
+            string number = (i + 1).ToString("D5", CultureInfo.InvariantCulture);
+            weightMap["latents." + number] = file;
+            weightMap["labels." + number] = file;
+            shards[i] = new LatentIndexShard(file, RowsOf(i));
+        }
+
+        var metadata = new JsonObject
+        {
+            ["total_size"] = TotalRows * ((long)_info.Shape.Length * sizeof(ushort) + sizeof(int)),
+            ["total_rows"] = TotalRows,
+            ["latent_shape"] = new JsonArray(_info.Shape.Channels, _info.Shape.Height, _info.Shape.Width),
+        };
+        foreach ((string key, string value) in _metadata)
+            metadata.TryAdd(key, JsonValue.Create(value));
+        metadata["class_names"] = new JsonArray([.. _info.ClassNames.Select(name => (JsonNode)JsonValue.Create(name))]);
+        JsonFile.Write(Path.Combine(_folder, LatentIndex.FileName), new LatentIndex(metadata, weightMap, shards), LatentJson.Default.LatentIndex);
+    }
+
+    /// <summary>Removes the unfinished shard; whole shards stay for the next run.</summary>
+    public void Dispose()
+    {
+        _shard?.Dispose();
+        _shard = null;
+    }
+
+    private int RowsOf(int shard) => (int)Math.Min(_rowsPerShard, TotalRows - ((long)shard * _rowsPerShard));
+
+    private SortedDictionary<string, string> MetadataOf(int shard) => new(_metadata, StringComparer.Ordinal)
+    {
+        [LatentMetadata.FirstRowKey] = ((long)shard * _rowsPerShard).ToString(CultureInfo.InvariantCulture),
+    };
+
+    private (string, SafetensorsType, IReadOnlyList<long>)[] TensorsOf(int shard)
+    {
+        long rows = RowsOf(shard);
+        (string, SafetensorsType, IReadOnlyList<long>) latents =
+            ("latents", SafetensorsType.F16, [rows, _info.Shape.Channels, _info.Shape.Height, _info.Shape.Width]);
+        (string, SafetensorsType, IReadOnlyList<long>) labels = ("labels", SafetensorsType.I32, [rows]);
+
+        // Latents come first, at the 64-byte boundary, but an odd number of halves would leave the labels unaligned.
+        return rows * _info.Shape.Length % 2 == 0 ? [latents, labels] : [labels, latents];
+    }
+
+    private void CheckRows(int valueCount, ReadOnlySpan<int> labels)
+    {
+        LatentErrors.CheckLabels($"'{_folder}'", valueCount, _info.Shape.Length, labels, _info.ClassNames.Count, AppendedRows);
+        if (labels.Length > TotalRows - AppendedRows)
+            throw new ArgumentException($"'{_folder}': {AppendedRows} of {TotalRows} rows are appended, {labels.Length} more do not fit", nameof(labels));
+    }
+
+    private DdoqException NotFinite(ReadOnlySpan<int> labels, int value, float found)
+    {
+        (int row, int place) = Math.DivRem(value, _info.Shape.Length);
+        return LatentErrors.NotFinite($"'{_folder}'", AppendedRows + row, labels[row], _info.ClassNames[labels[row]], place, found);
+    }
+
+    private void Write(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels)
+    {
+        int d = _info.Shape.Length;
+        while (labels.Length > 0)
+        {
+            int shard = CompletedRows / _rowsPerShard;
+            int take = Math.Min(labels.Length, RowsOf(shard) - _pendingRows);
+            _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(shard), MetadataOf(shard));
+            _shard.Append("latents", rows[..(take * d)]);
+            labels[..take].CopyTo(_labels.AsSpan(_pendingRows));
+            _pendingRows += take;
+            rows = rows[(take * d)..];
+            labels = labels[take..];
+            if (_pendingRows == RowsOf(shard))
+                CompleteShard();
+        }
+    }
+
+    private void CompleteShard()
+    {
+        _shard!.Append<int>("labels", _labels.AsSpan(0, _pendingRows));
+        _shard.Complete();
+        _shard.Dispose();
+        _shard = null;
+        CompletedRows += _pendingRows;
+        _pendingRows = 0;
+    }
+
+    private string ShardPath(int shard) => Path.Combine(_folder, LatentIndex.ShardFileName(shard + 1, ShardCount));
+
+    private void RefuseOtherShards()
+    {
+        string ending = string.Create(CultureInfo.InvariantCulture, $"-of-{ShardCount:D5}.safetensors");
+        string? other = Directory.EnumerateFiles(_folder, "latents-*-of-*.safetensors")
+            .Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(name => !name!.EndsWith(ending, StringComparison.Ordinal));
+        if (other is not null)
+        {
+            throw new DdoqException(
+                $"the output folder '{_folder}' holds '{other}', a shard of another store; this one has {ShardCount} shards of {_rowsPerShard} rows",
+                "Choose another --output, or start anew with --force.");
+        }
+    }
+
+    /// <summary>True when a shard is on disk, whole and of this store; one that cannot be read is written again.</summary>
+    private bool IsWhole(int shard)
+    {
+        string path = ShardPath(shard);
+        if (!File.Exists(path))
+            return false;
+        SafetensorsFile file;
+        try
+        {
+            file = SafetensorsFile.Open(path);
+        }
+        catch (DdoqException)
+        {
+            return false;
+        }
+
+        using (file)
+        {
+            foreach ((string key, string expected) in MetadataOf(shard))
+            {
+                string found = file.Metadata.GetValueOrDefault(key, "(not set)");
+                if (found != expected)
+                    throw OtherStore(path, $"{key} is {StorageErrors.Quote(found)}, this run has {StorageErrors.Quote(expected)}");
+            }
+
+            foreach ((string name, SafetensorsType type, IReadOnlyList<long> shape) in TensorsOf(shard))
+            {
+                SafetensorsTensor found = file.GetTensor(name);
+                if (found.Type != type || !found.Shape.SequenceEqual(shape))
+                    throw OtherStore(path, $"tensor {name} is {found}, this run has {type} {SafetensorsTensor.ShapeText(shape)}");
+            }
+        }
+
+        return true;
+    }
+
+    private static DdoqException OtherStore(string path, string difference) => new(
+        $"'{path}' belongs to another store: {difference}", "Choose another --output, or start anew with --force.");
+}
