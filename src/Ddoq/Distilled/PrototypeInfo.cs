@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.Json;
+using Ddoq.Latents;
+using Ddoq.Storage;
+
+namespace Ddoq.Distilled;
+
+/// <summary>What made a set of prototypes: everything but the numbers.</summary>
+public sealed record PrototypeInfo
+{
+    internal const string PrototypesFormat = "prototypes/1";
+    private const string AlgorithmKey = "algorithm";
+    private const string SeedKey = "seed";
+    private const string OptionsKey = "options";
+    private const string CentersKey = "centers_per_class";
+
+    /// <summary>The latents' description, handed on from the store: shape, class names, encoder, scaling factor.</summary>
+    public required LatentStoreInfo Latents { get; init; }
+
+    /// <summary>Centres asked for per class (K, the images per class).</summary>
+    public required int CentersPerClass { get; init; }
+
+    /// <summary>Name of the algorithm, for example <c>hartigan</c>.</summary>
+    public string Algorithm { get; init; } = "";
+
+    /// <summary>The run's seed.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Further options of the algorithm, by name.</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The pairs for the header of a prototypes file.</summary>
+    internal SortedDictionary<string, string> Format()
+    {
+        foreach (string own in (string[])[AlgorithmKey, SeedKey, OptionsKey, CentersKey])
+        {
+            if (Latents.Extra.ContainsKey(own))
+                throw new DdoqException($"the latents' extra metadata '{own}' has a name that prototypes use themselves", "Choose another key when encoding.");
+        }
+
+        SortedDictionary<string, string> pairs = LatentMetadata.Format(Latents);
+        pairs[LatentMetadata.FormatKey] = PrototypesFormat;
+        pairs[AlgorithmKey] = Algorithm;
+        pairs[SeedKey] = Seed.ToString(CultureInfo.InvariantCulture);
+        pairs[CentersKey] = CentersPerClass.ToString(CultureInfo.InvariantCulture);
+        pairs[OptionsKey] = JsonSerializer.Serialize(new SortedDictionary<string, string>(Options.ToDictionary(), StringComparer.Ordinal), DistilledJson.Default.SortedDictionaryStringString);
+        return pairs;
+    }
+
+    internal static PrototypeInfo Parse(SafetensorsFile file, LatentShape shape, int classCount, int centersPerClass)
+    {
+        IReadOnlyDictionary<string, string> pairs = file.Metadata;
+        ulong seed = 0;
+        if (pairs.TryGetValue(SeedKey, out string? seedText) && !ulong.TryParse(seedText, NumberStyles.None, CultureInfo.InvariantCulture, out seed))
+            throw LatentMetadata.Bad(file.Path, SeedKey, seedText, "a whole number from 0 to 2^64 - 1");
+        SortedDictionary<string, string> options = [];
+        if (pairs.TryGetValue(OptionsKey, out string? optionsText))
+        {
+            try
+            {
+                options = JsonFile.Parse(System.Text.Encoding.UTF8.GetBytes(optionsText), DistilledJson.Default.SortedDictionaryStringString) ?? [];
+            }
+            catch (JsonException)
+            {
+                throw LatentMetadata.Bad(file.Path, OptionsKey, optionsText, "a JSON object of strings");
+            }
+        }
+
+        LatentStoreInfo latents = LatentMetadata.Parse(
+            file.Path, pairs, shape, () => LatentMetadata.NumberedNames(classCount), AlgorithmKey, SeedKey, OptionsKey, CentersKey);
+        if (latents.ClassNames.Count != classCount)
+            throw new DdoqException($"'{file.Path}': {latents.ClassNames.Count} class names for {classCount} classes", "The file was made by another tool or damaged: quantize again.");
+        return new PrototypeInfo
+        {
+            Latents = latents,
+            CentersPerClass = centersPerClass,
+            Algorithm = pairs.GetValueOrDefault(AlgorithmKey, ""),
+            Seed = seed,
+            Options = new SortedDictionary<string, string>(options, StringComparer.Ordinal),
+        };
+    }
+}
