@@ -1,0 +1,99 @@
+# Breaks the kernels on purpose, one fault at a time, and expects a test to fail for each: the tests can fail.
+#
+#   cmake -DSOURCE=<repository> -DWORK=<scratch folder> [-DONLY=<part of a name>] -P native/tests/mutations.cmake
+#
+# Works on a copy; the repository is not touched. Each entry names the fault, the file, the text that is replaced (it
+# must occur), the replacement, and the test that must fail.
+cmake_minimum_required(VERSION 3.22)
+
+foreach(needed SOURCE WORK)
+  if(NOT ${needed})
+    message(FATAL_ERROR "give -D${needed}=...")
+  endif()
+endforeach()
+if(NOT JOBS)
+  set(JOBS 1)
+endif()
+
+file(MAKE_DIRECTORY ${WORK})
+file(COPY ${SOURCE}/kernels ${SOURCE}/native ${SOURCE}/CMakeLists.txt DESTINATION ${WORK}/copy)
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK}/copy -B ${WORK}/build -DDDOQ_CUDA=OFF
+                        -DDDOQ_WARNINGS_AS_ERRORS=OFF OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+
+set(caught 0)
+set(missed "")
+
+function(mutate name file original replacement test)
+  if(ONLY AND NOT name MATCHES "${ONLY}")
+    return()
+  endif()
+  file(READ ${SOURCE}/${file} text)
+  string(FIND "${text}" "${original}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "${name}: '${original}' is not in ${file}; bring mutations.cmake up to date")
+  endif()
+  string(REPLACE "${original}" "${replacement}" mutated "${text}")
+  file(WRITE ${WORK}/copy/${file} "${mutated}")
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build -j ${JOBS} --target ${test}_test
+                  RESULT_VARIABLE built OUTPUT_VARIABLE build_log ERROR_VARIABLE build_log)
+  if(NOT built EQUAL 0)
+    message(FATAL_ERROR "${name}: the mutated source does not compile\n${build_log}")
+  endif()
+  execute_process(COMMAND ${WORK}/build/native/tests/${test}_test RESULT_VARIABLE result TIMEOUT 300
+                  OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  file(WRITE ${WORK}/copy/${file} "${text}")
+  if(result EQUAL 0)
+    message("MISSED  ${name}")
+    set(missed "${missed} [${name}]" PARENT_SCOPE)
+  else()
+    string(REGEX MATCH "FAILED  [^\n]*" which "${output}")
+    message("caught  ${name}  (${test}: ${which})")
+    math(EXPR count "${caught} + 1")
+    set(caught ${count} PARENT_SCOPE)
+  endif()
+endfunction()
+
+set(tile kernels/matrix_tile.cuh)
+mutate("main loop: barrier removed" ${tile}
+       "__syncthreads(); // this step's rows" "// this step's rows" assign)
+mutate("main loop: wait for copies removed" ${tile}
+       "copy_async_wait<Stages - 2>();" "" assign)
+mutate("main loop: waits for one group too few" ${tile}
+       "copy_async_wait<Stages - 2>();" "copy_async_wait<Stages - 1>();" gram)
+mutate("main loop: last barrier removed" ${tile}
+       "copy_async_wait<0>();\n        __syncthreads();" "copy_async_wait<0>();" assign)
+mutate("main loop: accumulators not zeroed" ${tile}
+       "accumulators_[i][j][e] = 0.0f;" "accumulators_[i][j][e] += 0.0f;" gram)
+mutate("ldmatrix: wrong lane for A" ${tile}
+       "i * 16 + (lane() & 15)" "i * 16 + ((lane() + 1) & 15)" gram)
+mutate("ldmatrix: wrong half for B" ${tile}
+       "((lane() >> 3) & 1)" "((lane() >> 4) & 1)" assign)
+mutate("copies: D's tail one element short" ${tile}
+       "rows.count ? dimension - column : 0" "rows.count ? dimension - column - 1 : 0" gram)
+mutate("low part of the centroids ignored" ${tile}
+       "for (int part = 0; part < b_parts; part++) {\n                const" "for (int part = 0; part < 1; part++) {\n                const" assign)
+mutate("assign: barrier before the merge removed" kernels/assign.cu
+       "            __syncthreads();\n            if (thread < Tile::BlockRows)" "            if (thread < Tile::BlockRows)" assign)
+mutate("assign: barrier after the merge removed" kernels/assign.cu
+       "__syncthreads(); // the next rows" "// the next rows" assign)
+mutate("assign: ties to the highest index" kernels/assign.cu
+       "index < best_index" "index > best_index" assign)
+mutate("assign: ties by order of arrival" kernels/assign.cu
+       "value < best || (value == best && index < best_index)" "value < best" assign)
+mutate("assign: last centroid left out" kernels/assign.cu
+       "column < centroid_count" "column < centroid_count - 1" assign)
+mutate("gram: last column left out" kernels/gram.cu
+       "column >= range.row_count" "column >= range.row_count - 1" gram)
+mutate("gram: lower triangle not stored" kernels/gram.cu
+       "if (row != column)" "if (false)" gram)
+mutate("fma tile: barrier removed" kernels/fma_tile.cuh
+       "copy_async_wait<Stages - 2>();\n            __syncthreads();" "copy_async_wait<Stages - 2>();" gram)
+mutate("fma tile: accumulators not zeroed" kernels/fma_tile.cuh
+       "accumulators_[i][j] = 0.0f;" "accumulators_[i][j] += 0.0f;" gram)
+mutate("norms: tail left out" kernels/rows.cuh
+       "i < dimension; i += 32)" "i < dimension - 1; i += 32)" assign)
+
+message("${caught} mutations caught")
+if(missed)
+  message(FATAL_ERROR "missed:${missed}")
+endif()
