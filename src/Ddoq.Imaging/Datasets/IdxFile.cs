@@ -1,0 +1,85 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace Ddoq.Imaging;
+
+/// <summary>Reads an IDX file of unsigned bytes, plain or under gzip, and checks it against its own header.</summary>
+/// <remarks>
+/// Layout: two zero bytes, the type code 0x08, the number of dimensions, each dimension as a big-endian 32-bit integer, then
+/// the elements with the last dimension fastest. Source: the description on the MNIST page (LeCun, Cortes, Burges).
+/// </remarks>
+internal static class IdxFile
+{
+    private const byte UnsignedByte = 0x08;
+
+    // Deflate cannot expand by more; a header that claims more than this is wrong, and must not make us allocate for it.
+    private const long MaximumDeflateRatio = 1032;
+
+    /// <summary>Reads a whole file.</summary>
+    /// <param name="path">The file; gzip is recognised by its first bytes, not by its name.</param>
+    /// <param name="rank">The number of dimensions it must have.</param>
+    /// <returns>The dimensions and the elements.</returns>
+    /// <exception cref="DdoqException">Not such a file, truncated, longer than its header says, or damaged.</exception>
+    public static (int[] Dimensions, byte[] Elements) Read(string path, int rank) => DataFile.Guard(path, rank, static (rank, path) =>
+    {
+        using FileStream file = File.OpenRead(path);
+        return Read(file, path, rank);
+    });
+
+    private static (int[] Dimensions, byte[] Elements) Read(FileStream file, string path, int rank)
+    {
+        Span<byte> start = stackalloc byte[2];
+        bool compressed = file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2 && start is [0x1F, 0x8B];
+        file.Position = 0;
+        if (!compressed)
+            return Read(file, path, rank, file.Length);
+
+        using var stream = new GZipStream(file, CompressionMode.Decompress);
+        try
+        {
+            return Read(stream, path, rank, file.Length * MaximumDeflateRatio);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new DdoqException($"{path}: the gzip stream is damaged", "fetch the file again", e);
+        }
+    }
+
+    private static (int[] Dimensions, byte[] Elements) Read(Stream stream, string path, int rank, long mostBytes)
+    {
+        Span<byte> header = stackalloc byte[4 + 4 * rank];
+        int got = stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+        if (got < header.Length || header[0] != 0 || header[1] != 0 || header[2] != UnsignedByte || header[3] != rank)
+        {
+            throw new DdoqException(
+                $"{path} starts with {Convert.ToHexStringLower(header[..Math.Min(got, 4)])}; an IDX file of unsigned bytes with "
+                + $"{rank} dimension{(rank == 1 ? "" : "s")} starts with 000008{rank:x2} and has a header of {header.Length} bytes",
+                "check that the images and the labels file are not swapped, and fetch the file again");
+        }
+
+        var dimensions = new int[rank];
+        Int128 length = 1;
+        for (int i = 0; i < rank; i++)
+        {
+            uint dimension = BinaryPrimitives.ReadUInt32BigEndian(header[(4 + 4 * i)..]);
+            length *= dimension;
+            dimensions[i] = dimension <= int.MaxValue ? (int)dimension : throw WrongLength(path, $"{dimension}", "fewer");
+        }
+
+        string claimed = string.Join(" x ", dimensions);
+        if (length > mostBytes || length > Array.MaxLength)
+            throw WrongLength(path, claimed, "fewer");
+
+        byte[] elements = new byte[(int)length];
+        int read = stream.ReadAtLeast(elements, elements.Length, throwOnEndOfStream: false);
+        if (read < elements.Length)
+            throw WrongLength(path, claimed, $"only {read}");
+        if (stream.ReadByte() >= 0)
+            throw WrongLength(path, claimed, "more");
+        return (dimensions, elements);
+    }
+
+    private static DdoqException WrongLength(string path, string claimed, string found) => new(
+        $"{path}: the header says {claimed} bytes, the file holds {found}",
+        "the file is truncated or its header is wrong: fetch it again");
+}

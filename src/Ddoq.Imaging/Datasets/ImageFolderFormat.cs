@@ -1,0 +1,55 @@
+namespace Ddoq.Imaging;
+
+/// <summary>Class folders of image files, split or not, as torchvision's <c>ImageFolder</c> and Hugging Face's <c>imagefolder</c> know them.</summary>
+/// <remarks>
+/// A folder named for a split is one only when it holds folders itself, so a class may be called <c>train</c>. Of the test
+/// folders <c>val</c> comes first because ImageNet's <c>test</c> has no labels.
+/// </remarks>
+internal sealed class ImageFolderFormat : IDatasetFormat
+{
+    private static readonly string[] s_testFolders = ["val", "valid", "validation", "test"];
+
+    /// <inheritdoc/>
+    public string Layout =>
+        $"an ImageFolder: train/<class>/* with val/<class>/* or test/<class>/* beside it, or <class>/* alone, of {ImageSignature.ExtensionList} files";
+
+    /// <inheritdoc/>
+    public bool Recognises(string folder) => ImageFolderScanner.Folders(folder).Length > 0;
+
+    /// <inheritdoc/>
+    public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
+    {
+        string? train = IsSplit(folder, "train") ? "train" : null;
+        string? test = s_testFolders.FirstOrDefault(name => IsSplit(folder, name));
+        string part = split switch
+        {
+            DatasetSplit.Unsplit => "",
+            DatasetSplit.Train => train ?? (test is null ? "" : throw new UsageException(
+                $"{folder} has a folder {test}/ but no train/",
+                $"call the training images' folder train/; to train on {test}/ itself, give {Path.Combine(folder, test)}")),
+            _ => test ?? throw new UsageException(
+                $"{folder} has no test images: none of the folders {string.Join("/, ", s_testFolders)}/ with class folders is there",
+                "give a folder that has one, or name the test images' own folder"),
+        };
+
+        ImageFolderIndex index = Index(folder, part);
+        if (split == DatasetSplit.Test && train is not null)
+            index = index.Relabelled(TrainClasses(folder), Path.Combine(folder, train));
+        if (options.ClassNames is { } wanted)
+            index = index.Relabelled(wanted, "the expected list");
+        return new ImageFolderDataset(index, options);
+    }
+
+    private static bool IsSplit(string folder, string name) =>
+        Directory.Exists(Path.Combine(folder, name)) && ImageFolderScanner.Folders(Path.Combine(folder, name)).Length > 0;
+
+    private static ImageFolderIndex Index(string folder, string part)
+    {
+        ImageFolderIndex index = ImageFolderScanner.Scan(folder, part);
+        return DistilledMetadata.TryRead(folder, part) is { } metadata ? metadata.Reorder(index) : index;
+    }
+
+    /// <summary>The class names that number the labels of the training split, without listing its images.</summary>
+    private static string[] TrainClasses(string folder) =>
+        DistilledMetadata.TryRead(folder, "train")?.ClassNames ?? ImageFolderScanner.Folders(Path.Combine(folder, "train"));
+}

@@ -1,0 +1,95 @@
+using NetVips;
+using VipsImage = NetVips.Image;
+
+namespace Ddoq.Imaging;
+
+/// <summary>Decodes PNG, JPEG, WebP and TIFF by libvips.</summary>
+/// <remarks>
+/// Loaders are called by name, so that the contents decide and libvips guesses nothing. Errors of the decoder fail the
+/// image, its warnings do not: ImageNet has JPEGs with stray bytes between segments that every reader accepts. EXIF
+/// orientation is applied (torchvision's default loader ignores it). Colour profiles are not, as in Pillow.
+/// </remarks>
+internal static class VipsDecoder
+{
+    private const Enums.FailOn FailOn = Enums.FailOn.Error;
+    private const string Orientation = "orientation";
+
+    public static DecodedImage Decode(byte[] content, ImageFormat format, string path, byte alphaBackground)
+    {
+        VipsLibrary.EnsureLoaded();
+        try
+        {
+            using VipsImage stored = OpenBuffer(content, format);
+            DecodedImage.CheckSize(stored.Width, stored.Height, path);
+            if (OrientationOf(stored) == 1)
+                return Convert(stored, path, alphaBackground);
+
+            // Turning needs the rows in another order than the decoder gives them.
+            using VipsImage complete = stored.CopyMemory();
+            using VipsImage upright = complete.Autorot();
+            return Convert(upright, path, alphaBackground);
+        }
+        catch (VipsException e)
+        {
+            throw Damaged(path, e);
+        }
+    }
+
+    public static ImageHeader ReadHeader(string path, ImageFormat format)
+    {
+        VipsLibrary.EnsureLoaded();
+        try
+        {
+            using VipsImage image = OpenFile(path, format);
+            DecodedImage.CheckSize(image.Width, image.Height, path);
+            // Orientations 5 to 8 are the ones that lie on their side.
+            ImageSize size = OrientationOf(image) >= 5 ? new(image.Height, image.Width) : new(image.Width, image.Height);
+            return new ImageHeader(size, PixelConversion.IsGrey(image));
+        }
+        catch (VipsException e)
+        {
+            throw Damaged(path, e);
+        }
+    }
+
+    private static VipsImage OpenBuffer(byte[] content, ImageFormat format) => format switch
+    {
+        ImageFormat.Png => VipsImage.PngloadBuffer(content, access: Enums.Access.Sequential, failOn: FailOn),
+        ImageFormat.Jpeg => VipsImage.JpegloadBuffer(content, access: Enums.Access.Sequential, failOn: FailOn),
+        ImageFormat.WebP => VipsImage.WebploadBuffer(content, access: Enums.Access.Sequential, failOn: FailOn),
+        ImageFormat.Tiff => VipsImage.TiffloadBuffer(content, access: Enums.Access.Sequential, failOn: FailOn),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not decoded by libvips"),
+    };
+
+    private static VipsImage OpenFile(string path, ImageFormat format) => format switch
+    {
+        ImageFormat.Png => VipsImage.Pngload(path, access: Enums.Access.Sequential),
+        ImageFormat.Jpeg => VipsImage.Jpegload(path, access: Enums.Access.Sequential),
+        ImageFormat.WebP => VipsImage.Webpload(path, access: Enums.Access.Sequential),
+        ImageFormat.Tiff => VipsImage.Tiffload(path, access: Enums.Access.Sequential),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not decoded by libvips"),
+    };
+
+    private static unsafe DecodedImage Convert(VipsImage image, string path, byte alphaBackground)
+    {
+        nint samples = image.WriteToMemory(out ulong length);
+        try
+        {
+            return PixelConversion.Convert(new ReadOnlySpan<byte>((void*)samples, checked((int)length)), image, path, alphaBackground);
+        }
+        finally
+        {
+            NetVips.NetVips.Free(samples);
+        }
+    }
+
+    private static int OrientationOf(VipsImage image) =>
+        image.GetTypeOf(Orientation) != 0 && image.Get(Orientation) is int orientation and >= 1 and <= 8 ? orientation : 1;
+
+    // libvips repeats itself over several lines, the first of which only says what it was doing.
+    private static DamagedImageException Damaged(string path, VipsException e)
+    {
+        string[] lines = [.. e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()];
+        return new DamagedImageException(path, "the image is truncated or corrupt (" + string.Join("; ", lines.Skip(lines.Length > 1 ? 1 : 0)) + ")", e);
+    }
+}

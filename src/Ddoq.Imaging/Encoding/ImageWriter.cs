@@ -1,0 +1,73 @@
+using NetVips;
+using VipsImage = NetVips.Image;
+
+namespace Ddoq.Imaging;
+
+/// <summary>Writes 8-bit PNG files.</summary>
+/// <remarks>
+/// Lossless, without metadata. The same pixels give the same bytes in every run and on any number of threads with the same
+/// libvips; another version or processor may compress differently, so compare pixels across machines, not files.
+/// </remarks>
+public static class ImageWriter
+{
+    private const int Compression = 6;
+
+    /// <summary>Encodes a planar image.</summary>
+    /// <param name="planar">[channels, height, width].</param>
+    /// <param name="channels">1 (grey) or 3 (RGB).</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <returns>A PNG file.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">Other than 1 or 3 channels, or an empty image.</exception>
+    /// <exception cref="ArgumentException"><paramref name="planar"/> does not have channels x height x width bytes.</exception>
+    /// <exception cref="DdoqException">libvips is missing or fails.</exception>
+    public static byte[] EncodePng(ReadOnlySpan<byte> planar, int channels, int height, int width)
+    {
+        if (channels is not (1 or 3))
+            throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3 channels can be written");
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        if (planar.Length != (long)channels * height * width)
+            throw new ArgumentException($"{planar.Length} bytes are not {channels} x {height} x {width}", nameof(planar));
+
+        byte[] interleaved = new byte[planar.Length];
+        if (channels == 1)
+            planar.CopyTo(interleaved);
+        else
+            PlanarRgb.ToInterleaved(planar, interleaved);
+        return EncodeInterleaved(interleaved, channels, height, width);
+    }
+
+    /// <summary>Encodes a planar image to a file: written beside it, then renamed, so no reader sees half of it.</summary>
+    /// <inheritdoc cref="EncodePng"/>
+    public static void WritePng(string path, ReadOnlySpan<byte> planar, int channels, int height, int width)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        byte[] png = EncodePng(planar, channels, height, width);
+        string temporary = path + ".part";
+        try
+        {
+            File.WriteAllBytes(temporary, png);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DdoqException($"{path} cannot be written: {e.Message}", "check that the folder is there and has room", e);
+        }
+    }
+
+    /// <summary>Encodes [height, width, channels].</summary>
+    internal static byte[] EncodeInterleaved(byte[] interleaved, int channels, int height, int width)
+    {
+        VipsLibrary.EnsureLoaded();
+        try
+        {
+            using VipsImage image = VipsImage.NewFromMemory(interleaved, width, height, channels, Enums.BandFormat.Uchar);
+            return image.PngsaveBuffer(compression: Compression, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
+        }
+        catch (VipsException e)
+        {
+            throw new DdoqException($"libvips cannot encode a {width}x{height} PNG: {e.Message.Trim()}", innerException: e);
+        }
+    }
+}

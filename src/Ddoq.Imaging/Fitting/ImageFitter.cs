@@ -1,0 +1,96 @@
+using System.Buffers;
+
+namespace Ddoq.Imaging;
+
+/// <summary>Brings decoded images to a target size.</summary>
+public static class ImageFitter
+{
+    /// <summary>Fits planar images, such as a decoder's output at 512x512 that is wanted at 224x224.</summary>
+    /// <param name="planar">[channels, size.Height, size.Width].</param>
+    /// <param name="size">The size the image has.</param>
+    /// <param name="channels">Any number of planes; each is treated alone.</param>
+    /// <param name="fit">The size to give it and how.</param>
+    /// <param name="target">Receives [channels, fit.Height, fit.Width].</param>
+    /// <exception cref="ArgumentException">A span is too short.</exception>
+    /// <exception cref="DdoqException">The image does not fit, see <see cref="FitMode.Pad"/>.</exception>
+    public static void FitPlanar(ReadOnlySpan<byte> planar, ImageSize size, int channels, ImageFit fit, Span<byte> target)
+    {
+        ArgumentNullException.ThrowIfNull(fit);
+        int from = size.Height * size.Width, to = fit.Height * fit.Width;
+        RequireLength(planar.Length, channels * from, nameof(planar));
+        RequireLength(target.Length, channels * to, nameof(target));
+        for (int channel = 0; channel < channels; channel++)
+            FitGrey(new PixelSource(planar.Slice(channel * from, from), size, 1, "the image"), fit, target.Slice(channel * to, to));
+    }
+
+    /// <summary>Fits an interleaved image and writes it as planar RGB, [3, fit.Height, fit.Width].</summary>
+    internal static void Fit(PixelSource source, ImageFit fit, Span<byte> planar)
+    {
+        int plane = fit.Height * fit.Width;
+        RequireLength(planar.Length, 3 * plane, nameof(planar));
+        if (source.Channels == 1)
+        {
+            FitGrey(source, fit, planar[..plane]);
+            planar[..plane].CopyTo(planar[plane..]);
+            planar[..plane].CopyTo(planar[(2 * plane)..]);
+            return;
+        }
+
+        if (source.Size.Width == fit.Width && source.Size.Height == fit.Height)
+        {
+            PlanarRgb.FromInterleaved(source.Samples, planar[..(3 * plane)]);
+            return;
+        }
+
+        byte[] fitted = ArrayPool<byte>.Shared.Rent(3 * plane);
+        try
+        {
+            FitInterleaved(source, fit, fitted.AsSpan(0, 3 * plane));
+            PlanarRgb.FromInterleaved(fitted.AsSpan(0, 3 * plane), planar[..(3 * plane)]);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(fitted);
+        }
+    }
+
+    private static void FitGrey(PixelSource source, ImageFit fit, Span<byte> target)
+    {
+        if (source.Size.Width == fit.Width && source.Size.Height == fit.Height)
+            source.Samples.CopyTo(target);
+        else
+            FitInterleaved(source, fit, target);
+    }
+
+    private static void FitInterleaved(PixelSource source, ImageFit fit, Span<byte> target)
+    {
+        if (fit.Mode == FitMode.Pad)
+            Pad(source, fit, target);
+        else
+            Resampler.Resize(source.Samples, source.Size, source.Channels, ResampleWindow.Of(fit, source.Size), fit.Interpolation, target);
+    }
+
+    // An odd margin leaves the larger part at the right and the bottom.
+    private static void Pad(PixelSource source, ImageFit fit, Span<byte> target)
+    {
+        ImageSize size = source.Size;
+        if (size.Width > fit.Width || size.Height > fit.Height)
+        {
+            throw new DdoqException(
+                $"{source.Path} is {size}, larger than the {fit.Width}x{fit.Height} it should be padded to",
+                "use --fit resize or --fit crop-centre");
+        }
+
+        int left = (fit.Width - size.Width) / 2, top = (fit.Height - size.Height) / 2;
+        int row = size.Width * source.Channels, stride = fit.Width * source.Channels;
+        target.Fill(fit.PadValue);
+        for (int y = 0; y < size.Height; y++)
+            source.Samples.Slice(y * row, row).CopyTo(target[((top + y) * stride + left * source.Channels)..]);
+    }
+
+    private static void RequireLength(int length, int required, string parameter)
+    {
+        if (length < required)
+            throw new ArgumentException($"{length} bytes are too few, {required} are needed", parameter);
+    }
+}
