@@ -1,0 +1,70 @@
+using Ddoq.Training.Runtime;
+using static TorchSharp.torch;
+
+namespace Ddoq.Training.Networks;
+
+/// <summary>A classifier from normalised images [B, 3, H, W] (fp32) to logits [B, C].</summary>
+/// <remarks>
+/// Names of parameters and buffers follow the PyTorch originals, so a state dictionary moves between both.
+/// A network belongs to one thread at a time. Its initial weights are a function of the seed alone: they come from
+/// <see cref="Numerics.CounterRandom"/>, not from torch's shared generator, so networks made at the same time do not
+/// disturb each other.
+/// </remarks>
+public abstract class StudentNetwork : nn.Module<Tensor, Tensor>
+{
+    private protected StudentNetwork(string name)
+        : base(name)
+    {
+    }
+
+    /// <summary>Number of trainable values.</summary>
+    public long ParameterCount => parameters().Sum(parameter => parameter.numel());
+
+    /// <summary>Whether a forward pass in training depends on the other images of the batch (batch norm).</summary>
+    /// <remarks>Where it does, gradient accumulation is not the same as one whole batch, and a weight of 0 does not remove an image.</remarks>
+    public virtual bool MixesImages => false;
+
+    /// <summary>Makes a network with its initial weights, ready for training on the CPU.</summary>
+    /// <param name="architecture">Which network.</param>
+    /// <param name="classCount">C, at least 2.</param>
+    /// <param name="height">Image height in pixels.</param>
+    /// <param name="width">Image width in pixels.</param>
+    /// <param name="seed">Decides the initial weights.</param>
+    /// <param name="channels">Maps per convolution of <see cref="ConvNet3"/>, and of the first stage of the residual networks;
+    /// 0 for the original's (128, and 64).</param>
+    /// <exception cref="UsageException">The image is too small for the network, or a number is out of range.</exception>
+    public static StudentNetwork Create(
+        StudentArchitecture architecture, int classCount, int height, int width, ulong seed, int channels = 0)
+    {
+        if (classCount < 2)
+            throw new UsageException($"a student needs at least 2 classes, not {classCount}");
+        if (channels < 0)
+            throw new UsageException($"the width of a student is {channels} channels; allowed are 1 and more, or 0 for the original's");
+
+        TorchRuntime.EnsureLoaded();
+        StudentNetwork network = architecture switch
+        {
+            StudentArchitecture.ConvNet3 => new ConvNet3(classCount, height, width, channels == 0 ? 128 : channels),
+            StudentArchitecture.ResNetAp10 => new ResNetAp10(classCount, height, width, channels == 0 ? 64 : channels),
+            StudentArchitecture.ResNet18 => new ResNet18(classCount, height, width, channels == 0 ? 64 : channels),
+            _ => throw new UsageException($"there is no student network {architecture}"),
+        };
+        NetworkInitializer.Initialize(network, seed, architecture == StudentArchitecture.ConvNet3 ? ConvolutionInitialization.UniformFanIn : ConvolutionInitialization.NormalFanOut);
+        return network;
+    }
+
+    /// <summary>Nothing: every part is registered by hand, under the name that the original gives it.</summary>
+    protected override void RegisterComponents()
+    {
+    }
+
+    private protected static void RequireSize(string network, int height, int width, int minimum, int multiple)
+    {
+        if (height < minimum || width < minimum || height % multiple != 0 || width % multiple != 0)
+        {
+            throw new UsageException(
+                $"{network} cannot take images of {height}x{width} pixels: both sides must be multiples of {multiple}, at least {minimum}",
+                "Resize the images, or choose another student network.");
+        }
+    }
+}

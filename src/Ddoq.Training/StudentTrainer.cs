@@ -1,0 +1,99 @@
+using System.Runtime.ExceptionServices;
+using Ddoq.Training.Protocols;
+using Ddoq.Training.Runtime;
+using static TorchSharp.torch;
+
+namespace Ddoq.Training;
+
+/// <summary>Trains a student on distilled images and measures it on real ones.</summary>
+public static class StudentTrainer
+{
+    /// <summary>Trains one student from scratch, or goes on where an earlier call was stopped.</summary>
+    /// <param name="train">The distilled images, with weights.</param>
+    /// <param name="test">Real images of the same size; their <see cref="TrainingImages.SoftLabels"/>, where given, are the
+    /// teacher's and serve <see cref="TrainingResult.TeacherAgreement"/> without asking the teacher again.</param>
+    /// <param name="classCount">C.</param>
+    /// <param name="options">Protocol and numbers.</param>
+    /// <param name="teacher">Labels batches; needed by <c>rded</c>, otherwise only used for the agreement.</param>
+    /// <param name="checkpointFolder">Where the state is kept so that a stopped run can go on; created if missing. One run
+    /// per folder. Null keeps nothing.</param>
+    /// <param name="progress">Receives progress in updates.</param>
+    /// <param name="cancellation">Stops between two updates; the state reached is kept.</param>
+    /// <remarks>
+    /// The run has a thread of its own, so its number of torch threads holds for it alone, and runs can go side by side.
+    /// Same images, options (with seed and threads) and teacher: the same result to the last bit on one machine, resumed or
+    /// not. Across thread counts and machines only statistically the same, as torch sums in other orders.
+    /// </remarks>
+    /// <exception cref="UsageException">An option is out of range, or the protocol lacks its teacher or stored labels.</exception>
+    /// <exception cref="DdoqException">The images do not fit each other, or the folder holds another run's state.</exception>
+    /// <exception cref="OperationCanceledException">The run was stopped.</exception>
+    public static TrainingResult Train(
+        TrainingImages train,
+        TrainingImages test,
+        int classCount,
+        StudentOptions options,
+        TeacherFunction? teacher,
+        string? checkpointFolder,
+        IProgressSink progress,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(test);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(progress);
+        options.Validate();
+        train.Validate("training", classCount);
+        test.Validate("test", classCount);
+        if (train.Height != test.Height || train.Width != test.Width)
+        {
+            throw new DdoqException(
+                $"training images have {train.Height}x{train.Width} pixels, test images {test.Height}x{test.Width}",
+                "Resize one of the sets.");
+        }
+
+        RequireLabels(train, options.Protocol, teacher);
+        TorchRuntime.EnsureLoaded(progress.Message);
+
+        TrainingResult? result = null;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                set_num_threads(options.Threads);
+                using var run = new TrainingRun(train, test, classCount, options, teacher, checkpointFolder, progress);
+                result = run.Execute(cancellation);
+            }
+            catch (Exception exception)
+            {
+                failure = ExceptionDispatchInfo.Capture(exception);
+            }
+        })
+        {
+            IsBackground = true,
+            Name = "student training",
+        };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+
+    private static void RequireLabels(TrainingImages train, StudentProtocol protocol, TeacherFunction? teacher)
+    {
+        LabelSource source = ProtocolRecipe.For(protocol).Labels;
+        if (source == LabelSource.Teacher && teacher is null)
+        {
+            throw new UsageException(
+                $"protocol {protocol.ToName()} labels every augmented batch with the teacher, and none was given",
+                $"Give a teacher, or use {StudentProtocol.StoredSoft.ToName()} (stored logits) or {StudentProtocol.SmallImage.ToName()} (hard labels).");
+        }
+
+        if (source == LabelSource.Stored && train.SoftLabels is null)
+        {
+            throw new UsageException(
+                $"protocol {protocol.ToName()} needs the teacher's logits of the training images, and there are none",
+                "Label the set first, or use a protocol with hard labels or with the teacher in the loop.");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using System.Globalization;
+using Ddoq.Training.Networks;
+using Ddoq.Training.Optimizers;
+using Ddoq.Training.Protocols;
+using Ddoq.Training.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Ddoq.Training;
+
+/// <summary>One run on the thread at hand: network, optimiser, and the loop over updates.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    /// <summary>Largest activation of a forward pass: above 32 MB, glibc's allocator maps and unmaps pages at every operation.</summary>
+    private const long ActivationBytes = 26_000_000;
+
+    private readonly StudentOptions _options;
+    private readonly ProtocolRecipe _recipe;
+    private readonly TrainingImages _train;
+    private readonly int _classCount;
+    private readonly TeacherFunction? _teacher;
+    private readonly IProgressSink _progress;
+    private readonly StudentNetwork _network;
+    private readonly StudentOptimizer _optimizer;
+    private readonly TrainingBatchSource _batches;
+    private readonly StudentEvaluator _evaluator;
+    private readonly int _microBatchSize;
+    private readonly int _totalUpdates;
+
+    public TrainingRun(
+        TrainingImages train,
+        TrainingImages test,
+        int classCount,
+        StudentOptions options,
+        TeacherFunction? teacher,
+        string? checkpointFolder,
+        IProgressSink progress)
+    {
+        _options = options;
+        _recipe = ProtocolRecipe.For(options.Protocol);
+        _train = train;
+        _classCount = classCount;
+        _teacher = teacher;
+        _progress = progress;
+        _network = StudentNetwork.Create(options.Network, classCount, train.Height, train.Width, options.Seed, options.NetworkWidth);
+        _optimizer = _recipe.Optimizer switch
+        {
+            OptimizerKind.Sgd => new SgdOptimizer(_network.named_parameters(), momentum: 0.9, options.WeightDecay),
+            _ => new AdamWOptimizer(
+                _network.named_parameters(), options.WeightDecay, _recipe.Optimizer == OptimizerKind.AdamWMatrixDecay),
+        };
+        _batches = new TrainingBatchSource(train, classCount, options, teacher);
+        int passSize = PassSize(options, train);
+        _microBatchSize = options.MicroBatchSize > 0 ? options.MicroBatchSize : _network.MixesImages ? int.MaxValue : passSize;
+        _evaluator = new StudentEvaluator(test, classCount, options.Normalisation, passSize);
+        _totalUpdates = options.Updates > 0 ? options.Updates : checked(options.Epochs * _batches.StepsPerEpoch);
+    }
+
+    /// <summary>Trains to the end and evaluates.</summary>
+    public TrainingResult Execute(CancellationToken cancellation)
+    {
+        var watch = Stopwatch.StartNew();
+        var curve = new List<double>();
+        var evaluations = new List<TrainingEvaluation>();
+        double epochLoss = 0;
+        int[] predictions = [];
+        _progress.Begin("train", _totalUpdates, "updates");
+        try
+        {
+            _network.train();
+            for (int update = 0; update < _totalUpdates; update++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                (int epoch, int step) = Math.DivRem(update, _batches.StepsPerEpoch);
+                epochLoss += Update(epoch, step, LearningRate(update, epoch));
+                _progress.Advance(1);
+
+                bool isLast = update + 1 == _totalUpdates;
+                bool endsEpoch = step + 1 == _batches.StepsPerEpoch;
+                if (endsEpoch || isLast)
+                {
+                    int images = endsEpoch ? _train.Count : (step + 1) * _batches.BatchSize;
+                    curve.Add(epochLoss / images);
+                    epochLoss = 0;
+                }
+
+                if (isLast || (endsEpoch && _options.EvaluationInterval > 0 && (epoch + 1) % _options.EvaluationInterval == 0))
+                {
+                    predictions = _evaluator.Predict(_network, cancellation);
+                    evaluations.Add(new TrainingEvaluation(update + 1, _evaluator.Accuracy(predictions)));
+                }
+            }
+        }
+        finally
+        {
+            _progress.End();
+        }
+
+        double? agreement = _evaluator.TeacherAgreement(predictions, _teacher, cancellation);
+        return new TrainingResult(
+            evaluations[^1].Accuracy,
+            evaluations.Max(evaluation => evaluation.Accuracy),
+            agreement,
+            curve,
+            evaluations,
+            _totalUpdates,
+            watch.Elapsed.TotalSeconds,
+            TrainingWeights.Summarise(_batches.Weights, _train.Labels, _classCount),
+            _network.ParameterCount);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _evaluator.Dispose();
+        _batches.Dispose();
+        _optimizer.Dispose();
+        _network.Dispose();
+    }
+
+    /// <summary>The gradient of one batch, part by part, then one step of the optimiser.</summary>
+    /// <returns>Sum of the images' weighted losses.</returns>
+    private double Update(int epoch, int step, double learningRate)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        TrainingBatch batch = _batches.Make(epoch, step);
+        int parts = (int)Math.Ceiling((double)batch.Count / _microBatchSize);
+        int partSize = (batch.Count + parts - 1) / parts;
+        double sum = 0;
+        for (int first = 0; first < batch.Count; first += partSize)
+        {
+            using DisposeScope part = NewDisposeScope();
+            Tensor loss = PartLoss(batch, first, Math.Min(partSize, batch.Count - first));
+            loss.backward();
+            sum += loss.item<float>();
+        }
+
+        if (!double.IsFinite(sum))
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"the training loss became {sum} in epoch {epoch + 1}, batch {step + 1}"),
+                "Lower the learning rate, or check images and weights for extreme values.");
+        }
+
+        _optimizer.Step(learningRate);
+        return sum * batch.Count;
+    }
+
+    private Tensor PartLoss(TrainingBatch batch, int first, int count)
+    {
+        Tensor logits = _network.call(batch.Images.narrow(0, first, count));
+        Tensor losses;
+        if (batch.SoftTargets is { } targets)
+        {
+            losses = WeightedLoss.KullbackLeibler(logits, targets.narrow(0, first, count), _options.Temperature);
+        }
+        else
+        {
+            losses = WeightedLoss.CrossEntropy(logits, batch.Labels!.narrow(0, first, count));
+            if (batch.PartnerLabels is { } partners)
+                losses = (losses * batch.Lambda) + (WeightedLoss.CrossEntropy(logits, partners.narrow(0, first, count)) * (1 - batch.Lambda));
+        }
+
+        return WeightedLoss.Reduce(losses, batch.Weights.narrow(0, first, count), batch.Count);
+    }
+
+    private double LearningRate(int update, int epoch) => _options.LearningRate * (_options.Updates > 0
+        ? LearningRateSchedule.Factor(_recipe.Schedule, update, _totalUpdates)
+        : LearningRateSchedule.Factor(_recipe.Schedule, epoch, _options.Epochs));
+
+    private static int PassSize(StudentOptions options, TrainingImages images)
+    {
+        int channels = options.NetworkWidth > 0 ? options.NetworkWidth : options.Network == StudentArchitecture.ConvNet3 ? 128 : 64;
+        long bytesPerImage = 4L * channels * images.Height * images.Width;
+        return (int)Math.Clamp(ActivationBytes / bytesPerImage, 1, 256);
+    }
+}
