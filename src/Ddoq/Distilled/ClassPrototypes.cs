@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using Ddoq.Quantization;
 
 namespace Ddoq.Distilled;
 
@@ -68,16 +69,12 @@ public sealed class ClassPrototypes
         return new ClassPrototypes(keptCentroids, keptCounts, distortion);
     }
 
-    /// <summary>The direct weights w_k = v_k / sum v (Algorithm 1), computed in double precision and rounded.</summary>
-    /// <param name="counts">Counts; zeros get weight 0.</param>
-    /// <param name="weights">Receives as many weights.</param>
-    internal static void DirectWeights(ReadOnlySpan<long> counts, Span<float> weights)
+    /// <summary>Takes the quantiser's result of one class.</summary>
+    /// <exception cref="DdoqException">A centre or the distortion is not finite.</exception>
+    public static ClassPrototypes From(ClassQuantization result)
     {
-        double sum = 0;
-        foreach (long count in counts)
-            sum += count;
-        for (int k = 0; k < counts.Length; k++)
-            weights[k] = sum > 0 ? (float)(counts[k] / sum) : 0;
+        ArgumentNullException.ThrowIfNull(result);
+        return result.CentroidCount == 0 ? Empty : Create(result.Dimension, result.Centroids, result.Counts, result.Distortion);
     }
 
     internal static int IndexOfNonFinite(ReadOnlySpan<float> values)

@@ -10,4 +10,7 @@ namespace Ddoq.Distilled;
     RespectRequiredConstructorParameters = true,
     AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(SortedDictionary<string, string>))]
+[JsonSerializable(typeof(DistilledImage))]
+[JsonSerializable(typeof(DistilledProvenance))]
+[JsonSerializable(typeof(DistilledTiming))]
 internal sealed partial class DistilledJson : JsonSerializerContext;

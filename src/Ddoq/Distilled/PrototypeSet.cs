@@ -1,4 +1,5 @@
 using Ddoq.Latents;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 
 namespace Ddoq.Distilled;
@@ -28,7 +29,7 @@ public sealed class PrototypeSet : IDisposable
         for (int c = 0; c < classes.Length; c++)
         {
             _weights[c] = new float[classes[c].Count];
-            ClassPrototypes.DirectWeights(classes[c].Counts.Span, _weights[c]);
+            PrototypeWeights.Compute(WeightRule.Direct, classes[c].Counts.Span, _weights[c]);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ddoq.Latents;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 
 namespace Ddoq.Distilled;
@@ -78,7 +79,7 @@ public sealed class PrototypeWriter : IDisposable
         long[] paddedCounts = new long[k];
         float[] weights = new float[k];
         counts.CopyTo(paddedCounts);
-        ClassPrototypes.DirectWeights(paddedCounts, weights);
+        PrototypeWeights.Compute(WeightRule.Direct, counts, weights.AsSpan(0, counts.Length));
         _writer.Append<double>("distortion", [distortion]);
         _writer.Append<long>("counts", paddedCounts);
         _writer.Append<float>("weights", weights);

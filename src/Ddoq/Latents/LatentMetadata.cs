@@ -127,7 +127,8 @@ internal static class LatentMetadata
         return [.. Enumerable.Range(0, count).Select(c => c.ToString("D" + width, CultureInfo.InvariantCulture))];
     }
 
-    private static void CheckNames(string where, IReadOnlyList<string> names)
+    /// <summary>Checks that there are names and that no two are equal.</summary>
+    public static void CheckNames(string where, IReadOnlyList<string> names)
     {
         if (names.Count == 0)
             throw new DdoqException($"{where}: no class names", "A store has at least one class.");

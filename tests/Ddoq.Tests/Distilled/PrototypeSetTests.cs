@@ -70,6 +70,34 @@ public class PrototypeSetTests
     }
 
     [Test]
+    public void ReadBySomebodyElse_HoldsTheSame()
+    {
+        string path = _folder["p.safetensors"];
+        ClassPrototypes[] classes = Classes();
+        using (PrototypeSet set = PrototypeSet.Create(s_info, classes))
+            set.Save(path);
+        double[] counts = new double[12], weights = new double[12], centroids = new double[36];
+        for (int c = 0; c < 3; c++)
+        {
+            double sum = classes[c].Counts.ToArray().Sum();
+            for (int k = 0; k < classes[c].Count; k++)
+            {
+                counts[(c * 4) + k] = classes[c].Counts.Span[k];
+                weights[(c * 4) + k] = (float)(classes[c].Counts.Span[k] / sum);
+                for (int i = 0; i < 3; i++)
+                    centroids[(((c * 4) + k) * 3) + i] = classes[c].Centroids.Span[(k * 3) + i];
+            }
+        }
+
+        System.Text.Json.JsonElement read = IndependentReader.Run(path).GetProperty("p.safetensors");
+        IndependentReader.AssertTensor(read, "centroids", "F32", [3, 4, 1, 3, 1], centroids);
+        IndependentReader.AssertTensor(read, "counts", "I64", [3, 4], counts);
+        IndependentReader.AssertTensor(read, "weights", "F32", [3, 4], weights);
+        IndependentReader.AssertTensor(read, "distortion", "F64", [3], [1.25, 0, 0]);
+        Assert.That(read.GetProperty("metadata").GetProperty("seed").GetString(), Is.EqualTo("18446744073709551615"));
+    }
+
+    [Test]
     public void ClassPrototypes_EmptyCells_AreLeftOut_BadValuesRefused()
     {
         ClassPrototypes result = ClassPrototypes.Create(2, [1, 2, 3, 4, 5, 6], [4, 0, 1], 0.5);

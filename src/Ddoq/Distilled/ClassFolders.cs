@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text;
+using Ddoq.Latents;
+using Ddoq.Storage;
+
+namespace Ddoq.Distilled;
+
+/// <summary>The folder of each class of a distilled set, and the number that image folder readers will give it.</summary>
+/// <remarks>
+/// <para>Folders are named by <see cref="ClassFolderName.For"/>. When two classes get the same folder (also when they
+/// differ in upper and lower case only, which some file systems do not tell apart), the class whose name needed no change
+/// keeps it, else the lower label; the others get <c>_2</c>, <c>_3</c> and so on behind it.</para>
+/// <para>torchvision's <c>ImageFolder</c> and timm number classes by the order of their folders' names, by code point.
+/// When that is not the order of the labels, a student trained with one and tested with the other is wrong without any
+/// error: <see cref="Warning"/> says so, and <c>train/metadata.jsonl</c> always carries the label.</para>
+/// </remarks>
+public sealed class ClassFolders
+{
+    private readonly string[] _folders;
+    private readonly int[] _imageFolderIndex;
+
+    /// <summary>Names the folders.</summary>
+    /// <param name="classNames">Class names in label order.</param>
+    /// <param name="imageCounts">Images per class; a class without images has no folder. Null: every class has one.</param>
+    /// <exception cref="ArgumentException">There is not one count per class.</exception>
+    /// <exception cref="DdoqException">Two classes have the same name.</exception>
+    public ClassFolders(IReadOnlyList<string> classNames, IReadOnlyList<int>? imageCounts = null)
+    {
+        ArgumentNullException.ThrowIfNull(classNames);
+        LatentMetadata.CheckNames("the distilled set", classNames);
+        if (imageCounts is not null && imageCounts.Count != classNames.Count)
+            throw new ArgumentException($"{classNames.Count} classes but {imageCounts.Count} counts", nameof(imageCounts));
+        _folders = NameAll(classNames);
+        _imageFolderIndex = new int[classNames.Count];
+        Array.Fill(_imageFolderIndex, -1);
+        int[] sorted = [.. Enumerable.Range(0, classNames.Count)
+            .Where(label => imageCounts is null || imageCounts[label] > 0)
+            .OrderBy(label => _folders[label], Comparer<string>.Create(CompareCodePoints))];
+        for (int i = 0; i < sorted.Length; i++)
+            _imageFolderIndex[sorted[i]] = i;
+
+        int moved = Enumerable.Range(0, classNames.Count).FirstOrDefault(label => _imageFolderIndex[label] >= 0 && _imageFolderIndex[label] != label, -1);
+        if (moved >= 0)
+        {
+            Warning = $"readers that number classes by folder (torchvision's ImageFolder, timm) give class {StorageErrors.Quote(classNames[moved])} the number "
+                + $"{_imageFolderIndex[moved]}, its label is {moved}: with such a reader take the label from {DistilledSet.TrainFolder}/{DistilledSet.MetadataFileName}";
+        }
+    }
+
+    /// <summary>The folder of each class, in label order.</summary>
+    public IReadOnlyList<string> Names => _folders;
+
+    /// <summary>True when readers that number classes by folder give every class its label.</summary>
+    public bool MatchesLabelOrder => Warning is null;
+
+    /// <summary>What to tell the user when folder order and label order differ; null when they agree.</summary>
+    public string? Warning { get; }
+
+    /// <summary>The number that readers by folder give a class, or -1 when the class has no images and so no folder.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
+    public int ImageFolderIndexOf(int label)
+    {
+        LatentErrors.CheckClass(label, _folders.Length);
+        return _imageFolderIndex[label];
+    }
+
+    /// <summary>The image's path relative to <c>train</c>, with '/': <c>T-shirt_top/07.png</c>.</summary>
+    /// <param name="label">The class.</param>
+    /// <param name="prototype">The prototype's number within the class.</param>
+    /// <param name="imagesPerClass">The largest number of images of a class: numbers are zero-padded to its width, two digits at least, so that names sort.</param>
+    /// <param name="extension">With the dot.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist, or the prototype is not below <paramref name="imagesPerClass"/>.</exception>
+    public string FileName(int label, int prototype, int imagesPerClass, string extension = ".png")
+    {
+        LatentErrors.CheckClass(label, _folders.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)prototype, (uint)imagesPerClass, nameof(prototype));
+        int width = Math.Max(2, (imagesPerClass - 1).ToString(CultureInfo.InvariantCulture).Length);
+        return _folders[label] + "/" + prototype.ToString("D" + width, CultureInfo.InvariantCulture) + extension;
+    }
+
+    /// <summary>Compares as Python does: by code point, where UTF-16 order would put surrogates before U+E000.</summary>
+    internal static int CompareCodePoints(string? a, string? b) =>
+        Encoding.UTF8.GetBytes(a ?? "").AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b ?? ""));
+
+    private static string[] NameAll(IReadOnlyList<string> classNames)
+    {
+        string[] folders = new string[classNames.Count];
+        var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        for (int label = 0; label < folders.Length; label++)
+        {
+            if (ClassFolderName.For(classNames[label]) == classNames[label] && taken.Add(classNames[label]))
+                folders[label] = classNames[label];
+        }
+
+        for (int label = 0; label < folders.Length; label++)
+        {
+            if (folders[label] is not null)
+                continue;
+            string folder = ClassFolderName.For(classNames[label]), candidate = folder;
+            for (int number = 2; !taken.Add(candidate); number++)
+                candidate = folder + "_" + number.ToString(CultureInfo.InvariantCulture);
+            folders[label] = candidate;
+        }
+
+        return folders;
+    }
+}

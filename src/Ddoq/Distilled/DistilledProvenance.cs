@@ -1,0 +1,69 @@
+using Ddoq.Storage;
+
+namespace Ddoq.Distilled;
+
+/// <summary>The content of <c>ddoq.json</c>: what made a distilled set. Equal runs write equal bytes.</summary>
+/// <param name="Version">Version of the program.</param>
+/// <param name="Seed">The run's seed.</param>
+/// <param name="Device">Where it was computed, for example <c>cpu</c> or the name of the graphics card.</param>
+/// <param name="Configuration">The effective configuration, all stages, by key.</param>
+/// <param name="InputHashes">SHA-256 of data set, encoder, diffusion model and teacher, by name.</param>
+/// <param name="ClassNames">Class names in label order.</param>
+public sealed record DistilledProvenance(
+    string Version,
+    ulong Seed,
+    string Device,
+    SortedDictionary<string, string> Configuration,
+    SortedDictionary<string, string> InputHashes,
+    IReadOnlyList<string> ClassNames)
+{
+    /// <summary>Name of the file in the set's folder.</summary>
+    public const string FileName = "ddoq.json";
+
+    private const string Hint = "The file was edited or damaged; the images do not need it: remove it or synthesise again.";
+
+    /// <summary>Writes the file, atomically.</summary>
+    /// <exception cref="DdoqException">It cannot be written.</exception>
+    public void Save(string folder)
+    {
+        DistilledProvenance sorted = this with
+        {
+            Configuration = new(Configuration, StringComparer.Ordinal),
+            InputHashes = new(InputHashes, StringComparer.Ordinal),
+        };
+        JsonFile.Write(Path.Combine(folder, FileName), sorted, DistilledJson.Default.DistilledProvenance);
+    }
+
+    /// <summary>Reads the file.</summary>
+    /// <exception cref="DdoqException">It is missing or damaged.</exception>
+    public static DistilledProvenance Load(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        DistilledProvenance provenance = JsonFile.Read(path, DistilledJson.Default.DistilledProvenance, Hint);
+        if (provenance.ClassNames.Contains(null!))
+            throw new DdoqException($"'{path}': a class name is null", Hint);
+        return provenance;
+    }
+}
+
+/// <summary>One row of the cost table.</summary>
+/// <param name="Stage">Name of the stage.</param>
+/// <param name="Seconds">Wall-clock seconds, summed over resumed runs.</param>
+public sealed record StageSeconds(string Stage, double Seconds);
+
+/// <summary>The content of <c>ddoq-timing.json</c>: the time of each stage, apart from what equal runs share.</summary>
+/// <param name="Stages">The stages in order.</param>
+public sealed record DistilledTiming(IReadOnlyList<StageSeconds> Stages)
+{
+    /// <summary>Name of the file in the set's folder.</summary>
+    public const string FileName = "ddoq-timing.json";
+
+    /// <summary>Writes the file, atomically.</summary>
+    /// <exception cref="DdoqException">It cannot be written.</exception>
+    public void Save(string folder) => JsonFile.Write(Path.Combine(folder, FileName), this, DistilledJson.Default.DistilledTiming);
+
+    /// <summary>Reads the file.</summary>
+    /// <exception cref="DdoqException">It is missing or damaged.</exception>
+    public static DistilledTiming Load(string folder) =>
+        JsonFile.Read(Path.Combine(folder, FileName), DistilledJson.Default.DistilledTiming, "Times only inform: remove the file.");
+}

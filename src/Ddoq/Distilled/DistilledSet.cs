@@ -1,0 +1,181 @@
+using System.Globalization;
+using System.Text.Json;
+using Ddoq.Latents;
+using Ddoq.Storage;
+
+namespace Ddoq.Distilled;
+
+/// <summary>A distilled set: the list of its images with labels and weights, beside an ordinary image folder.</summary>
+/// <remarks>
+/// <c>train/&lt;class folder&gt;/&lt;number&gt;.png</c> is what torchvision, timm and Hugging Face read;
+/// <c>train/metadata.jsonl</c> holds one <see cref="DistilledImage"/> per line, in the order that
+/// <c>soft_labels.safetensors</c> follows. The images themselves are written by others. Immutable.
+/// </remarks>
+public sealed class DistilledSet
+{
+    /// <summary>Name of the subfolder with the images.</summary>
+    public const string TrainFolder = "train";
+
+    /// <summary>Name of the list of images, inside <see cref="TrainFolder"/>.</summary>
+    public const string MetadataFileName = "metadata.jsonl";
+
+    private const string Hint = "Each line is a JSON object with file_name and label at least: mend the line or synthesise again.";
+
+    /// <summary>Takes a list of images.</summary>
+    /// <param name="classNames">Class names in label order.</param>
+    /// <param name="images">The images; their order is kept.</param>
+    /// <exception cref="DdoqException">
+    /// There is none, one is listed twice, or an entry is not usable: a path out of the folder, a label without class,
+    /// another class name than the label's, a weight that is negative or not finite.
+    /// </exception>
+    public DistilledSet(IReadOnlyList<string> classNames, IReadOnlyList<DistilledImage> images)
+    {
+        ArgumentNullException.ThrowIfNull(classNames);
+        ArgumentNullException.ThrowIfNull(images);
+        LatentMetadata.CheckNames("the distilled set", classNames);
+        if (images.Count == 0)
+            throw new DdoqException("the distilled set has no images", "Synthesise first.");
+        ClassNames = classNames;
+        Images = images;
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (int i = 0; i < images.Count; i++)
+        {
+            if (Find(images[i], classNames) is string what)
+                throw new DdoqException($"image {i} {StorageErrors.Quote(images[i].FileName)}: {what}", Hint);
+            if (!names.Add(images[i].FileName))
+                throw new DdoqException($"image {i} {StorageErrors.Quote(images[i].FileName)} is listed twice", Hint);
+        }
+    }
+
+    /// <summary>Class names in label order.</summary>
+    public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The images, in the order of the file.</summary>
+    public IReadOnlyList<DistilledImage> Images { get; }
+
+    /// <summary>Reads a set's list.</summary>
+    /// <param name="folder">The set's folder. Class names come from its <c>ddoq.json</c> if there is one, else from the list.</param>
+    /// <param name="requireImages">Checks that every image file exists.</param>
+    /// <exception cref="DdoqException">The list is missing or a line is not usable; the message names file and line.</exception>
+    public static DistilledSet Load(string folder, bool requireImages = true)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string path = Path.Combine(folder, TrainFolder, MetadataFileName);
+        List<DistilledImage> images = ReadLines(path);
+        IReadOnlyList<string> names = File.Exists(Path.Combine(folder, DistilledProvenance.FileName))
+            ? DistilledProvenance.Load(folder).ClassNames
+            : NamesOf(path, images);
+        DistilledSet set;
+        try
+        {
+            set = new DistilledSet(names, images);
+        }
+        catch (DdoqException e)
+        {
+            throw new DdoqException($"'{path}': {e.Message}", e.Hint, e);
+        }
+
+        string? missing = requireImages ? images.Select(image => image.FileName).FirstOrDefault(file => !File.Exists(PathOf(folder, file))) : null;
+        return missing is null ? set : throw new DdoqException(
+            $"'{path}' lists {StorageErrors.Quote(missing)}, which is missing", "Copy the image to its place, or synthesise again: only what is missing is made.");
+    }
+
+    /// <summary>Writes <c>train/metadata.jsonl</c>, atomically, creating the folder.</summary>
+    /// <exception cref="DdoqException">It cannot be written.</exception>
+    public void SaveMetadata(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string train = Path.Combine(folder, TrainFolder);
+        try
+        {
+            Directory.CreateDirectory(train);
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotWrite(train, e);
+        }
+
+        AtomicFile.Write(Path.Combine(train, MetadataFileName), stream =>
+        {
+            using var json = new Utf8JsonWriter(stream, JsonFile.OneLine);
+            foreach (DistilledImage image in Images)
+            {
+                JsonSerializer.Serialize(json, image, DistilledJson.Default.DistilledImage);
+                json.Flush();
+                stream.WriteByte((byte)'\n');
+                json.Reset();
+            }
+        });
+    }
+
+    /// <summary>The path of an image's file.</summary>
+    /// <param name="folder">The set's folder.</param>
+    /// <param name="fileName">The image's name in the list.</param>
+    public static string PathOf(string folder, string fileName) => Path.Combine(folder, TrainFolder, fileName);
+
+    /// <summary>Images per class, in label order.</summary>
+    public int[] ImageCounts()
+    {
+        int[] counts = new int[ClassNames.Count];
+        foreach (DistilledImage image in Images)
+            counts[image.Label]++;
+        return counts;
+    }
+
+    private static string? Find(DistilledImage image, IReadOnlyList<string> classNames)
+    {
+        string file = image.FileName;
+        if (file.Length == 0 || Path.IsPathRooted(file) || file.Contains('\0') || file.Split('/', '\\').Any(part => part is ".." or "." or ""))
+            return "allowed is a path within the train folder";
+        if ((uint)image.Label >= (uint)classNames.Count)
+            return $"label {image.Label}, allowed are 0 to {classNames.Count - 1}";
+        if (image.ClassName != classNames[image.Label])
+            return $"class name {StorageErrors.Quote(image.ClassName)}, label {image.Label} is {StorageErrors.Quote(classNames[image.Label])}";
+        if (!double.IsFinite(image.Weight) || image.Weight < 0)
+            return $"weight {image.Weight.ToString(CultureInfo.InvariantCulture)}, allowed are finite numbers from 0";
+        if (image.ClusterSize < 0 || image.Prototype < 0)
+            return $"cluster size {image.ClusterSize} and prototype {image.Prototype}, allowed are numbers from 0";
+        return null;
+    }
+
+    private static List<DistilledImage> ReadLines(string path)
+    {
+        ReadOnlySpan<byte> text = JsonFile.SkipByteOrderMark(JsonFile.ReadAllBytes(path));
+        var images = new List<DistilledImage>();
+        int number = 0;
+        foreach (Range range in text.Split((byte)'\n'))
+        {
+            number++;
+            ReadOnlySpan<byte> line = text[range].Trim(" \t\r"u8);
+            if (line.IsEmpty)
+                continue;
+            try
+            {
+                DistilledImage image = JsonFile.Parse(line, DistilledJson.Default.DistilledImage) ?? throw new JsonException();
+                images.Add(image.ClassName.Length > 0 ? image : image with { ClassName = FolderOf(image.FileName) });
+            }
+            catch (JsonException e)
+            {
+                throw new DdoqException($"'{path}', line {number}: {JsonFile.Describe(e)}", Hint, e);
+            }
+        }
+
+        return images;
+    }
+
+    private static string FolderOf(string fileName) => Path.GetDirectoryName(fileName)?.Replace('\\', '/') ?? "";
+
+    private static string[] NamesOf(string path, List<DistilledImage> images)
+    {
+        const int LargestLabel = 1_000_000;
+        int bad = images.FindIndex(image => image.Label is < 0 or > LargestLabel);
+        if (bad >= 0)
+            throw new DdoqException($"'{path}': image {bad} {StorageErrors.Quote(images[bad].FileName)}: label {images[bad].Label}, allowed are 0 to {LargestLabel}", Hint);
+        string?[] names = new string?[images.Select(image => image.Label + 1).DefaultIfEmpty(1).Max()];
+        foreach (DistilledImage image in images)
+            names[image.Label] ??= image.ClassName;
+
+        // Classes without images still count: labels and logits are numbered with them.
+        return [.. names.Select((name, label) => name ?? "class " + label.ToString(CultureInfo.InvariantCulture))];
+    }
+}

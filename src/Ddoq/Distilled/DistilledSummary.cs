@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using Ddoq.Storage;
+
+namespace Ddoq.Distilled;
+
+/// <summary>One class of <c>summary.csv</c>.</summary>
+/// <param name="Label">The class.</param>
+/// <param name="ClassName">Its name.</param>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Images">Number of images.</param>
+/// <param name="Rows">Rows of the source that they stand for: the sum of the cluster sizes.</param>
+/// <param name="WeightMinimum">Smallest weight; 0 without images.</param>
+/// <param name="WeightMean">Mean weight; 0 without images.</param>
+/// <param name="WeightMaximum">Largest weight; 0 without images.</param>
+/// <param name="EffectiveImages">Effective sample size, (sum w)^2 / sum w^2; 0 without images or weight.</param>
+/// <param name="Distortion">Mean squared distance of the class's latents to their centre; null when unknown.</param>
+public sealed record DistilledSummary(
+    int Label,
+    string ClassName,
+    string Folder,
+    int Images,
+    long Rows,
+    double WeightMinimum,
+    double WeightMean,
+    double WeightMaximum,
+    double EffectiveImages,
+    double? Distortion)
+{
+    /// <summary>Name of the file in the set's folder.</summary>
+    public const string FileName = "summary.csv";
+
+    /// <summary>Summarises every class, in label order.</summary>
+    /// <param name="set">The set.</param>
+    /// <param name="distortion">Each class's distortion; null when unknown.</param>
+    public static IReadOnlyList<DistilledSummary> Of(DistilledSet set, Func<int, double>? distortion = null)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        var folders = new ClassFolders(set.ClassNames);
+        ILookup<int, DistilledImage> byLabel = set.Images.ToLookup(image => image.Label);
+        return [.. Enumerable.Range(0, set.ClassNames.Count).Select(label =>
+        {
+            double[] weights = [.. byLabel[label].Select(image => image.Weight)];
+            double sum = weights.Sum(), squares = weights.Sum(w => w * w);
+            return new DistilledSummary(
+                label, set.ClassNames[label], folders.Names[label], weights.Length,
+                byLabel[label].Sum(image => image.ClusterSize),
+                weights.DefaultIfEmpty().Min(), weights.DefaultIfEmpty().Average(), weights.DefaultIfEmpty().Max(),
+                squares > 0 ? sum * sum / squares : 0,
+                distortion?.Invoke(label));
+        })];
+    }
+
+    /// <summary>Writes <c>summary.csv</c> (RFC 4180, but lines end in '\n'), atomically.</summary>
+    /// <exception cref="DdoqException">It cannot be written.</exception>
+    public static void Save(string folder, IEnumerable<DistilledSummary> classes)
+    {
+        ArgumentNullException.ThrowIfNull(classes);
+        var csv = new StringBuilder("label,class_name,folder,images,rows,weight_min,weight_mean,weight_max,effective_images,distortion\n");
+        foreach (DistilledSummary c in classes)
+        {
+            csv.Append(CultureInfo.InvariantCulture,
+                $"{c.Label},{Field(c.ClassName)},{Field(c.Folder)},{c.Images},{c.Rows},{c.WeightMinimum:R},{c.WeightMean:R},{c.WeightMaximum:R},{c.EffectiveImages:R},{c.Distortion:R}\n");
+        }
+
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName), csv.ToString());
+    }
+
+    private static string Field(string text) =>
+        text.AsSpan().ContainsAny(",\"\r\n") ? "\"" + text.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"" : text;
+}
