@@ -1,0 +1,189 @@
+using System.Security.Cryptography;
+using Ddoq.Latents;
+using Ddoq.Onnx.Schedulers;
+
+namespace Ddoq.Onnx.Models;
+
+/// <summary>A diffusion model exported to ONNX: its configuration, read and checked without loading a network.</summary>
+/// <remarks>
+/// The layout is the one Hugging Face optimum exports, with <c>transformer/</c> in the place of <c>unet/</c> for DiT.
+/// Immutable, safe for concurrent use.
+/// </remarks>
+public sealed class ModelFolder
+{
+    // The factor of the autoencoders of Stable Diffusion 1.x and DiT, and the default of the file format.
+    private const double DefaultScalingFactor = 0.18215;
+
+    private ModelFolder(string path) => Path = path;
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Which network runs the reverse process.</summary>
+    public ModelLayout Layout { get; private init; }
+
+    /// <summary>Class names in label order; empty for text-conditional models, which take any.</summary>
+    public IReadOnlyList<string> ClassNames { get; private init; } = [];
+
+    /// <summary>Side of the square images the autoencoder is run on, in pixels.</summary>
+    public int ImageSize { get; private init; }
+
+    /// <summary>How images of another size are made to fit.</summary>
+    public ImageFit Fit { get; private init; }
+
+    /// <summary>Grey value of the padding under <see cref="ImageFit.Pad"/>, 0 to 255.</summary>
+    public int PadValue { get; private init; }
+
+    /// <summary>Shape of one latent.</summary>
+    public LatentShape LatentShape { get; private init; }
+
+    /// <summary>Factor between the autoencoder's latents and the diffusion model's (0.18215 for Stable Diffusion).</summary>
+    public double ScalingFactor { get; private init; }
+
+    /// <summary>Subtracted from the autoencoder's latents before scaling; 0 for most models.</summary>
+    public double ShiftFactor { get; private init; }
+
+    /// <summary>Classes the network knows; 0 for text-conditional models.</summary>
+    public int ClassCount { get; private init; }
+
+    /// <summary>The label that stands for "no class" in guidance: <see cref="ClassCount"/> unless the configuration names another.</summary>
+    public int NullClass { get; private init; }
+
+    /// <summary>Channels of the network's prediction, when the configuration tells: twice the latent's with learned variance.</summary>
+    public int? OutputChannels { get; private init; }
+
+    /// <summary>The author's recommendations.</summary>
+    public ModelDefaults Defaults { get; private init; } = new(4, 50, null);
+
+    /// <summary>The noise schedule.</summary>
+    public SchedulerConfiguration Scheduler { get; private init; } = SchedulerConfiguration.DiT;
+
+    /// <summary>The teacher that comes with the model; null when there is none.</summary>
+    public string? TeacherFolder { get; private init; }
+
+    /// <summary>The encoder's network.</summary>
+    public string EncoderFile => Part("vae_encoder");
+
+    /// <summary>The decoder's network.</summary>
+    public string DecoderFile => Part("vae_decoder");
+
+    /// <summary>The network of the reverse process.</summary>
+    public string BackboneFile => Part(Layout == ModelLayout.DiT ? "transformer" : "unet");
+
+    /// <summary>Reads a model folder.</summary>
+    /// <param name="path">The folder that holds <c>model_index.json</c>.</param>
+    /// <exception cref="DdoqException">The folder or a part is missing, or a configuration file is malformed or contradicts another.</exception>
+    public static ModelFolder Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string full = System.IO.Path.GetFullPath(path);
+        if (!Directory.Exists(full))
+            throw new DdoqException($"model folder {full} does not exist", "give the folder that holds model_index.json");
+        if (!File.Exists(System.IO.Path.Combine(full, "model_index.json")))
+            throw new DdoqException($"{full} holds no model_index.json, so it is not a model folder", "give the folder that holds model_index.json, vae_encoder/, vae_decoder/ and transformer/ or unet/");
+
+        ConfigurationFile index = ConfigurationFile.Load(System.IO.Path.Combine(full, "model_index.json"));
+        bool hasTransformer = Directory.Exists(System.IO.Path.Combine(full, "transformer"));
+        bool hasUNet = Directory.Exists(System.IO.Path.Combine(full, "unet"));
+        if (hasTransformer == hasUNet)
+            throw new DdoqException($"{full} holds {(hasTransformer ? "both" : "neither")} transformer/ {(hasTransformer ? "and" : "nor")} unet/; one of them is expected", "export the model again");
+        ModelLayout layout = hasTransformer ? ModelLayout.DiT : ModelLayout.StableDiffusion;
+        string backbone = hasTransformer ? "transformer" : "unet";
+        foreach (string part in (ReadOnlySpan<string>)["vae_encoder", "vae_decoder", backbone])
+        {
+            if (!File.Exists(System.IO.Path.Combine(full, part, "model.onnx")))
+                throw new DdoqException($"{System.IO.Path.Combine(full, part, "model.onnx")} is missing", "export the model to ONNX again; the folder is incomplete");
+        }
+
+        ConfigurationFile network = ConfigurationFile.Load(System.IO.Path.Combine(full, backbone, "config.json"));
+        ConfigurationFile? autoencoder = ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae_decoder", "config.json"))
+            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae_encoder", "config.json"))
+            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae", "config.json"));
+        ConfigurationFile? preprocess = index.Section("preprocess");
+        ConfigurationFile? defaults = index.Section("defaults");
+
+        int latentSize = Positive(network, "sample_size", "side of a latent");
+        int channels = Positive(network, "in_channels", "channels of a latent");
+        int factor = autoencoder?.Integer("downsample_factor") ?? DownsampleFactor(autoencoder);
+        int imageSize = preprocess?.Integer("image_size") ?? (latentSize * factor);
+        if (imageSize != latentSize * factor)
+            throw new DdoqException($"{index.Path}: 'preprocess.image_size' is {imageSize}, but latents of {latentSize} at a downsampling factor of {factor} decode to {latentSize * factor}");
+
+        IReadOnlyList<string> names = index.Names("id2label") ?? [];
+        int classes = layout == ModelLayout.StableDiffusion ? 0 : network.Integer("num_embeds_ada_norm") ?? network.Integer("num_classes") ?? names.Count;
+        if (layout == ModelLayout.DiT && (classes < 1 || names.Count != classes))
+            throw new DdoqException($"{index.Path}: 'id2label' names {names.Count} classes, {network.Path} has {classes}; they must agree", "write id2label with one entry per class");
+
+        double scaling = autoencoder?.Number("scaling_factor") ?? DefaultScalingFactor;
+        if (!(scaling > 0))
+            throw new DdoqException($"{autoencoder!.Path}: 'scaling_factor' is {scaling}; it must be positive");
+        string teacher = System.IO.Path.Combine(full, "teacher");
+        return new ModelFolder(full)
+        {
+            Layout = layout,
+            ClassNames = names,
+            ClassCount = classes,
+            NullClass = network.Integer("null_class_id") ?? classes,
+            ImageSize = imageSize,
+            Fit = preprocess?.Choice("fit", ("pad", ImageFit.Pad), ("crop", ImageFit.Crop), ("stretch", ImageFit.Stretch)) ?? ImageFit.Crop,
+            PadValue = preprocess?.Integer("pad_value") ?? 0,
+            LatentShape = new LatentShape(channels, latentSize, latentSize),
+            ScalingFactor = scaling,
+            ShiftFactor = autoencoder?.Number("shift_factor") ?? 0,
+            OutputChannels = network.Integer("out_channels"),
+            Defaults = new ModelDefaults(
+                defaults?.Number("guidance_scale") ?? (layout == ModelLayout.DiT ? 4 : 7.5),
+                defaults?.Integer("num_inference_steps") ?? 50,
+                defaults?.Number("start_alpha_bar")),
+            Scheduler = SchedulerConfiguration.Load(System.IO.Path.Combine(full, "scheduler", "scheduler_config.json")),
+            TeacherFolder = File.Exists(System.IO.Path.Combine(teacher, "model.onnx")) ? teacher : null,
+        };
+    }
+
+    /// <summary>SHA-256 of every file of the folder, lower-case hexadecimal, by path relative to it with forward slashes, in ordinal order.</summary>
+    /// <remarks>Reads everything once per call; keep the result.</remarks>
+    /// <exception cref="DdoqException">A file cannot be read.</exception>
+    public IReadOnlyDictionary<string, string> ComputeFileHashes() => Hash(Path);
+
+    /// <summary>One SHA-256 that changes when any file of the encoder does; a latent store keeps it.</summary>
+    /// <exception cref="DdoqException">A file cannot be read.</exception>
+    public string ComputeEncoderHash()
+    {
+        string listing = string.Join('\n', Hash(System.IO.Path.GetDirectoryName(EncoderFile)!).Select(entry => $"{entry.Key} {entry.Value}"));
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(listing)));
+    }
+
+    private static SortedDictionary<string, string> Hash(string folder)
+    {
+        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+            {
+                using FileStream stream = File.OpenRead(file);
+                hashes.Add(System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/'), Convert.ToHexStringLower(SHA256.HashData(stream)));
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new DdoqException($"model folder {folder} cannot be read: {exception.Message}", innerException: exception);
+        }
+
+        return hashes;
+    }
+
+    private static int Positive(ConfigurationFile file, string key, string meaning)
+    {
+        int value = file.Integer(key) ?? throw file.Missing(key, meaning);
+        return value > 0 ? value : throw new DdoqException($"{file.Path}: '{key}' ({meaning}) is {value}; it must be positive");
+    }
+
+    // Every block but the last halves the resolution.
+    private static int DownsampleFactor(ConfigurationFile? autoencoder) =>
+        autoencoder is not null && autoencoder.Root.TryGetProperty("block_out_channels", out System.Text.Json.JsonElement blocks)
+            && blocks.ValueKind == System.Text.Json.JsonValueKind.Array && blocks.GetArrayLength() is > 0 and < 16 and int count
+            ? 1 << (count - 1)
+            : 8;
+
+    private string Part(string name) => System.IO.Path.Combine(Path, name, "model.onnx");
+}

@@ -1,0 +1,54 @@
+using System.Runtime.ExceptionServices;
+
+namespace Ddoq.Onnx.Sessions;
+
+/// <summary>Runs a body over rows in batches whose borders do not depend on the number of threads.</summary>
+internal static class BatchLoop
+{
+    /// <summary>Calls <c>body(lane, firstRow, rows)</c> for every batch, several at once.</summary>
+    /// <typeparam name="TLane">Buffers and bindings of one batch in flight.</typeparam>
+    /// <param name="count">Rows.</param>
+    /// <param name="batchSize">Rows per batch; the last may have fewer.</param>
+    /// <param name="lanes">Batches in flight at most.</param>
+    /// <param name="pool">Where lanes come from.</param>
+    /// <param name="body">The work.</param>
+    /// <param name="cancellation">Looked at before each batch.</param>
+    public static void Run<TLane>(int count, int batchSize, int lanes, LanePool<TLane> pool, Action<TLane, int, int> body, CancellationToken cancellation)
+        where TLane : class, IDisposable
+    {
+        int batches = (count + batchSize - 1) / batchSize;
+        void One(int batch)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            TLane lane = pool.Rent();
+            try
+            {
+                body(lane, batch * batchSize, Math.Min(batchSize, count - (batch * batchSize)));
+            }
+            catch
+            {
+                // Its state is unknown, so it is not used again.
+                lane.Dispose();
+                throw;
+            }
+
+            pool.Return(lane);
+        }
+
+        if (Math.Min(lanes, batches) <= 1)
+        {
+            for (int batch = 0; batch < batches; batch++)
+                One(batch);
+            return;
+        }
+
+        try
+        {
+            Parallel.For(0, batches, new ParallelOptions { MaxDegreeOfParallelism = lanes, CancellationToken = cancellation }, One);
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions.FirstOrDefault(e => e is not OperationCanceledException) ?? exception.InnerExceptions[0]);
+        }
+    }
+}

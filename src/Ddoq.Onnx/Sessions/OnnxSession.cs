@@ -1,0 +1,163 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace Ddoq.Onnx.Sessions;
+
+/// <summary>One network, loaded and ready to run.</summary>
+/// <remarks>
+/// Safe for concurrent calls. On the CPU under <see cref="OnnxSessionOptions.Deterministic"/> a call uses the calling
+/// thread only: how the runtime cuts a matrix product among its own threads changes the order of summation, so more
+/// threads take more batches instead (<see cref="LaneCount"/>). Denormal numbers are left alone: the runtime's switch
+/// acts on the thread that opens the first session and on no other caller, so results would depend on the thread.
+/// </remarks>
+public sealed class OnnxSession : IDisposable
+{
+    private OnnxSession(string path, InferenceSession session, ExecutionProvider provider, int laneCount, string description)
+    {
+        Path = path;
+        Session = session;
+        Provider = provider;
+        LaneCount = laneCount;
+        Description = description;
+        Inputs = [.. session.InputNames.Select(name => TensorSignature.From(name, session.InputMetadata[name]))];
+        Outputs = [.. session.OutputNames.Select(name => TensorSignature.From(name, session.OutputMetadata[name]))];
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>The provider in use; never <see cref="ExecutionProvider.Auto"/>.</summary>
+    public ExecutionProvider Provider { get; }
+
+    /// <summary>Provider, device and threads in words, and why, when <c>auto</c> fell back.</summary>
+    public string Description { get; }
+
+    /// <summary>Calls worth having in flight at once.</summary>
+    public int LaneCount { get; }
+
+    /// <summary>What the network takes.</summary>
+    public IReadOnlyList<TensorSignature> Inputs { get; }
+
+    /// <summary>What the network gives.</summary>
+    public IReadOnlyList<TensorSignature> Outputs { get; }
+
+    internal InferenceSession Session { get; }
+
+    internal int DefaultBatchSize => Provider == ExecutionProvider.Cpu ? 16 : 64;
+
+    /// <summary>Loads a network.</summary>
+    /// <param name="path">The .onnx file; weights in a second file are found beside it.</param>
+    /// <param name="options">Provider and threads.</param>
+    /// <param name="progress">Told when <see cref="ExecutionProvider.Auto"/> falls back; null to tell nobody.</param>
+    /// <exception cref="DeviceUnavailableException">The provider that was asked for is not there or does not start.</exception>
+    /// <exception cref="DdoqException">The file is missing, damaged or not usable by this runtime.</exception>
+    public static OnnxSession Open(string path, OnnxSessionOptions options, IProgressSink? progress = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        ModelFileCheck.Verify(path);
+        (string version, IReadOnlyList<string> available) = OnnxRuntimeLocation.Load();
+        ExecutionProvider provider = ProviderSelection.Choose(options.Provider, available, version);
+        string reason = "";
+        if (provider != ExecutionProvider.Cpu)
+        {
+            try
+            {
+                return Create(path, options, provider, $"{ProviderSelection.Name(provider)}:{options.DeviceId}, ONNX Runtime {version}");
+            }
+            catch (DeviceUnavailableException exception) when (options.Provider == ExecutionProvider.Auto)
+            {
+                reason = $" ({exception.Message})";
+                progress?.Message($"provider auto: cpu for {path}{reason}");
+            }
+        }
+
+        int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+        return Create(path, options, ExecutionProvider.Cpu, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Session.Dispose();
+
+    internal TensorSignature RequireInput(TensorContract contract) => Require(Inputs, contract, "input");
+
+    internal TensorSignature RequireOutput(TensorContract contract) => Require(Outputs, contract, "output");
+
+    internal void RequireInputCount(int count)
+    {
+        if (Inputs.Count != count)
+            throw new DdoqException($"{Path}: {count} {(count == 1 ? "input is" : "inputs are")} expected; found {List(Inputs)}", "check that the file is the network its folder says");
+    }
+
+    private static OnnxSession Create(string path, OnnxSessionOptions options, ExecutionProvider provider, string description)
+    {
+        int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
+        bool spread = provider == ExecutionProvider.Cpu && options.Deterministic;
+        using var settings = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            IntraOpNumThreads = spread ? 1 : threads,
+            InterOpNumThreads = 1,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        Append(settings, options, provider);
+        try
+        {
+            return new OnnxSession(path, new InferenceSession(path, settings), provider, spread ? threads : 1, description);
+        }
+        catch (OnnxRuntimeException exception) when (provider != ExecutionProvider.Cpu && exception.Message.Contains("CUDA", StringComparison.Ordinal))
+        {
+            throw ProviderSelection.DoesNotStart(provider, options.DeviceId, exception);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw ModelFileCheck.Explain(path, exception);
+        }
+    }
+
+    private static void Append(SessionOptions settings, OnnxSessionOptions options, ExecutionProvider provider)
+    {
+        if (provider == ExecutionProvider.Cpu)
+            return;
+        string device = options.DeviceId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        try
+        {
+            if (provider == ExecutionProvider.TensorRt)
+            {
+                using var tensorRt = new OrtTensorRTProviderOptions();
+                tensorRt.UpdateOptions(new Dictionary<string, string> { ["device_id"] = device });
+                settings.AppendExecutionProvider_Tensorrt(tensorRt);
+            }
+
+            using var cuda = new OrtCUDAProviderOptions();
+            cuda.UpdateOptions(new Dictionary<string, string>
+            {
+                ["device_id"] = device,
+                ["cudnn_conv_algo_search"] = options.Deterministic ? "DEFAULT" : "HEURISTIC",
+                ["use_tf32"] = options.AllowTensorFloat32 ? "1" : "0",
+            });
+            settings.AppendExecutionProvider_CUDA(cuda);
+        }
+        catch (Exception exception) when (exception is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
+        {
+            throw ProviderSelection.DoesNotStart(provider, options.DeviceId, exception);
+        }
+    }
+
+    private static string List(IReadOnlyList<TensorSignature> tensors) => string.Join(", ", tensors);
+
+    private TensorSignature Require(IReadOnlyList<TensorSignature> tensors, TensorContract contract, string role)
+    {
+        foreach (string name in contract.Names)
+        {
+            if (tensors.FirstOrDefault(t => t.Name == name) is not { } found)
+                continue;
+            return contract.Accepts(found)
+                ? found
+                : throw new DdoqException($"{Path}: {role} {found} does not fit; expected {contract}", "check that the file is the network its folder says, exported for this model's sizes");
+        }
+
+        throw new DdoqException($"{Path}: no {role} '{string.Join("' or '", contract.Names)}'; expected {contract}, found {List(tensors)}", "check that the file is the network its folder says, or export it again with these names");
+    }
+}

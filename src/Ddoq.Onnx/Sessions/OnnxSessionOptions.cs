@@ -1,0 +1,37 @@
+namespace Ddoq.Onnx.Sessions;
+
+/// <summary>How networks are run.</summary>
+public sealed record OnnxSessionOptions
+{
+    /// <summary>Where the networks run.</summary>
+    public ExecutionProvider Provider { get; init; }
+
+    /// <summary>CPU threads; 0 takes one per core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>0-based index of the device for CUDA and TensorRT.</summary>
+    public int DeviceId { get; init; }
+
+    /// <summary>
+    /// Same bytes for any number of <see cref="Threads"/> (default). On the CPU every network call then runs on one
+    /// thread and the threads work on different batches; on CUDA the convolution algorithms are fixed instead of timed.
+    /// False lets one call use all threads, which is quicker for single large images.
+    /// </summary>
+    public bool Deterministic { get; init; } = true;
+
+    /// <summary>Whether CUDA may round matrix factors to 10 mantissa bits (TensorFloat-32).</summary>
+    public bool AllowTensorFloat32 { get; init; } = true;
+
+    /// <summary>Rows per call for autoencoder and teacher; 0 takes 16 on the CPU and 64 elsewhere.</summary>
+    public int BatchSize { get; init; }
+
+    internal void Validate()
+    {
+        if (Threads < 0)
+            throw new UsageException($"threads is {Threads}; it must be 0 (one per core) or positive");
+        if (BatchSize < 0)
+            throw new UsageException($"batch size is {BatchSize}; it must be 0 (chosen) or positive");
+        if (DeviceId < 0)
+            throw new UsageException($"device index is {DeviceId}; it must be 0 or more");
+    }
+}

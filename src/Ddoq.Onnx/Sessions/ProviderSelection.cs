@@ -1,0 +1,49 @@
+namespace Ddoq.Onnx.Sessions;
+
+/// <summary>Which execution provider is used, of those the runtime was built with.</summary>
+internal static class ProviderSelection
+{
+    public const string CudaName = "CUDAExecutionProvider";
+    public const string TensorRtName = "TensorrtExecutionProvider";
+
+    /// <summary>The provider to try. Never <see cref="ExecutionProvider.Auto"/>.</summary>
+    /// <param name="requested">What the user asked for.</param>
+    /// <param name="available">The runtime's names of its providers.</param>
+    /// <param name="version">The runtime's version, for messages.</param>
+    /// <exception cref="DeviceUnavailableException">An explicit choice is not among the runtime's providers.</exception>
+    public static ExecutionProvider Choose(ExecutionProvider requested, IReadOnlyCollection<string> available, string version)
+    {
+        bool hasCuda = available.Contains(CudaName), hasTensorRt = available.Contains(TensorRtName);
+        return requested switch
+        {
+            ExecutionProvider.Auto => hasCuda ? ExecutionProvider.Cuda : ExecutionProvider.Cpu,
+            ExecutionProvider.Cuda when !hasCuda => throw Missing("cuda", available, version),
+            ExecutionProvider.TensorRt when !hasTensorRt => throw Missing("tensorrt", available, version),
+            _ => requested,
+        };
+    }
+
+    /// <summary>The error for a provider that is there but does not start.</summary>
+    public static DeviceUnavailableException DoesNotStart(ExecutionProvider provider, int deviceId, Exception cause) => new(
+        $"execution provider {Name(provider)} does not start on device {deviceId}: {FirstLine(cause.Message)}",
+        "check the NVIDIA driver and that the CUDA and cuDNN (for tensorrt: TensorRT) libraries are on the library path, or use --provider cpu",
+        cause);
+
+    public static string Name(ExecutionProvider provider) => provider switch
+    {
+        ExecutionProvider.Cuda => "cuda",
+        ExecutionProvider.TensorRt => "tensorrt",
+        ExecutionProvider.Cpu => "cpu",
+        _ => "auto",
+    };
+
+    public static string FirstLine(string text)
+    {
+        int end = text.AsSpan().IndexOfAny('\r', '\n');
+        return end < 0 ? text : text[..end];
+    }
+
+    private static DeviceUnavailableException Missing(string name, IReadOnlyCollection<string> available, string version) => new(
+        $"execution provider {name} was asked for, but ONNX Runtime {version} has only {string.Join(", ", available)}",
+        "give a GPU build of ONNX Runtime with --ort-path DIR or DDOQ_ORT_PATH, or use --provider auto or cpu");
+}

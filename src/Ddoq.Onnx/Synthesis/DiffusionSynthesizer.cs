@@ -1,0 +1,256 @@
+using System.Numerics.Tensors;
+using Ddoq.Latents;
+using Ddoq.Numerics;
+using Ddoq.Onnx.Backbones;
+using Ddoq.Onnx.Schedulers;
+using Ddoq.Onnx.Sessions;
+
+namespace Ddoq.Onnx.Synthesis;
+
+/// <summary>Pushes prototypes through the reverse process of a diffusion model: noise up to a start level, then denoise with guidance.</summary>
+/// <remarks>
+/// A row depends on its prototype, its class, its noise stream and the seed, not on the rows it shares a batch with or
+/// on the number of threads: noise is drawn per row, batches are always full (short ones are padded), and every
+/// arithmetic operation outside the network is element by element. Safe for concurrent callers. Source: algorithm 1,
+/// step 5, of the DDOQ paper.
+/// </remarks>
+public sealed class DiffusionSynthesizer : IDisposable
+{
+    // High byte of synthesis streams; the streams of quantisers are (class, step) with the high byte clear.
+    private const ulong StreamTag = 0x53;
+    private const int StreamIndexBits = 28;
+
+    // The original DiT code guides this many channels and leaves the fourth alone.
+    private const int OriginalGuidedChannels = 3;
+
+    private readonly IDiffusionBackbone _backbone;
+    private readonly SchedulerConfiguration _configuration;
+    private readonly SynthesisOptions _options;
+    private readonly LanePool<Lane> _lanes;
+
+    /// <summary>Prepares a synthesiser.</summary>
+    /// <param name="backbone">The network; not disposed by this object.</param>
+    /// <param name="configuration">The model's noise schedule.</param>
+    /// <param name="options">How to run it.</param>
+    /// <exception cref="UsageException">An option is out of range or does not fit the schedule.</exception>
+    public DiffusionSynthesizer(IDiffusionBackbone backbone, SchedulerConfiguration configuration, SynthesisOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(backbone);
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!double.IsFinite(options.GuidanceScale))
+            throw new UsageException($"guidance scale is {options.GuidanceScale}; it must be a finite number");
+        if (options.BatchSize < 0)
+            throw new UsageException($"batch size is {options.BatchSize}; it must be 0 (chosen) or positive");
+        _backbone = backbone;
+        _configuration = options.Spacing is { } spacing ? configuration with { Spacing = spacing } : configuration;
+        _options = options;
+        BatchSize = backbone.FitBatchSize(options.BatchSize, IsGuided);
+        INoiseScheduler scheduler = CreateScheduler();
+        CallCount = scheduler.CallCount;
+        StartAlphaBar = scheduler.StartAlphaBar;
+        StartTimestep = scheduler.Timestep(0);
+        Scheduler = scheduler.Kind;
+        _lanes = new LanePool<Lane>(() => new Lane(this));
+    }
+
+    /// <summary>Rows per network call, before guidance doubles them.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>Network calls per batch (NFE).</summary>
+    public int CallCount { get; }
+
+    /// <summary>alpha-bar of the level the prototypes are noised to: the nearest kept one to what was asked for.</summary>
+    public double StartAlphaBar { get; }
+
+    /// <summary>Training timestep of that level.</summary>
+    public double StartTimestep { get; }
+
+    /// <summary>The sampler in use.</summary>
+    public SchedulerKind Scheduler { get; }
+
+    private bool IsGuided => _options.GuidanceScale != 1;
+
+    /// <summary>The noise stream of one prototype: the same whichever shard, batch or order it is synthesised in.</summary>
+    /// <param name="classIndex">The class, 0-based, below 2^28.</param>
+    /// <param name="prototypeIndex">The prototype within its class, 0-based, below 2^28.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An index is out of range.</exception>
+    public static ulong NoiseStream(int classIndex, int prototypeIndex)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(classIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(classIndex, 1 << StreamIndexBits);
+        ArgumentOutOfRangeException.ThrowIfNegative(prototypeIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(prototypeIndex, 1 << StreamIndexBits);
+        return (StreamTag << (2 * StreamIndexBits)) | ((ulong)classIndex << StreamIndexBits) | (uint)prototypeIndex;
+    }
+
+    /// <summary>Synthesises latents.</summary>
+    /// <param name="prototypes">[n, c, h, w], scaled; ignored (and may be empty) when the start is pure noise.</param>
+    /// <param name="classes">n classes, 0-based; rows of many classes may mix.</param>
+    /// <param name="noiseStreams">n streams, from <see cref="NoiseStream"/>.</param>
+    /// <param name="latents">Receives [n, c, h, w], scaled; may be <paramref name="prototypes"/>' memory.</param>
+    /// <param name="progress">Advanced by finished rows; the caller begins and ends the stage.</param>
+    /// <param name="cancellation">Looked at before every network call.</param>
+    /// <exception cref="ArgumentException">Lengths disagree.</exception>
+    /// <exception cref="DdoqException">A class does not exist, a prototype is not finite, or the network fails or diverges.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; finished batches are in <paramref name="latents"/>.</exception>
+    public unsafe void Generate(
+        ReadOnlySpan<float> prototypes,
+        ReadOnlySpan<int> classes,
+        ReadOnlySpan<ulong> noiseStreams,
+        Span<float> latents,
+        IProgressSink progress,
+        CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(progress);
+        int count = classes.Length, length = _backbone.LatentShape.Length;
+        if (noiseStreams.Length != count)
+            throw new ArgumentException($"{noiseStreams.Length} noise streams for {count} rows", nameof(noiseStreams));
+        RowSpans.Check(nameof(latents), latents.Length, count, length);
+        bool pure = _options.Start.IsPureNoise;
+        if (!pure)
+            RowSpans.Check(nameof(prototypes), prototypes.Length, count, length);
+        for (int row = 0; row < count; row++)
+        {
+            if ((uint)classes[row] >= (uint)_backbone.ClassCount)
+                throw new DdoqException($"row {row} asks for class {classes[row]}; the diffusion model has classes 0 to {_backbone.ClassCount - 1}", "use a model that was trained on this dataset's classes");
+            if (!pure && TensorPrimitives.IsFiniteAll(prototypes.Slice(row * length, length)) is false)
+                throw new DdoqException($"prototype of row {row} (class {classes[row]}) holds a value that is not finite", "quantise again; check the latents with: ddoq inspect");
+        }
+
+        fixed (float* prototypesPin = prototypes, latentsPin = latents)
+        fixed (int* classesPin = classes)
+        fixed (ulong* streamsPin = noiseStreams)
+        {
+            float* source = prototypesPin, destination = latentsPin;
+            int* labels = classesPin;
+            ulong* streams = streamsPin;
+            BatchLoop.Run(count, BatchSize, _backbone.LaneCount, _lanes, (lane, first, rows) =>
+            {
+                var result = new Span<float>(destination + ((long)first * length), rows * length);
+                var rowClasses = new ReadOnlySpan<int>(labels + first, rows);
+                lane.Run(
+                    pure ? [] : new ReadOnlySpan<float>(source + ((long)first * length), rows * length),
+                    rowClasses,
+                    new ReadOnlySpan<ulong>(streams + first, rows),
+                    result,
+                    cancellation);
+                for (int row = 0; row < rows; row++)
+                {
+                    if (!TensorPrimitives.IsFiniteAll<float>(result.Slice(row * length, length)))
+                        throw new DdoqException($"row {first + row} (class {rowClasses[row]}) is not finite after {CallCount} steps", "lower the guidance scale, or use a network in float32");
+                }
+
+                progress.Advance(rows);
+            }, cancellation);
+        }
+    }
+
+    /// <summary>Frees the buffers of the batches; not the network.</summary>
+    public void Dispose() => _lanes.Dispose();
+
+    private INoiseScheduler CreateScheduler() => NoiseScheduler.Create(_options.Scheduler, _configuration, new SchedulerOptions
+    {
+        NumInferenceSteps = _options.NumInferenceSteps,
+        Start = _options.Start,
+        Eta = _options.Eta,
+        PndmImageToImageQuirk = _options.PndmImageToImageQuirk,
+        HasLearnedVariance = _backbone.PredictsVariance,
+    });
+
+    private sealed class Lane : IDisposable
+    {
+        private readonly DiffusionSynthesizer _owner;
+        private readonly IBackboneBatch _batch;
+        private readonly INoiseScheduler _scheduler;
+        private readonly CounterRandom[] _random;
+        private readonly int[] _classes;
+        private readonly float[] _sample;
+        private readonly float[] _noise;
+        private readonly float[] _prediction;
+        private readonly float[] _variance;
+
+        public Lane(DiffusionSynthesizer owner)
+        {
+            _owner = owner;
+            _batch = owner._backbone.CreateBatch(owner.BatchSize, owner.IsGuided);
+            _scheduler = owner.CreateScheduler();
+            int values = owner.BatchSize * owner._backbone.LatentShape.Length;
+            _random = new CounterRandom[owner.BatchSize];
+            _classes = new int[owner.BatchSize];
+            _sample = new float[values];
+            _noise = new float[values];
+            _prediction = new float[values];
+            _variance = new float[_scheduler.UsesLearnedVariance ? values : 0];
+        }
+
+        public void Run(ReadOnlySpan<float> prototypes, ReadOnlySpan<int> classes, ReadOnlySpan<ulong> streams, Span<float> latents, CancellationToken cancellation)
+        {
+            int rows = classes.Length;
+            Array.Clear(_classes);
+            classes.CopyTo(_classes);
+            _batch.SetClasses(_classes);
+            for (int row = 0; row < rows; row++)
+                _random[row] = new CounterRandom(_owner._options.Seed, streams[row]);
+            Array.Clear(_noise);
+            DrawNoise(rows);
+
+            _scheduler.Begin();
+            if (_owner._options.Start.IsPureNoise)
+            {
+                _scheduler.StartFromNoise(_noise, _sample);
+            }
+            else
+            {
+                // The network's input buffer serves as the padded copy of the prototypes.
+                prototypes.CopyTo(_batch.Latents);
+                _batch.Latents[prototypes.Length..].Clear();
+                _scheduler.AddNoise(_batch.Latents, _noise, _sample);
+            }
+
+            for (int call = 0; call < _scheduler.CallCount; call++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                _scheduler.ScaleModelInput(call, _sample, _batch.Latents);
+                _batch.Predict(_scheduler.Timestep(call));
+                for (int row = 0; row < _owner.BatchSize; row++)
+                    Guide(row);
+                if (_scheduler.DrawsNoise(call))
+                    DrawNoise(rows);
+                _scheduler.Step(call, _prediction, _variance, _noise, _sample);
+            }
+
+            _sample.AsSpan(0, latents.Length).CopyTo(latents);
+        }
+
+        public void Dispose() => _batch.Dispose();
+
+        private void DrawNoise(int rows)
+        {
+            int length = _noise.Length / _owner.BatchSize;
+            for (int row = 0; row < rows; row++)
+                _random[row].FillGaussian(_noise.AsSpan(row * length, length));
+        }
+
+        private void Guide(int row)
+        {
+            LatentShape shape = _owner._backbone.LatentShape;
+            int length = shape.Length, stride = _batch.Conditional.Length / _owner.BatchSize;
+            ReadOnlySpan<float> conditional = _batch.Conditional.Slice(row * stride, stride);
+            Span<float> prediction = _prediction.AsSpan(row * length, length);
+            conditional[..length].CopyTo(prediction);
+            if (_owner.IsGuided)
+            {
+                int guided = _owner._options.GuideAllChannels ? length : Math.Min(OriginalGuidedChannels, shape.Channels) * shape.Height * shape.Width;
+                ReadOnlySpan<float> unconditional = _batch.Unconditional.Slice(row * stride, guided);
+                Span<float> head = prediction[..guided];
+                TensorPrimitives.Subtract(head, unconditional, head);
+                TensorPrimitives.MultiplyAdd(head, (float)_owner._options.GuidanceScale, unconditional, head);
+            }
+
+            // The variance follows the class; guidance acts on the noise only.
+            if (_variance.Length > 0)
+                conditional.Slice(length, length).CopyTo(_variance.AsSpan(row * length, length));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+using System.Globalization;
+
+namespace Ddoq.Onnx.Teachers;
+
+/// <summary>Whether a teacher agrees with the labels of a set it should know: the guard against a silently different class order.</summary>
+public sealed class ClassOrderCheck
+{
+    // A teacher that knows the classes is far above this multiple of chance even on poor images.
+    private const double SuspiciousMultiple = 2;
+    private const int NamedPairs = 5;
+
+    private ClassOrderCheck(int rows, int classCount, double top1, int[] permutation, double permutedTop1, string diagnosis)
+    {
+        RowCount = rows;
+        ClassCount = classCount;
+        Top1 = top1;
+        TeacherClassOf = permutation;
+        PermutedTop1 = permutedTop1;
+        Diagnosis = diagnosis;
+    }
+
+    /// <summary>Rows judged (n).</summary>
+    public int RowCount { get; }
+
+    /// <summary>Classes (C).</summary>
+    public int ClassCount { get; }
+
+    /// <summary>Share of rows whose largest logit is their label's.</summary>
+    public double Top1 { get; }
+
+    /// <summary>Share a guess would reach, 1 / C.</summary>
+    public double Chance => 1.0 / ClassCount;
+
+    /// <summary>For each label, the teacher's class that matches it best when every class is used once.</summary>
+    public IReadOnlyList<int> TeacherClassOf { get; }
+
+    /// <summary>The share <see cref="Top1"/> would be under that matching.</summary>
+    public double PermutedTop1 { get; }
+
+    /// <summary>Whether <see cref="Top1"/> is no better than twice chance plus three standard errors.</summary>
+    public bool IsNearChance { get; private init; }
+
+    /// <summary>
+    /// Whether at least two labels are each seen as one and the same other class by more than half of their rows, of which
+    /// there are two or more: most likely classes were swapped, even where the top-1 is high over all.
+    /// </summary>
+    public bool HasBetterOrder { get; private init; }
+
+    /// <summary>One sentence for the user.</summary>
+    public string Diagnosis { get; }
+
+    /// <summary>Compares logits with labels.</summary>
+    /// <param name="logits">[n, C].</param>
+    /// <param name="labels">n labels, 0-based.</param>
+    /// <param name="classNames">The dataset's C class names in label order.</param>
+    /// <param name="teacherClassNames">The teacher's, for the message; null when unknown.</param>
+    /// <exception cref="DdoqException">Logits of another number of classes, a label out of range, or nothing to judge.</exception>
+    public static ClassOrderCheck Evaluate(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, IReadOnlyList<string> classNames, IReadOnlyList<string>? teacherClassNames = null)
+    {
+        ArgumentNullException.ThrowIfNull(classNames);
+        int rows = labels.Length, classes = classNames.Count;
+        if (rows == 0 || classes == 0)
+            throw new DdoqException("the class order cannot be checked without rows and classes");
+        if (logits.Length != (long)rows * classes)
+            throw new DdoqException($"{logits.Length} logits for {rows} rows are {(double)logits.Length / rows:0.##} per row; the dataset has {classes} classes", "use a teacher that was trained on this dataset's classes");
+
+        var confusion = new Dictionary<(int Label, int Predicted), int>();
+        int right = 0;
+        for (int row = 0; row < rows; row++)
+        {
+            if ((uint)labels[row] >= (uint)classes)
+                throw new DdoqException($"row {row} has label {labels[row]}; labels run from 0 to {classes - 1}");
+            int predicted = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Slice(row * classes, classes));
+            if (predicted == labels[row])
+                right++;
+            confusion[(labels[row], predicted)] = confusion.GetValueOrDefault((labels[row], predicted)) + 1;
+        }
+
+        (int[] permutation, int matched) = Match(confusion, classes);
+        double top1 = (double)right / rows, chance = 1.0 / classes, permuted = (double)matched / rows;
+
+        // With very few rows the margin alone would condemn a perfect score.
+        bool nearChance = classes > 1 && top1 <= Math.Min(0.5, SuspiciousMultiple * chance) + (3 * Math.Sqrt(chance * (1 - chance) / rows)) && top1 < 0.9;
+        bool betterOrder = PrefersOtherClasses(confusion, permutation, labels);
+        return new ClassOrderCheck(rows, classes, top1, permutation, permuted, Describe(top1, chance, permuted, nearChance, betterOrder, permutation, classNames, teacherClassNames))
+        {
+            IsNearChance = nearChance,
+            HasBetterOrder = betterOrder,
+        };
+    }
+
+    /// <summary>Stops when the teacher is near chance.</summary>
+    /// <exception cref="DdoqException"><see cref="IsNearChance"/>.</exception>
+    public void ThrowIfNearChance()
+    {
+        if (IsNearChance)
+            throw new DdoqException(Diagnosis, "make the class folders sort in the teacher's order, use the teacher of this dataset, or look at the images: they may not show their class");
+    }
+
+    // Greedy: the most frequent pairs first, ties by label, then by predicted class; labels left over keep their own
+    // class when it is free. A suggestion in a message does not need the optimal assignment.
+    private static (int[] Permutation, int Matched) Match(Dictionary<(int Label, int Predicted), int> confusion, int classes)
+    {
+        var permutation = new int[classes];
+        Array.Fill(permutation, -1);
+        var taken = new bool[classes];
+        int matched = 0;
+        foreach (KeyValuePair<(int Label, int Predicted), int> pair in confusion.OrderByDescending(p => p.Value).ThenBy(p => p.Key.Label).ThenBy(p => p.Key.Predicted))
+        {
+            if (permutation[pair.Key.Label] >= 0 || taken[pair.Key.Predicted])
+                continue;
+            permutation[pair.Key.Label] = pair.Key.Predicted;
+            taken[pair.Key.Predicted] = true;
+            matched += pair.Value;
+        }
+
+        for (int label = 0; label < classes; label++)
+        {
+            if (permutation[label] < 0 && !taken[label])
+            {
+                permutation[label] = label;
+                taken[label] = true;
+            }
+        }
+
+        int free = 0;
+        for (int label = 0; label < classes; label++)
+        {
+            if (permutation[label] >= 0)
+                continue;
+            while (taken[free])
+                free++;
+            permutation[label] = free;
+            taken[free] = true;
+        }
+
+        return (permutation, matched);
+    }
+
+    private static bool PrefersOtherClasses(Dictionary<(int Label, int Predicted), int> confusion, int[] permutation, ReadOnlySpan<int> labels)
+    {
+        var rows = new int[permutation.Length];
+        foreach (int label in labels)
+            rows[label]++;
+        int moved = 0;
+        for (int label = 0; label < permutation.Length; label++)
+        {
+            if (permutation[label] != label && rows[label] >= 2 && 2 * confusion.GetValueOrDefault((label, permutation[label])) > rows[label])
+                moved++;
+        }
+
+        return moved >= 2;
+    }
+
+    private static string Describe(double top1, double chance, double permuted, bool nearChance, bool betterOrder, int[] permutation, IReadOnlyList<string> classNames, IReadOnlyList<string>? teacherClassNames)
+    {
+        string head = string.Create(CultureInfo.InvariantCulture, $"the teacher's top-1 on the labelled images is {100 * top1:0.0} % ({100 * chance:0.0##} % is chance)");
+        if (!betterOrder)
+            return nearChance ? head + ": it does not recognise the images' classes, and no reordering of its classes helps" : head;
+        var pairs = new List<string>();
+        for (int label = 0; label < permutation.Length && pairs.Count < NamedPairs; label++)
+        {
+            if (permutation[label] != label)
+                pairs.Add($"{label} '{classNames[label]}' is the teacher's {permutation[label]}{(teacherClassNames is null ? "" : $" '{teacherClassNames[permutation[label]]}'")}");
+        }
+
+        int moved = permutation.Where((teacher, label) => teacher != label).Count();
+        return string.Create(CultureInfo.InvariantCulture, $"{head}, but {100 * permuted:0.0} % when its classes are reordered, so its class order differs: {string.Join(", ", pairs)}{(moved > pairs.Count ? $" and {moved - pairs.Count} more" : "")}");
+    }
+}
