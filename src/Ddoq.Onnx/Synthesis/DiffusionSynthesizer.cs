@@ -38,8 +38,8 @@ public sealed class DiffusionSynthesizer : IDisposable
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(options);
-        if (!double.IsFinite(options.GuidanceScale))
-            throw new UsageException($"guidance scale is {options.GuidanceScale}; it must be a finite number");
+        if (!float.IsFinite((float)options.GuidanceScale))
+            throw new UsageException($"guidance scale is {options.GuidanceScale}; it must be a finite number of single precision");
         if (options.BatchSize < 0)
             throw new UsageException($"batch size is {options.BatchSize}; it must be 0 (chosen) or positive");
         _backbone = backbone;

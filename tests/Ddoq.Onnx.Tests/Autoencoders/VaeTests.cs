@@ -41,7 +41,7 @@ public class VaeTests
         new OnnxGraph()
             .Input("sample", OnnxType.F32, "b", 3, 4, 4).Output("latent_parameters", OnnxType.F32, "b", 8, 2, 2)
             .Constant("weight", [8, 3, 2, 2], new float[96])
-            .Constant("bias", [8], 0, 0, 0, 0, -1000, 1000, 0, 0)
+            .Constant("bias", [8], 0f, 0, 0, 0, -1000, 1000, 0, 0)
             .Node("Conv", ["sample", "weight", "bias"], "latent_parameters", ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }))
             .Save(model.File("vae_encoder", "model.onnx"));
         using VaeEncoder encoder = VaeEncoder.Open(ModelFolder.Open(model.Path));

@@ -130,8 +130,8 @@ public class DiffusionSynthesizerTests
     [Test]
     public void Generate_WhenTheNetworkDiverges_NamesTheRow()
     {
-        using var model = new TinyModel(LabelWeight);
-        SynthesisOptions options = new() { NumInferenceSteps = 50, GuidanceScale = 1e38, Start = StartLevel.PureNoise };
+        using var model = new TinyModel(labelWeight: 1e38f);
+        SynthesisOptions options = new() { NumInferenceSteps = 50, GuidanceScale = 1000, Start = StartLevel.PureNoise };
         Assert.That(() => Generate(model, options, [], [1], new()), Throws.InstanceOf<DdoqException>().With.Message.Contains("row 0 (class 1) is not finite"));
     }
 
