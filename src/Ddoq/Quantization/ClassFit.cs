@@ -15,10 +15,14 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<byte> _heldOut = new();
     private readonly ClassRows _training = new();
     private readonly ClassRows _rest = new();
-    private readonly FitContext _context = new();
+    private readonly FitContext _context = new(kernels);
     private readonly DirectSpace _direct = new(kernels);
+    private readonly GramSpace _gram = new(kernels);
+    private readonly NativeBuffer<int> _partLabels = new();
+    private readonly NativeBuffer<float> _partDistances = new();
     private readonly CellMeans _means = new(kernels);
     private readonly CentroidTable _centroids = new(kernels);
+    private bool _spaceHoldsResult;
 
     /// <summary>Quantises a class of a source.</summary>
     public ClassQuantization Run(ILatentSource source, int classIndex, QuantizerOptions options, CancellationToken cancellation)
@@ -55,7 +59,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         int heldOut = Split(values, rows, dimension, classIndex, options);
         int centroids = Math.Min(options.CentroidCount, _training.Count);
         _training.ComputeMean(kernels);
-        ClusterSpace space = Open(centroids);
+        ClusterSpace space = Open(SpaceCostModel.Choose(options, _training.Count, centroids, dimension), centroids);
         var best = new float[checked(centroids * dimension)];
         AlgorithmOutcome outcome = Fit(space, best, classIndex, options, cancellation);
         return Finish(space, best, outcome, values, rows, heldOut, classIndex, options, start);
@@ -71,6 +75,9 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _rest.Dispose();
         _context.Dispose();
         _direct.Dispose();
+        _gram.Dispose();
+        _partLabels.Dispose();
+        _partDistances.Dispose();
         _means.Dispose();
         _centroids.Dispose();
     }
@@ -127,8 +134,14 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         return heldOut;
     }
 
-    private DirectSpace Open(int centroids)
+    private ClusterSpace Open(QuantizationSpace kind, int centroids)
     {
+        if (kind == QuantizationSpace.Gram)
+        {
+            _gram.Reset(_training, centroids);
+            return _gram;
+        }
+
         _direct.Reset(_training, centroids);
         return _direct;
     }
@@ -137,6 +150,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     {
         AlgorithmOutcome kept = default;
         double lowest = double.PositiveInfinity;
+        _spaceHoldsResult = false;
         for (int restart = 0; restart < options.Restarts; restart++)
         {
             _context.Reset(space, options, classIndex, restart, cancellation);
@@ -154,6 +168,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
                 double distortion = 0;
                 foreach (float distance in _context.Distances)
                     distortion += distance;
+                _spaceHoldsResult = false;
                 if (distortion >= lowest)
                     continue;
                 lowest = distortion;
@@ -162,6 +177,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
             space.CopyCentroids(best, outcome.CentroidsAreMeans ? _context.Counts : default);
             if (outcome.CentroidsAreMeans)
                 _means.Write(_training, _context.Labels, _context.Counts, best);
+            _spaceHoldsResult = outcome.CentroidsAreMeans;
             kept = outcome;
         }
 
@@ -171,13 +187,20 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     private ClassQuantization Finish(
         ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, Half* values, int rows, int heldOut, int classIndex, QuantizerOptions options, long start)
     {
-        int dimension = _training.Dimension;
-        _centroids.Reset(space.CentroidCount, _training.PaddedDimension);
+        _centroids.Reset(space.CentroidCount, _training.Dimension);
         _centroids.Load(centroids, _training);
+        int dimension = _training.Dimension;
         var labels = new int[rows];
         var counts = new long[space.CentroidCount];
-        double training = Assign(_training, values, labels, counts);
-        double? held = heldOut == 0 ? null : Assign(_rest, values, labels, counts) / heldOut;
+        AssignTraining(space);
+        double training = Measure(_training, values, labels, counts);
+        double? held = null;
+        if (heldOut > 0)
+        {
+            _centroids.Assign(_training, _rest.Pointers, _partLabels.Span(heldOut), _partDistances.Span(heldOut));
+            held = Measure(_rest, values, labels, counts) / heldOut;
+        }
+
         double squares = 0;
         int empty = 0;
         foreach (long count in counts)
@@ -210,12 +233,33 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         };
     }
 
-    private double Assign(ClassRows part, Half* values, int[] labels, long[] counts)
+    // Nearest reported centre of each row of the fit. The Gram space knows it without reading the rows, up to rounding:
+    // rows it is not certain about are compared with the centres themselves.
+    private void AssignTraining(ClusterSpace space)
+    {
+        Span<int> labels = _partLabels.Span(_training.Count);
+        Span<float> distances = _partDistances.Span(_training.Count);
+        if (space != _gram || !_spaceHoldsResult)
+        {
+            _centroids.Assign(_training, _training.Pointers, labels, distances);
+            return;
+        }
+
+        _gram.Assign(labels, distances);
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (!_gram.IsCertain(i))
+                labels[i] = _centroids.Nearest(_training, _training[i], out _);
+        }
+    }
+
+    // Takes over the labels of a part of the rows; the sum of their squared distances.
+    private double Measure(ClassRows part, Half* values, int[] labels, long[] counts)
     {
         double sum = 0;
         for (int i = 0; i < part.Count; i++)
         {
-            int label = _centroids.Nearest(_training, part[i], out _);
+            int label = _partLabels.Pointer[i];
             labels[(part[i] - values) / part.Dimension] = label;
             counts[label]++;
             sum += _centroids.SquaredDistance(_training, part[i], label);

@@ -75,10 +75,11 @@ public sealed class KMeansQuantizer
             if (position >= 0)
                 throw new DdoqException($"Row {position / result.Dimension}: value {position % result.Dimension} is {values[position]}; rows must be finite.");
             table.Reset(count, result.Dimension);
-            centroids.Reset(result.CentroidCount, table.PaddedDimension);
-            centroids.Load(result.Centroids, table);
             for (int i = 0; i < count; i++)
-                labels[i] = centroids.Nearest(table, values + ((nint)i * result.Dimension), out _);
+                table.Add(values + ((nint)i * result.Dimension));
+            centroids.Reset(result.CentroidCount, result.Dimension);
+            centroids.Load(result.Centroids, table);
+            centroids.Assign(table, table.Pointers, labels, new float[count]);
         }
 
         return labels;

@@ -37,6 +37,17 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector> : LatentKerne
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void AddWidened(Half* row, float* sums, int count)
+    {
+        nint j = 0;
+        for (; j <= count - TSimd.Width; j += TSimd.Width)
+            TSimd.Store(TSimd.Add(TSimd.Load(sums + j), TSimd.WidenHalf(row + j)), sums + j);
+        for (; j < count; j++)
+            sums[j] += SimdScalar.WidenHalf(row + j);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Dot(float* x, float* y, int count)
     {
         TVector sum0 = TSimd.Zero, sum1 = TSimd.Zero;

@@ -10,8 +10,11 @@ internal abstract unsafe partial class LatentKernels
     /// <summary>Padded lengths are multiples of this many floats (one cache line).</summary>
     public const int Padding = 16;
 
-    /// <summary>Values of a row that are worked on at a time: 2 KiB, so that a tile of rows stays in the first cache.</summary>
-    public const int Block = 512;
+    /// <summary>Values of a row that are worked on at a time.</summary>
+    public const int Block = KernelTuning.Block;
+
+    /// <summary>Most rows of one call of <see cref="Scores"/>.</summary>
+    public const int RowsPerBlock = KernelTuning.RowsPerBlock;
 
     /// <summary>Name of the instruction set, as in <c>DDOQ_SIMD</c>.</summary>
     public abstract string Name { get; }
@@ -40,6 +43,13 @@ internal abstract unsafe partial class LatentKernels
         return sum;
     }
 
+    /// <summary><see cref="LowerTo(float*, float*, int)"/> over spans of equal length.</summary>
+    public double LowerTo(ReadOnlySpan<float> bounds, Span<float> values)
+    {
+        fixed (float* b = bounds, v = values)
+            return LowerTo(b, v, values.Length);
+    }
+
     /// <summary>Converts finite halves to floats exactly; any length, any alignment.</summary>
     public abstract void Widen(Half* source, float* destination, int count);
 
@@ -57,4 +67,78 @@ internal abstract unsafe partial class LatentKernels
 
     /// <summary><c>y[j] = keep * y[j] + scale * x[j]</c>; padded.</summary>
     public abstract void Blend(float keep, float scale, float* x, float* y, int count);
+
+    /// <summary><c>sums[j] += row[j]</c> for a row of halves; any length, any alignment.</summary>
+    public abstract void AddWidened(Half* row, float* sums, int count);
+
+    /// <summary>Floats between the scores of two rows against K centres; the surplus scores mean nothing.</summary>
+    public abstract int ScoreStride(int centroids);
+
+    /// <summary>Floats that <see cref="Pack"/> writes.</summary>
+    public abstract nint PanelLength(int centroids, int dimension);
+
+    /// <summary>Floats of scratch that <see cref="Scores"/> needs.</summary>
+    public abstract nint ScoreScratchLength(int centroids);
+
+    /// <summary>Arranges centres (K rows of padded D values, <paramref name="stride"/> apart) for <see cref="Scores"/>.</summary>
+    public abstract void Pack(float* centroids, int stride, int count, int dimension, float* panels);
+
+    /// <summary><c>scores[i, k] = (row i - mean) . centre k</c>.</summary>
+    /// <param name="rows">Pointers to rows of D finite halves.</param>
+    /// <param name="count">Rows, at most <see cref="RowsPerBlock"/>.</param>
+    /// <param name="mean">D floats, subtracted from every row; the centres are relative to it.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="panels">Centres as <see cref="Pack"/> arranged them.</param>
+    /// <param name="centroids">K.</param>
+    /// <param name="scratch"><see cref="ScoreScratchLength"/> floats.</param>
+    /// <param name="scores"><see cref="RowsPerBlock"/> rows of <see cref="ScoreStride"/> floats.</param>
+    public abstract void Scores(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores);
+
+    /// <summary>The lowest k with the smallest <c>norms[k] - 2 scores[k]</c>, and that value.</summary>
+    /// <param name="scores">One row of scores.</param>
+    /// <param name="norms">Squared norms of the centres, then infinity up to <paramref name="stride"/>.</param>
+    /// <param name="stride"><see cref="ScoreStride"/>.</param>
+    /// <param name="distance">The value: the squared distance less the squared norm of the row.</param>
+    public abstract int Nearest(float* scores, float* norms, int stride, out float distance);
+
+    /// <summary>Floats between rows of the Gram matrix of N rows: a multiple of <see cref="Padding"/>.</summary>
+    public abstract int GramStride(int rows);
+
+    /// <summary>Floats of the Gram matrix with its padding.</summary>
+    public abstract nint GramLength(int rows);
+
+    /// <summary>Floats of scratch that <see cref="Gram"/> needs.</summary>
+    public abstract nint GramScratchLength(int rows);
+
+    /// <summary><c>gram[i, j] = (row i - mean) . (row j - mean)</c>, symmetric.</summary>
+    /// <param name="rows">Pointers to rows of D finite halves.</param>
+    /// <param name="count">N.</param>
+    /// <param name="mean">D floats, subtracted from every row.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="scratch"><see cref="GramScratchLength"/> floats.</param>
+    /// <param name="gram"><see cref="GramLength"/> floats, <see cref="GramStride"/> apart; zeros up to padded N.</param>
+    public abstract void Gram(nint* rows, int count, float* mean, int dimension, float* scratch, float* gram);
+
+    /// <summary>Per column i the smallest and second smallest <c>slopes[k] * v[k, i] + norms[k]</c> and the lowest k of the smallest.</summary>
+    /// <param name="v">K rows, <paramref name="stride"/> apart.</param>
+    /// <param name="stride">Floats between rows, a multiple of <see cref="Padding"/>.</param>
+    /// <param name="slopes">K factors, -2 times the scale of the row.</param>
+    /// <param name="norms">K squared norms.</param>
+    /// <param name="centroids">K.</param>
+    /// <param name="best">Smallest values (padded N).</param>
+    /// <param name="second">Second smallest values (padded N); infinity for one centre.</param>
+    /// <param name="index">k as a float, exact below 2^24 (padded N).</param>
+    /// <param name="count">Padded N.</param>
+    public abstract void NearestInColumns(float* v, nint stride, float* slopes, float* norms, int centroids, float* best, float* second, float* index, int count);
+
+    /// <summary>Per column i the smallest <c>factors[k] * (rowNorms[i] + slopes[k] * v[k, i] + norms[k])</c> over k other than the label, and the lowest k of it.</summary>
+    /// <remarks>Parameters as for <see cref="NearestInColumns"/>; factors are n / (n + 1) of Hartigan's test, labels are floats.</remarks>
+    public abstract void CheapestJoinInColumns(
+        float* v, nint stride, float* slopes, float* norms, float* factors, int centroids, float* rowNorms, float* labels, float* best, float* index, int count);
+
+    /// <summary><c>distances[i] = max(0, rowNorms[i] + norm - 2 gramRow[i])</c>; padded.</summary>
+    public abstract void DistancesInColumns(float* gramRow, float* rowNorms, float norm, float* distances, int count);
+
+    /// <summary><c>values[i] = min(values[i], bounds[i])</c>; returns their sum, blocks of 512 added in fp64; any length.</summary>
+    public abstract double LowerTo(float* bounds, float* values, int count);
 }

@@ -68,15 +68,16 @@ internal static class FirstCentroids
         int trials = 2 + (int)Math.Log(centroids);
         CounterRandom random = context.Random(RandomPurpose.Initialization);
         Span<float> nearest = context.Nearest[..rowLimit];
-        Span<float> both = context.Candidates(2 * rowLimit);
-        Span<float> candidate = both[..rowLimit], bestCandidate = both[rowLimit..];
-        int first = random.NextInt32(rowLimit);
-        context.Space.Place(0, first);
-        context.Space.DistancesFrom(first, nearest);
-        double potential = Sum(nearest);
+        Span<float> distances = context.Candidates(checked(trials * rowLimit));
+        Span<int> rows = context.Order(trials);
+        var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(rowLimit)));
+        rows[0] = random.NextInt32(rowLimit);
+        context.Space.Place(0, rows[0]);
+        context.Space.DistancesFrom(rows[..1], rowLimit, nearest);
         for (int k = 1; k < centroids; k++)
         {
             context.Cancellation.ThrowIfCancellationRequested();
+            double potential = sampler.Load(nearest);
             if (!(potential > 0))
             {
                 // Every row lies on a centre already: any row does, and later cells stay empty.
@@ -84,58 +85,23 @@ internal static class FirstCentroids
                 continue;
             }
 
+            for (int trial = 0; trial < trials; trial++)
+                rows[trial] = sampler.FirstReaching(nearest, random.NextDouble() * potential);
+            context.Space.DistancesFrom(rows, rowLimit, distances);
+            int best = 0;
             double bestPotential = double.PositiveInfinity;
-            int bestRow = 0;
             for (int trial = 0; trial < trials; trial++)
             {
-                int row = FirstReaching(nearest, random.NextDouble() * potential);
-                context.Space.DistancesFrom(row, candidate);
-                double sum = 0;
-                for (int i = 0; i < rowLimit; i++)
-                {
-                    candidate[i] = Math.Min(candidate[i], nearest[i]);
-                    sum += candidate[i];
-                }
-
+                double sum = context.Kernels.LowerTo(nearest, distances.Slice(trial * rowLimit, rowLimit));
                 if (sum < bestPotential)
                 {
                     bestPotential = sum;
-                    bestRow = row;
-                    Span<float> swap = candidate;
-                    candidate = bestCandidate;
-                    bestCandidate = swap;
+                    best = trial;
                 }
             }
 
-            bestCandidate.CopyTo(nearest);
-            potential = bestPotential;
-            context.Space.Place(k, bestRow);
+            distances.Slice(best * rowLimit, rowLimit).CopyTo(nearest);
+            context.Space.Place(k, rows[best]);
         }
-    }
-
-    private static int FirstReaching(ReadOnlySpan<float> nearest, double target)
-    {
-        double sum = 0;
-        int last = 0;
-        for (int i = 0; i < nearest.Length; i++)
-        {
-            if (nearest[i] <= 0)
-                continue;
-            sum += nearest[i];
-            last = i;
-            if (sum > target)
-                return i;
-        }
-
-        // The sum may fall short of the target by rounding.
-        return last;
-    }
-
-    private static double Sum(ReadOnlySpan<float> values)
-    {
-        double sum = 0;
-        foreach (float value in values)
-            sum += value;
-        return sum;
     }
 }

@@ -1,10 +1,11 @@
 using Ddoq.Numerics;
+using Ddoq.Numerics.Kernels;
 using Ddoq.Quantization.Spaces;
 
 namespace Ddoq.Quantization.Algorithms;
 
 /// <summary>What one run of an algorithm works on: the space, the options, its random streams, and reusable arrays.</summary>
-internal sealed class FitContext : IDisposable
+internal sealed class FitContext(LatentKernels kernels) : IDisposable
 {
     private readonly NativeBuffer<int> _labels = new();
     private readonly NativeBuffer<int> _previous = new();
@@ -17,6 +18,10 @@ internal sealed class FitContext : IDisposable
     private readonly NativeBuffer<float> _distances = new();
     private readonly NativeBuffer<float> _nearest = new();
     private readonly NativeBuffer<float> _candidate = new();
+    private readonly NativeBuffer<double> _blockSums = new();
+
+    /// <summary>The kernels in use.</summary>
+    public LatentKernels Kernels { get; } = kernels;
 
     /// <summary>The centres and rows.</summary>
     public ClusterSpace Space { get; private set; } = null!;
@@ -76,6 +81,9 @@ internal sealed class FitContext : IDisposable
     /// <summary>Distances of candidates during initialisation.</summary>
     public Span<float> Candidates(int count) => _candidate.Span(count);
 
+    /// <summary>Sums of blocks of distances during initialisation.</summary>
+    public Span<double> BlockSums(int count) => _blockSums.Span(count);
+
     /// <summary>The random stream of this class and restart for a purpose.</summary>
     public CounterRandom Random(RandomPurpose purpose) =>
         new(Options.Seed, RandomStreams.Of(ClassIndex, purpose, Restart));
@@ -94,5 +102,6 @@ internal sealed class FitContext : IDisposable
         _distances.Dispose();
         _nearest.Dispose();
         _candidate.Dispose();
+        _blockSums.Dispose();
     }
 }

@@ -3,44 +3,61 @@ using Ddoq.Numerics.Kernels;
 
 namespace Ddoq.Quantization.Spaces;
 
-/// <summary>Means of cells, straight from the rows: the centres every algorithm of means reports.</summary>
+/// <summary>Means of cells, straight from the rows: what Lloyd moves to in direct space, and the centres that are reported.</summary>
 internal sealed unsafe class CellMeans(LatentKernels kernels) : IDisposable
 {
-    private readonly NativeBuffer<float> _sums = new();
-    private readonly NativeBuffer<float> _row = new();
+    private readonly NativeBuffer<int> _order = new();
+    private readonly NativeBuffer<int> _ends = new();
+    private readonly NativeBuffer<float> _sum = new();
 
-    /// <summary>Writes the mean of every cell that has rows; other centres are left as they are.</summary>
+    /// <summary>Calls back with the mean of every cell that has rows, cell by cell.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="labels">Cell of each row (N).</param>
     /// <param name="counts">Rows of each cell (K).</param>
-    /// <param name="centroids">K x D, in the coordinates of the latents.</param>
-    /// <remarks>Rows are added in order, in fp32; N x D values are read once.</remarks>
-    public void Write(ClassRows rows, ReadOnlySpan<int> labels, ReadOnlySpan<int> counts, Span<float> centroids)
+    /// <param name="write">Receives the cell and D values, in the coordinates of the latents; valid during the call.</param>
+    /// <remarks>
+    /// Rows of a cell are added in order, in fp32. Sorting the rows by cell first keeps one sum of D floats in the cache
+    /// and reads every row once, from start to end.
+    /// </remarks>
+    public void Write(ClassRows rows, ReadOnlySpan<int> labels, ReadOnlySpan<int> counts, MeanWriter write)
     {
-        int length = rows.PaddedDimension;
-        float* sums = _sums.ReserveZeroed((nint)counts.Length * length);
-        float* row = _row.ReserveZeroed(length);
-        for (int i = 0; i < rows.Count; i++)
+        Span<int> order = _order.Span(rows.Count), ends = _ends.Span(counts.Length);
+        int total = 0;
+        for (int k = 0; k < counts.Length; k++)
         {
-            kernels.Widen(rows[i], row, rows.Dimension);
-            kernels.AddScaled(1f, row, sums + ((nint)labels[i] * length), length);
+            ends[k] = total;
+            total += counts[k];
         }
 
+        for (int i = 0; i < labels.Length; i++)
+            order[ends[labels[i]]++] = i;
+        int first = 0;
         for (int k = 0; k < counts.Length; k++)
         {
             if (counts[k] == 0)
                 continue;
-            float* sum = sums + ((nint)k * length);
-            Span<float> centroid = centroids.Slice(k * rows.Dimension, rows.Dimension);
-            for (int j = 0; j < centroid.Length; j++)
-                centroid[j] = (float)(sum[j] / (double)counts[k]);
+            float* sum = _sum.ReserveZeroed(rows.PaddedDimension);
+            for (; first < ends[k]; first++)
+                kernels.AddWidened(rows[order[first]], sum, rows.Dimension);
+            double scale = 1.0 / counts[k];
+            for (int j = 0; j < rows.Dimension; j++)
+                sum[j] = (float)(sum[j] * scale);
+            write(k, new ReadOnlySpan<float>(sum, rows.Dimension));
         }
     }
+
+    /// <summary>Writes the mean of every cell that has rows; other centres are left as they are.</summary>
+    public void Write(ClassRows rows, ReadOnlySpan<int> labels, ReadOnlySpan<int> counts, float[] centroids) =>
+        Write(rows, labels, counts, (k, mean) => mean.CopyTo(centroids.AsSpan(k * mean.Length)));
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _sums.Dispose();
-        _row.Dispose();
+        _order.Dispose();
+        _ends.Dispose();
+        _sum.Dispose();
     }
 }
+
+/// <summary>Receives the mean of a cell.</summary>
+internal delegate void MeanWriter(int cell, ReadOnlySpan<float> mean);

@@ -3,16 +3,15 @@ using Ddoq.Numerics.Kernels;
 
 namespace Ddoq.Quantization.Spaces;
 
-/// <summary>The rows of a class that take part in a fit, as pointers, with their mean.</summary>
+/// <summary>Some rows of a class, as pointers, and the shift under which they are worked on.</summary>
 /// <remarks>
-/// Everything is computed relative to <see cref="Mean"/>: distances do not change, and the inner products lose no digits
-/// to a common offset. The mean is rounded to half so that <c>row - mean</c> is exact whenever the values are of like size.
+/// Everything is computed relative to <see cref="Mean"/>: distances do not change, and inner products lose no digits to a
+/// common offset. The mean is rounded to half so that <c>row - mean</c> is exact whenever the values are of like size.
 /// </remarks>
 internal sealed unsafe class ClassRows : IDisposable
 {
     private readonly NativeBuffer<nint> _rows = new();
     private readonly NativeBuffer<float> _mean = new();
-    private readonly NativeBuffer<float> _scratch = new();
 
     /// <summary>Rows (N).</summary>
     public int Count { get; private set; }
@@ -26,10 +25,13 @@ internal sealed unsafe class ClassRows : IDisposable
     /// <summary>The shift of all coordinates (padded D, zeros behind).</summary>
     public float* Mean => _mean.Pointer;
 
-    /// <summary>Row <paramref name="index"/>: D halves in place.</summary>
+    /// <summary>Pointers to the rows (N), each D halves in place.</summary>
+    public nint* Pointers => _rows.Pointer;
+
+    /// <summary>Row <paramref name="index"/>.</summary>
     public Half* this[int index] => (Half*)_rows.Pointer[index];
 
-    /// <summary>Starts a new list of at most <paramref name="capacity"/> rows.</summary>
+    /// <summary>Starts a new list of at most <paramref name="capacity"/> rows, with no shift.</summary>
     public void Reset(int capacity, int dimension)
     {
         _rows.Reserve(Math.Max(1, capacity));
@@ -45,16 +47,10 @@ internal sealed unsafe class ClassRows : IDisposable
     /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows.</summary>
     public void ComputeMean(LatentKernels kernels)
     {
-        float* mean = Mean;
-        float* scratch = _scratch.ReserveZeroed(PaddedDimension);
         for (int i = 0; i < Count; i++)
-        {
-            kernels.Widen(this[i], scratch, Dimension);
-            kernels.AddScaled(1f, scratch, mean, PaddedDimension);
-        }
-
+            kernels.AddWidened(this[i], Mean, Dimension);
         for (int j = 0; j < Dimension; j++)
-            mean[j] = (float)(Half)(mean[j] / Count);
+            Mean[j] = (float)(Half)(Mean[j] / Count);
     }
 
     /// <inheritdoc/>
@@ -62,6 +58,5 @@ internal sealed unsafe class ClassRows : IDisposable
     {
         _rows.Dispose();
         _mean.Dispose();
-        _scratch.Dispose();
     }
 }

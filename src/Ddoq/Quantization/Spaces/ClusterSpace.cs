@@ -7,6 +7,9 @@ namespace Ddoq.Quantization.Spaces;
 /// </remarks>
 internal abstract class ClusterSpace : IDisposable
 {
+    /// <summary>The fraction of the mean squared norm below which squared distances are rounding.</summary>
+    protected const double RelativeZero = 1e-6;
+
     /// <summary>Rows (N).</summary>
     public int RowCount { get; protected set; }
 
@@ -28,8 +31,11 @@ internal abstract class ClusterSpace : IDisposable
     /// <summary>Nearest centre of some rows, in their order.</summary>
     public abstract void Assign(ReadOnlySpan<int> rows, Span<int> labels, Span<float> distances);
 
-    /// <summary>Squared distances of rows 0, 1, ... to one row.</summary>
-    public abstract void DistancesFrom(int row, Span<float> distances);
+    /// <summary>Squared distances of the rows below a limit to some rows; 0 for equal rows.</summary>
+    /// <param name="origins">T rows.</param>
+    /// <param name="rowLimit">Rows 0 to this number are measured.</param>
+    /// <param name="distances">T x <paramref name="rowLimit"/>, one row per origin.</param>
+    public abstract void DistancesFrom(ReadOnlySpan<int> origins, int rowLimit, Span<float> distances);
 
     /// <summary>Puts a centre on a row.</summary>
     public abstract void Place(int centroid, int row);

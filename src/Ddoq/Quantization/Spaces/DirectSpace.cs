@@ -4,12 +4,28 @@ using Ddoq.Numerics.Kernels;
 namespace Ddoq.Quantization.Spaces;
 
 /// <summary>Centres as vectors: every assignment reads the rows.</summary>
-internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
+/// <remarks>For classes whose Gram matrix would cost more than the passes it saves, or would not fit.</remarks>
+internal sealed unsafe class DirectSpace : ClusterSpace
 {
-    private readonly CentroidTable _centroids = new(kernels);
+    private readonly LatentKernels _kernels;
+    private readonly CentroidTable _centroids;
+    private readonly CentroidTable _origins;
+    private readonly CellMeans _means;
+    private readonly MeanWriter _writeMean;
     private readonly NativeBuffer<float> _row = new();
-    private readonly NativeBuffer<float> _other = new();
+    private readonly NativeBuffer<float> _norms = new();
+    private readonly NativeBuffer<nint> _pointers = new();
+    private readonly NativeBuffer<long> _changed = new();
     private ClassRows _rows = null!;
+
+    public DirectSpace(LatentKernels kernels)
+    {
+        _kernels = kernels;
+        _centroids = new(kernels);
+        _origins = new(kernels);
+        _means = new(kernels);
+        _writeMean = WriteMean;
+    }
 
     /// <inheritdoc/>
     public override QuantizationSpace Kind => QuantizationSpace.Direct;
@@ -21,72 +37,84 @@ internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
         RowCount = rows.Count;
         Dimension = rows.Dimension;
         CentroidCount = centroidCount;
-        _centroids.Reset(centroidCount, rows.PaddedDimension);
+        _centroids.Reset(centroidCount, rows.Dimension);
         _row.ReserveZeroed(rows.PaddedDimension);
-        _other.ReserveZeroed(rows.PaddedDimension);
-        double norms = 0;
+        _norms.Reserve(rows.Count);
+        double total = 0;
         for (int i = 0; i < rows.Count; i++)
-            norms += kernels.SquaredNorm(Row(i, _row), rows.PaddedDimension);
-        ZeroDistance = (float)(1e-6 * norms / Math.Max(1, rows.Count));
+        {
+            double norm = _kernels.SquaredNorm(Row(i), rows.PaddedDimension);
+            _norms.Pointer[i] = (float)norm;
+            total += norm;
+        }
+
+        ZeroDistance = (float)(RelativeZero * total / Math.Max(1, rows.Count));
     }
 
     /// <inheritdoc/>
     public override void Assign(Span<int> labels, Span<float> distances)
     {
-        for (int i = 0; i < RowCount; i++)
-            labels[i] = _centroids.Nearest(_rows, _rows[i], out distances[i]);
+        _centroids.Assign(_rows, _rows.Pointers, labels, distances);
+        for (int i = 0; i < distances.Length; i++)
+            distances[i] = Math.Max(0, distances[i] + _norms.Pointer[i]);
     }
 
     /// <inheritdoc/>
     public override void Assign(ReadOnlySpan<int> rows, Span<int> labels, Span<float> distances)
     {
+        if (rows.Length == 1)
+        {
+            labels[0] = _centroids.Nearest(_rows, _rows[rows[0]], out distances[0]);
+        }
+        else
+        {
+            nint* pointers = _pointers.Reserve(rows.Length);
+            for (int i = 0; i < rows.Length; i++)
+                pointers[i] = _rows.Pointers[rows[i]];
+            _centroids.Assign(_rows, pointers, labels, distances);
+        }
+
         for (int i = 0; i < rows.Length; i++)
-            labels[i] = _centroids.Nearest(_rows, _rows[rows[i]], out distances[i]);
+            distances[i] = Math.Max(0, distances[i] + _norms.Pointer[rows[i]]);
     }
 
     /// <inheritdoc/>
-    public override void DistancesFrom(int row, Span<float> distances)
+    public override void DistancesFrom(ReadOnlySpan<int> origins, int rowLimit, Span<float> distances)
     {
-        float* origin = Row(row, _other);
-        for (int i = 0; i < distances.Length; i++)
-            distances[i] = (float)kernels.SquaredDistanceInBlocks(Row(i, _row), origin, _rows.PaddedDimension);
+        _origins.Reset(origins.Length, Dimension);
+        for (int t = 0; t < origins.Length; t++)
+            _origins.Load(t, _rows[origins[t]], _rows);
+        for (int first = 0; first < rowLimit; first += LatentKernels.RowsPerBlock)
+        {
+            int count = Math.Min(LatentKernels.RowsPerBlock, rowLimit - first);
+            float* scores = _origins.Scores(_rows, _rows.Pointers + first, count);
+            for (int i = 0; i < count; i++)
+            {
+                for (int t = 0; t < origins.Length; t++)
+                {
+                    double distance = _norms.Pointer[first + i] + _origins.Norm(t) - (2.0 * scores[(i * _origins.ScoreStride) + t]);
+
+                    // Equal rows come out near 0, not at it.
+                    distances[(t * rowLimit) + first + i] = distance > ZeroDistance ? (float)distance : 0f;
+                }
+            }
+        }
     }
 
     /// <inheritdoc/>
-    public override void Place(int centroid, int row)
-    {
-        kernels.WidenCentred(_rows[row], _rows.Mean, _centroids[centroid], _rows.Dimension);
-        _centroids.UpdateNorm(centroid);
-    }
+    public override void Place(int centroid, int row) => _centroids.Load(centroid, _rows[row], _rows);
 
     /// <inheritdoc/>
     public override void Place(ReadOnlySpan<float> centroids) => _centroids.Load(centroids, _rows);
 
     /// <inheritdoc/>
-    public override void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts)
-    {
-        int length = _rows.PaddedDimension;
-        for (int k = 0; k < CentroidCount; k++)
-        {
-            if (counts[k] > 0)
-                new Span<float>(_centroids[k], length).Clear();
-        }
-
-        for (int i = 0; i < RowCount; i++)
-            kernels.AddScaled(1f, Row(i, _row), _centroids[labels[i]], length);
-        for (int k = 0; k < CentroidCount; k++)
-        {
-            if (counts[k] == 0)
-                continue;
-            kernels.Blend(1f / counts[k], 0f, _row.Pointer, _centroids[k], length);
-            _centroids.UpdateNorm(k);
-        }
-    }
+    public override void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts) =>
+        _means.Write(_rows, labels, counts, _writeMean);
 
     /// <inheritdoc/>
     public override void Step(int centroid, int row, double rate)
     {
-        kernels.Blend((float)(1 - rate), (float)rate, Row(row, _row), _centroids[centroid], _rows.PaddedDimension);
+        _kernels.Blend((float)(1 - rate), (float)rate, Row(row), _centroids[centroid], _rows.PaddedDimension);
         _centroids.UpdateNorm(centroid);
     }
 
@@ -95,26 +123,38 @@ internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
     {
         int length = _rows.PaddedDimension;
         float* values = _centroids[centroid];
-        kernels.Blend(weight, 0f, _row.Pointer, values, length);
+        _kernels.Blend(weight, 0f, _row.Pointer, values, length);
         foreach (int row in rows)
-            kernels.AddScaled(1f, Row(row, _row), values, length);
-        kernels.Blend(1f / (weight + rows.Length), 0f, _row.Pointer, values, length);
+            _kernels.AddScaled(1f, Row(row), values, length);
+        _kernels.Blend(1f / (weight + rows.Length), 0f, _row.Pointer, values, length);
         _centroids.UpdateNorm(centroid);
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// Rows are visited in order, scored in blocks against the centres as they stand before the block; a move is taken
+    /// only if it still gains with the centres of the moment. A pass without moves has seen fresh scores throughout.
+    /// </remarks>
     public override (long Rounds, long Moves) Refine(Span<int> labels, Span<int> counts, long moveLimit, CancellationToken cancellation)
     {
-        long rounds = 0, moves = 0, movesBefore;
+        Span<long> changed = _changed.Span(CentroidCount);
+        changed.Clear();
+        long rounds = 0, moves = 0, movesBefore, block = 0;
         do
         {
             movesBefore = moves;
             rounds++;
-            for (int i = 0; i < RowCount && moves < moveLimit; i++)
+            for (int first = 0; first < RowCount && moves < moveLimit; first += LatentKernels.RowsPerBlock)
             {
-                if ((i & 63) == 0)
-                    cancellation.ThrowIfCancellationRequested();
-                moves += TryMove(i, labels, counts);
+                cancellation.ThrowIfCancellationRequested();
+                block++;
+                int count = Math.Min(LatentKernels.RowsPerBlock, RowCount - first);
+                float* scores = _centroids.Scores(_rows, _rows.Pointers + first, count);
+                for (int i = 0; i < count && moves < moveLimit; i++)
+                {
+                    if (TryMove(first + i, scores + ((nint)i * _centroids.ScoreStride), labels, counts, changed, block))
+                        moves++;
+                }
             }
         }
         while (moves > movesBefore && moves < moveLimit);
@@ -128,8 +168,8 @@ internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
         {
             if (!counts.IsEmpty && counts[k] > 0)
                 continue;
-            for (int j = 0; j < _rows.Dimension; j++)
-                destination[(k * _rows.Dimension) + j] = _centroids[k][j] + _rows.Mean[j];
+            for (int j = 0; j < Dimension; j++)
+                destination[(k * Dimension) + j] = _centroids[k][j] + _rows.Mean[j];
         }
     }
 
@@ -137,26 +177,27 @@ internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
     public override void Dispose()
     {
         _centroids.Dispose();
+        _origins.Dispose();
+        _means.Dispose();
         _row.Dispose();
-        _other.Dispose();
+        _norms.Dispose();
+        _pointers.Dispose();
+        _changed.Dispose();
     }
 
-    private int TryMove(int row, Span<int> labels, Span<int> counts)
+    private bool TryMove(int row, float* scores, Span<int> labels, Span<int> counts, Span<long> changed, long block)
     {
         int from = labels[row];
         if (counts[from] < 2)
-            return 0;
-        int length = _rows.PaddedDimension;
-        float* values = Row(row, _row);
-        double leave = HartiganTest.Leave(counts[from], kernels.SquaredDistanceInBlocks(values, _centroids[from], length));
+            return false;
+        double norm = _norms.Pointer[row];
+        double leave = HartiganTest.Leave(counts[from], norm + _centroids.Norm(from) - (2.0 * scores[from]));
         double best = double.PositiveInfinity;
         int to = from;
         for (int k = 0; k < CentroidCount; k++)
         {
-            if (k == from)
-                continue;
-            double join = HartiganTest.Join(counts[k], kernels.SquaredDistanceInBlocks(values, _centroids[k], length));
-            if (join < best)
+            double join = HartiganTest.Join(counts[k], norm + _centroids.Norm(k) - (2.0 * scores[k]));
+            if (join < best && k != from)
             {
                 best = join;
                 to = k;
@@ -164,20 +205,43 @@ internal sealed unsafe class DirectSpace(LatentKernels kernels) : ClusterSpace
         }
 
         if (!(leave - best > ZeroDistance))
-            return 0;
-        kernels.Blend((float)(counts[from] / (counts[from] - 1.0)), (float)(-1 / (counts[from] - 1.0)), values, _centroids[from], length);
-        kernels.Blend((float)(counts[to] / (counts[to] + 1.0)), (float)(1 / (counts[to] + 1.0)), values, _centroids[to], length);
-        _centroids.UpdateNorm(from);
-        _centroids.UpdateNorm(to);
+            return false;
+        float* values = Row(row);
+        if (changed[from] == block || changed[to] == block)
+        {
+            leave = HartiganTest.Leave(counts[from], _kernels.SquaredDistanceInBlocks(values, _centroids[from], _rows.PaddedDimension));
+            best = HartiganTest.Join(counts[to], _kernels.SquaredDistanceInBlocks(values, _centroids[to], _rows.PaddedDimension));
+            if (!(leave - best > ZeroDistance))
+                return false;
+        }
+
+        Shift(from, counts[from], -1, values);
+        Shift(to, counts[to], 1, values);
         counts[from]--;
         counts[to]++;
         labels[row] = to;
-        return 1;
+        changed[from] = changed[to] = block;
+        return true;
     }
 
-    private float* Row(int row, NativeBuffer<float> buffer)
+    private void Shift(int centroid, int count, int sign, float* values)
     {
-        kernels.WidenCentred(_rows[row], _rows.Mean, buffer.Pointer, _rows.Dimension);
-        return buffer.Pointer;
+        double remaining = count + sign;
+        _kernels.Blend((float)(count / remaining), (float)(sign / remaining), values, _centroids[centroid], _rows.PaddedDimension);
+        _centroids.UpdateNorm(centroid);
+    }
+
+    private void WriteMean(int cell, ReadOnlySpan<float> mean)
+    {
+        float* values = _centroids[cell];
+        for (int j = 0; j < mean.Length; j++)
+            values[j] = mean[j] - _rows.Mean[j];
+        _centroids.UpdateNorm(cell);
+    }
+
+    private float* Row(int row)
+    {
+        _kernels.WidenCentred(_rows[row], _rows.Mean, _row.Pointer, _rows.Dimension);
+        return _row.Pointer;
     }
 }

@@ -1,0 +1,216 @@
+using System.Runtime.CompilerServices;
+
+namespace Ddoq.Numerics.Kernels;
+
+/// <summary>Scores <c>(row - mean) . centre</c> of up to <see cref="LatentKernels.RowsPerBlock"/> rows against all centres.</summary>
+/// <remarks>
+/// Rows are converted once per block of D into a scratch that stays in the first cache. Every score is computed by the
+/// same sequence of operations wherever its row and centre stand, so equal centres give equal scores. Bytes: each row
+/// once (2 D), the panels once per call (4 K D, from the second cache when they fit). Work: 2 K D per row.
+/// </remarks>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+{
+    private const int BlockStride = KernelTuning.BlockStride;
+
+    private static int DotRows => TSimd.HasManyRegisters ? 6 : 3;
+
+    private static int PackedRows => TSimd.HasManyRegisters ? 12 : 6;
+
+    private static int PanelWidth => 2 * TSimd.Width;
+
+    /// <inheritdoc/>
+    public override int ScoreStride(int centroids) =>
+        centroids <= KernelTuning.MostDotCentroids ? Pad(centroids) : Pad(RoundUp(centroids, PanelWidth));
+
+    /// <inheritdoc/>
+    public override nint PanelLength(int centroids, int dimension)
+    {
+        nint blocks = (dimension + Block - 1) / Block;
+        return centroids <= KernelTuning.MostDotCentroids
+            ? blocks * RoundUp(centroids, 2) * BlockStride
+            : blocks * RoundUp(centroids, PanelWidth) * Block;
+    }
+
+    /// <inheritdoc/>
+    public override nint ScoreScratchLength(int centroids) =>
+        (12 * BlockStride) + (centroids <= KernelTuning.MostDotCentroids ? (nint)RowsPerBlock * RoundUp(centroids, 2) * TSimd.Width : 0);
+
+    /// <inheritdoc/>
+    public override void Pack(float* centroids, int stride, int count, int dimension, float* panels)
+    {
+        bool dot = count <= KernelTuning.MostDotCentroids;
+        int padded = RoundUp(count, dot ? 2 : PanelWidth);
+        for (int first = 0; first < dimension; first += Block)
+        {
+            int length = Math.Min(Block, stride - first);
+            if (dot)
+            {
+                for (int k = 0; k < padded; k++)
+                {
+                    var row = new Span<float>(panels + ((nint)k * BlockStride), length);
+                    if (k < count)
+                        new ReadOnlySpan<float>(centroids + ((nint)k * stride) + first, length).CopyTo(row);
+                    else
+                        row.Clear();
+                }
+
+                panels += (nint)padded * BlockStride;
+                continue;
+            }
+
+            for (int k = 0; k < padded; k += PanelWidth)
+            {
+                PackPanel(centroids + ((nint)k * stride) + first, stride, Math.Min(PanelWidth, count - k), length, panels);
+                panels += (nint)Block * PanelWidth;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Scores(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
+    {
+        if (centroids <= KernelTuning.MostDotCentroids)
+            ScoresInDotForm(rows, count, mean, dimension, panels, centroids, scratch, scores);
+        else
+            ScoresInPackedForm(rows, count, mean, dimension, panels, centroids, scratch, scores);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override int Nearest(float* scores, float* norms, int stride, out float distance)
+    {
+        TVector minusTwo = TSimd.Broadcast(-2f);
+        TVector best = TSimd.Broadcast(float.PositiveInfinity), bestIndex = TSimd.Zero;
+        float* lanes = stackalloc float[2 * Padding];
+        for (int lane = 0; lane < TSimd.Width; lane++)
+            lanes[lane] = lane;
+        TVector index = TSimd.Load(lanes), step = TSimd.Broadcast(TSimd.Width);
+        for (int k = 0; k < stride; k += TSimd.Width)
+        {
+            TVector value = TSimd.MultiplyAdd(minusTwo, TSimd.Load(scores + k), TSimd.Load(norms + k));
+            bestIndex = TSimd.SelectLess(value, best, index, bestIndex);
+            best = TSimd.SelectLess(value, best, value, best);
+            index = TSimd.Add(index, step);
+        }
+
+        TSimd.Store(best, lanes);
+        TSimd.Store(bestIndex, lanes + Padding);
+        int nearest = 0;
+        for (int lane = 1; lane < TSimd.Width; lane++)
+        {
+            if (lanes[lane] < lanes[nearest] || (lanes[lane] == lanes[nearest] && lanes[Padding + lane] < lanes[Padding + nearest]))
+                nearest = lane;
+        }
+
+        distance = lanes[nearest];
+        return (int)lanes[Padding + nearest];
+    }
+
+    private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
+
+    // Transposes rows of a block into one panel; columns beyond the rows are zero.
+    private static void PackPanel(float* rows, nint stride, int count, int length, float* panel)
+    {
+        int width = PanelWidth;
+        for (int k = 0; k < length; k++)
+        {
+            for (int j = 0; j < count; j++)
+                panel[j] = rows[(j * stride) + k];
+            for (int j = count; j < width; j++)
+                panel[j] = 0;
+            panel += width;
+        }
+    }
+
+    // Converts one block of some rows; rows beyond the last repeat it, and their scores are not read.
+    private void WidenBlock(nint* rows, int count, int tileRows, float* mean, int first, int dimension, float* scratch)
+    {
+        int length = Math.Min(Block, dimension - first);
+        int padded = Pad(length);
+        for (int r = 0; r < tileRows; r++)
+        {
+            float* row = scratch + (r * BlockStride);
+            WidenCentred((Half*)rows[Math.Min(r, count - 1)] + first, mean + first, row, length);
+            new Span<float>(row + length, padded - length).Clear();
+        }
+    }
+
+    private void ScoresInDotForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
+    {
+        int tileRows = DotRows;
+        int padded = RoundUp(centroids, 2);
+        float* sums = scratch + (12 * BlockStride);
+        nint sumsPerTile = (nint)tileRows * padded * TSimd.Width;
+        for (int first = 0; first < dimension; first += Block)
+        {
+            int length = Pad(Math.Min(Block, dimension - first));
+            float* tileSums = sums;
+            for (int i = 0; i < count; i += tileRows)
+            {
+                WidenBlock(rows + i, count - i, tileRows, mean, first, dimension, scratch);
+                DotTiles(scratch, panels, padded, length, tileSums, first == 0);
+                tileSums += sumsPerTile;
+            }
+
+            panels += (nint)padded * BlockStride;
+        }
+
+        int stride = ScoreStride(centroids);
+        for (int i = 0; i < count; i++)
+        {
+            float* pair = sums + ((i / tileRows) * sumsPerTile) + ((i % tileRows) * TSimd.Width);
+            float* row = scores + ((nint)i * stride);
+            for (int k = 0; k < centroids; k++)
+                row[k] = TSimd.Sum(TSimd.Load(pair + ((nint)k * tileRows * TSimd.Width)));
+            new Span<float>(row + centroids, stride - centroids).Clear();
+        }
+    }
+
+    private static void DotTiles(float* rows, float* panel, int centroids, int length, float* sums, bool first)
+    {
+        int k = 0;
+        nint step = (nint)DotRows * TSimd.Width;
+        for (; k + 4 <= centroids; k += 4)
+        {
+            if (TSimd.HasManyRegisters)
+                DotTile6x4(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
+            else
+                DotTile3x4(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
+        }
+
+        if (k == centroids)
+            return;
+        if (TSimd.HasManyRegisters)
+            DotTile6x2(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
+        else
+            DotTile3x2(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
+    }
+
+    private void ScoresInPackedForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
+    {
+        int tileRows = PackedRows, width = PanelWidth;
+        int padded = RoundUp(centroids, width);
+        int stride = ScoreStride(centroids);
+        for (int first = 0; first < dimension; first += Block)
+        {
+            int length = Math.Min(Block, dimension - first);
+            for (int i = 0; i < count; i += tileRows)
+            {
+                WidenBlock(rows + i, count - i, tileRows, mean, first, dimension, scratch);
+                for (int k = 0; k < padded; k += width)
+                    PackedTile(scratch, panels + ((nint)k * Block), length, scores + ((nint)i * stride) + k, stride, first == 0);
+            }
+
+            panels += (nint)padded * Block;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PackedTile(float* rows, float* panel, nint count, float* scores, nint stride, bool first)
+    {
+        if (TSimd.HasManyRegisters)
+            PackedTile12(rows, panel, count, scores, stride, first);
+        else
+            PackedTile6(rows, panel, count, scores, stride, first);
+    }
+}
