@@ -137,28 +137,44 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector>
 
     private void ScoresInDotForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
     {
-        int tileRows = DotRows;
+        // Centres that stay in the second cache as a whole need no sharing between rows: each tile of rows is then read
+        // from start to end, which the hardware prefetches well.
         int padded = RoundUp(centroids, 2);
-        float* sums = scratch + (12 * BlockStride);
-        nint sumsPerTile = (nint)tileRows * padded * TSimd.Width;
+        int group = (nint)padded * dimension <= KernelTuning.MostResidentPanelLength ? DotRows : count;
+        int stride = ScoreStride(centroids);
+        for (int i = 0; i < count; i += group)
+        {
+            int rowsHere = Math.Min(group, count - i);
+            DotSums(rows + i, rowsHere, mean, dimension, panels, padded, scratch);
+            AddLanes(rowsHere, padded, centroids, scratch + (12 * BlockStride), scores + ((nint)i * stride), stride);
+        }
+    }
+
+    private void DotSums(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch)
+    {
+        int tileRows = DotRows;
+        nint sumsPerTile = (nint)tileRows * centroids * TSimd.Width;
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Pad(Math.Min(Block, dimension - first));
-            float* tileSums = sums;
+            float* sums = scratch + (12 * BlockStride);
             for (int i = 0; i < count; i += tileRows)
             {
                 WidenBlock(rows + i, count - i, tileRows, mean, first, dimension, scratch);
-                DotTiles(scratch, panels, padded, length, tileSums, first == 0);
-                tileSums += sumsPerTile;
+                DotTiles(scratch, panels, centroids, length, sums, first == 0);
+                sums += sumsPerTile;
             }
 
-            panels += (nint)padded * BlockStride;
+            panels += (nint)centroids * BlockStride;
         }
+    }
 
-        int stride = ScoreStride(centroids);
+    private static void AddLanes(int count, int padded, int centroids, float* sums, float* scores, int stride)
+    {
+        int tileRows = DotRows;
         for (int i = 0; i < count; i++)
         {
-            float* pair = sums + ((i / tileRows) * sumsPerTile) + ((i % tileRows) * TSimd.Width);
+            float* pair = sums + ((((nint)(i / tileRows) * padded * tileRows) + (i % tileRows)) * TSimd.Width);
             float* row = scores + ((nint)i * stride);
             for (int k = 0; k < centroids; k++)
                 row[k] = TSimd.Sum(TSimd.Load(pair + ((nint)k * tileRows * TSimd.Width)));
