@@ -34,7 +34,7 @@ public class ClassQuantizationContractTests
         var options = new QuantizerOptions { CentroidCount = 6, Algorithm = algorithm, Space = space, HoldOutFraction = 0.3 };
         using var quantizer = new CpuQuantizer();
         ClassQuantization result = quantizer.FitClass(new ArrayLatentSource(Dimension, data), 0, options, default);
-        double total = ReferenceKMeans.Distortion(data, result.Centroids, Dimension) * Rows;
+        double total = ReferenceKMeans.Distortion(ReferenceKMeans.ToDouble(data), result.Centroids, Dimension) * Rows;
         Assert.Multiple(() =>
         {
             Assert.That(result.HeldOutRowCount, Is.EqualTo(30));
@@ -47,7 +47,8 @@ public class ClassQuantizationContractTests
     private static void Check(ClassQuantization result, Half[] data, int dimension, int requested, string where)
     {
         int rows = data.Length / dimension;
-        double expected = ReferenceKMeans.Distortion(data, result.Centroids, dimension);
+        double[] exact = ReferenceKMeans.ToDouble(data);
+        double expected = ReferenceKMeans.Distortion(exact, result.Centroids, dimension);
         Assert.Multiple(() =>
         {
             Assert.That(result.RowCount, Is.EqualTo(rows), where);
@@ -62,8 +63,8 @@ public class ClassQuantizationContractTests
         });
         for (int i = 0; i < rows; i++)
         {
-            double nearest = ReferenceKMeans.Nearest(data, i, result.Centroids, dimension).Distance;
-            double labelled = ReferenceKMeans.SquaredDistance(data, i, result.Centroids, result.Labels[i], dimension);
+            double nearest = ReferenceKMeans.Nearest(exact, i, result.Centroids, dimension).Distance;
+            double labelled = ReferenceKMeans.SquaredDistance(exact, i, result.Centroids, result.Labels[i], dimension);
             Assert.That(labelled, Is.EqualTo(nearest).Within((1e-5 * nearest) + (1e-5 * dimension)), $"{where} row {i}");
         }
 

@@ -14,7 +14,7 @@ public class LloydIterationTests
     {
         Half[] data = TestRows.Gaussian(rows, dimension, seed: 3);
         float[] start = TestRows.FirstRows(data, dimension, centroids);
-        (int[] labels, double distortion, int iterations) = ReferenceKMeans.Lloyd(data, start, dimension);
+        (int[] labels, double distortion, int iterations) = ReferenceKMeans.Lloyd(ReferenceKMeans.ToDouble(data), start, dimension);
         foreach (QuantizationSpace space in Spaces)
         {
             ClassQuantization result = Fit(data, dimension, Given(start, centroids, space));
@@ -137,7 +137,7 @@ public class LloydIterationTests
         foreach (Half[] data in new[] { large, tiny })
         {
             ClassQuantization result = Fit(data, Dimension, new() { CentroidCount = 4, Space = space });
-            double expected = ReferenceKMeans.Distortion(data, result.Centroids, Dimension);
+            double expected = ReferenceKMeans.Distortion(ReferenceKMeans.ToDouble(data), result.Centroids, Dimension);
             Assert.That(result.Distortion, Is.EqualTo(expected).Within(1e-5 * expected));
             Assert.That(result.EmptyCells, Is.Zero);
         }

@@ -3,12 +3,15 @@ namespace Ddoq.Tests.Quantization;
 /// <summary>Plain fp64 k-means, written for clarity: the oracle.</summary>
 internal static class ReferenceKMeans
 {
-    public static double SquaredDistance(Half[] rows, int row, float[] centroids, int centroid, int dimension)
+    /// <summary>Halves as doubles.</summary>
+    public static double[] ToDouble(Half[] rows) => Array.ConvertAll(rows, value => (double)value);
+
+    public static double SquaredDistance(ReadOnlySpan<double> rows, int row, float[] centroids, int centroid, int dimension)
     {
         double sum = 0;
         for (int j = 0; j < dimension; j++)
         {
-            double difference = (double)rows[(row * dimension) + j] - centroids[(centroid * dimension) + j];
+            double difference = rows[(row * dimension) + j] - centroids[(centroid * dimension) + j];
             sum += difference * difference;
         }
 
@@ -16,7 +19,7 @@ internal static class ReferenceKMeans
     }
 
     /// <summary>Mean squared distance to the nearest centre.</summary>
-    public static double Distortion(Half[] rows, float[] centroids, int dimension)
+    public static double Distortion(ReadOnlySpan<double> rows, float[] centroids, int dimension)
     {
         double sum = 0;
         int count = rows.Length / dimension;
@@ -25,7 +28,7 @@ internal static class ReferenceKMeans
         return sum / count;
     }
 
-    public static (int Label, double Distance) Nearest(Half[] rows, int row, float[] centroids, int dimension)
+    public static (int Label, double Distance) Nearest(ReadOnlySpan<double> rows, int row, float[] centroids, int dimension)
     {
         int label = -1;
         double best = double.PositiveInfinity;
@@ -43,7 +46,7 @@ internal static class ReferenceKMeans
     }
 
     /// <summary>Lloyd until no label changes, from given centres; every cell must keep a row.</summary>
-    public static (int[] Labels, double Distortion, int Iterations) Lloyd(Half[] rows, float[] start, int dimension, int maxIterations = 300)
+    public static (int[] Labels, double Distortion, int Iterations) Lloyd(ReadOnlySpan<double> rows, float[] start, int dimension, int maxIterations = 300)
     {
         int count = rows.Length / dimension, centroids = start.Length / dimension;
         double[] centres = [.. start.Select(value => (double)value)];
@@ -64,7 +67,7 @@ internal static class ReferenceKMeans
                     double distance = 0;
                     for (int j = 0; j < dimension; j++)
                     {
-                        double difference = (double)rows[(i * dimension) + j] - centres[(k * dimension) + j];
+                        double difference = rows[(i * dimension) + j] - centres[(k * dimension) + j];
                         distance += difference * difference;
                     }
 
@@ -88,7 +91,7 @@ internal static class ReferenceKMeans
             {
                 sizes[labels[i]]++;
                 for (int j = 0; j < dimension; j++)
-                    centres[(labels[i] * dimension) + j] += (double)rows[(i * dimension) + j];
+                    centres[(labels[i] * dimension) + j] += rows[(i * dimension) + j];
             }
 
             for (int k = 0; k < centroids; k++)
