@@ -36,8 +36,7 @@ internal static class Resampler
         {
             for (int row = 0; row < rows; row++)
             {
-                // To the end of the source, not of the row: the vector load of the last pixel takes one byte more.
-                ReadOnlySpan<byte> from = source[((firstRow + row) * sourceStride)..];
+                ReadOnlySpan<byte> from = source.Slice((firstRow + row) * sourceStride, sourceStride);
                 Span<byte> to = middle.AsSpan(row * stride, stride);
                 if (channels == 3)
                     ResizeRgbRow(from, across, to);
@@ -75,26 +74,24 @@ internal static class Resampler
         for (int x = 0; x < weights.Count; x++)
         {
             ReadOnlySpan<int> taps = weights.Of(x, out int start);
-            ReadOnlySpan<byte> inputs = source[(3 * start)..];
+            ReadOnlySpan<byte> inputs = source.Slice(3 * start, 3 * taps.Length);
+            ref byte first = ref MemoryMarshal.GetReference(inputs);
+            int last = taps.Length - 1;
             Vector128<int> sum = Vector128.Create(Half);
-            for (int tap = 0; tap < taps.Length; tap++)
-                sum += LoadRgb(inputs, 3 * tap) * Vector128.Create(taps[tap]);
-            target[3 * x] = ToByte(sum[0]);
-            target[3 * x + 1] = ToByte(sum[1]);
-            target[3 * x + 2] = ToByte(sum[2]);
-        }
-    }
+            for (int tap = 0; tap < last; tap++)
+            {
+                // Four bytes for a pixel of three; the fourth lane is of no use.
+                Vector128<byte> pixel = Vector128.CreateScalar(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref first, 3 * tap))).AsByte();
+                sum += Vector128.WidenLower(Vector128.WidenLower(pixel)).AsInt32() * Vector128.Create(taps[tap]);
+            }
 
-    /// <summary>One pixel as 32-bit lanes; the fourth lane is of no use.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> LoadRgb(ReadOnlySpan<byte> pixels, int offset)
-    {
-        uint four = offset + 4 <= pixels.Length
-            ? MemoryMarshal.Read<uint>(pixels[offset..])
-            : pixels[offset] | (uint)pixels[offset + 1] << 8 | (uint)pixels[offset + 2] << 16;
-        if (!BitConverter.IsLittleEndian && offset + 4 <= pixels.Length)
-            four = System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(four);
-        return Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(four).AsByte())).AsInt32();
+            // Behind the last pixel there may be no fourth byte.
+            sum += Vector128.Create(inputs[^3], inputs[^2], inputs[^1], 0) * Vector128.Create(taps[last]);
+            sum = Clamp(sum);
+            target[3 * x] = (byte)sum[0];
+            target[3 * x + 1] = (byte)sum[1];
+            target[3 * x + 2] = (byte)sum[2];
+        }
     }
 
     private static void ResizeColumns(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, Span<byte> target)

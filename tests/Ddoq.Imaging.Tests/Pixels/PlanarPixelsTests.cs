@@ -38,9 +38,24 @@ public sealed class PlanarPixelsTests
     }
 
     [Test]
-    public void FromSigned_RoundsHalvesToEven_ClampsAndHasNoNaN()
+    public void FromSigned_RoundsHalvesToEven()
     {
-        // (x + 1) * 127.5 is exactly 127.5 at 0: to even, 128. 2.5 and 3.5 are exact at the other two.
+        // Most values meant to fall half-way between two levels do so exactly after rounding to single precision.
+        (float Value, int Level)[] halves =
+        [
+            .. Enumerable.Range(0, 255)
+                .Select(level => (Value: (float)((2 * level + 1) / 255.0 - 1), Level: level))
+                .Where(half => (half.Value + 1f) * 127.5f == half.Level + 0.5f),
+        ];
+        Assert.That(halves, Has.Length.GreaterThan(64));
+        var bytes = new byte[halves.Length];
+        PlanarPixels.FromSigned([.. halves.Select(half => half.Value)], bytes);
+        Assert.That(bytes, Is.EqualTo(halves.Select(half => half.Level + half.Level % 2)));
+    }
+
+    [Test]
+    public void FromSigned_ClampsAndHasNoNaN()
+    {
         (float Value, byte Level)[] cases =
         [
             (0f, 128), (-1f, 0), (1f, 255), (-1.5f, 0), (7f, 255), (float.PositiveInfinity, 255), (float.NegativeInfinity, 0),
