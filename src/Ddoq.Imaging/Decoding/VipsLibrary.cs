@@ -22,7 +22,7 @@ internal static class VipsLibrary
         {
             throw new DdoqException(
                 $"the image library libvips cannot be loaded: {s_failure.Message.Split('\n')[0].Trim()}",
-                "install libvips 8.10 or later (Debian: libvips42), or use a build that carries it", s_failure);
+                "install libvips (Debian: libvips42), or use a build that carries it", s_failure);
         }
     }
 
