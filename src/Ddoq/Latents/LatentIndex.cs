@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Ddoq.Storage;
 
 namespace Ddoq.Latents;
 
@@ -22,6 +23,20 @@ internal sealed record LatentIndex(
 {
     public const string FileName = "latents.safetensors.index.json";
     public const string SingleFileName = "latents.safetensors";
+
+    /// <summary>Names of the shard files in a folder, whatever store they belong to, in ordinal order.</summary>
+    /// <exception cref="DdoqException">The folder cannot be listed.</exception>
+    public static string[] ListShardFiles(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "latents-*-of-*.safetensors").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotList(folder, e);
+        }
+    }
 
     /// <summary>Name of a shard's file; <paramref name="number"/> counts from 1.</summary>
     public static string ShardFileName(int number, int count) =>

@@ -18,7 +18,7 @@ internal static class LatentStoreFiles
                 return FromIndex(index);
             if (File.Exists(single))
                 return [(single, null)];
-            throw Directory.EnumerateFiles(path, "latents-*-of-*.safetensors").Any()
+            throw LatentIndex.ListShardFiles(path).Length > 0
                 ? new DdoqException($"the latent store '{path}' has shards but no {LatentIndex.FileName}: encoding was not finished", "Run the encode stage again; it continues behind the last whole shard.")
                 : new DdoqException($"no latent store in '{path}': neither {LatentIndex.FileName} nor {LatentIndex.SingleFileName}", "Run the encode stage first, or check the path.");
         }

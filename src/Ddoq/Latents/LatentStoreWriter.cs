@@ -227,8 +227,7 @@ public sealed class LatentStoreWriter : IDisposable
     private void RefuseOtherShards()
     {
         string ending = string.Create(CultureInfo.InvariantCulture, $"-of-{ShardCount:D5}.safetensors");
-        string? other = Directory.EnumerateFiles(_folder, "latents-*-of-*.safetensors")
-            .Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(name => !name!.EndsWith(ending, StringComparison.Ordinal));
+        string? other = LatentIndex.ListShardFiles(_folder).FirstOrDefault(name => !name.EndsWith(ending, StringComparison.Ordinal));
         if (other is not null)
         {
             throw new DdoqException(

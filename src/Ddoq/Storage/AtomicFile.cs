@@ -14,7 +14,7 @@ public static class AtomicFile
 
     /// <summary>Writes a file through a callback.</summary>
     /// <param name="path">The file; an existing one is replaced. Its folder must exist.</param>
-    /// <param name="write">Writes the content; the stream is closed afterwards. When it throws, nothing is left behind.</param>
+    /// <param name="write">Writes the content; it may close the stream or leave it open. When it throws, nothing is left behind.</param>
     /// <param name="flushToDisk">
     /// False leaves the flush to the operating system: after a power failure (not after a killed process) the file may
     /// then be there with missing content. For many small files whose loss the next run notices.
@@ -93,11 +93,11 @@ public static class AtomicFile
     {
         try
         {
-            using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+            // Removed while the lock is held: whoever creates the file at this moment sees one or the other.
+            using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose))
             {
             }
 
-            File.Delete(path);
             return true;
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))

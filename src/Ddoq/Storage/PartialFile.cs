@@ -6,25 +6,32 @@ namespace Ddoq.Storage;
 /// <remarks>
 /// The temporary name is <c>.{name}.{process}-{number}.partial</c> in the same folder, so the rename never crosses disks.
 /// The open handle holds an exclusive lock until the rename is done: <see cref="AtomicFile.CleanPartials"/> of another
-/// process takes a file that it cannot lock for a live one and leaves it alone.
+/// process takes a file that it cannot lock for a live one and leaves it alone. Between creating and locking a file a
+/// cleaner may come first; the name is then gone or the lock refused, and the next number is taken.
 /// </remarks>
 internal sealed class PartialFile : IDisposable
 {
     public const string Suffix = ".partial";
     private const int NameAttempts = 1000;
+
+    // What a refused lock (EWOULDBLOCK) leaves in IOException.HResult on Linux and macOS.
+    private const int LinuxLocked = 11;
+    private const int MacLocked = 35;
     private static int s_number;
     private readonly string _path;
     private readonly string _partialPath;
-    private bool _committed;
+    private readonly KeptOpenStream _stream;
+    private bool _closed;
 
-    private PartialFile(string path, string partialPath, FileStream stream)
+    private PartialFile(string path, string partialPath, KeptOpenStream stream)
     {
         _path = path;
         _partialPath = partialPath;
-        Stream = stream;
+        _stream = stream;
     }
 
-    public FileStream Stream { get; }
+    /// <summary>The content; disposing it only flushes it, so that a writer which owns its stream may be used on it.</summary>
+    public FileStream Stream => _stream;
 
     /// <summary>Creates the temporary file of <paramref name="path"/>.</summary>
     /// <exception cref="DdoqException">The folder is missing, read-only, forbidden or full, or a folder has that name.</exception>
@@ -50,11 +57,14 @@ internal sealed class PartialFile : IDisposable
                 CultureInfo.InvariantCulture, $".{Path.GetFileName(full)}.{Environment.ProcessId}-{number}{Suffix}"));
             try
             {
-                return new PartialFile(path, partialPath, new FileStream(partialPath, options));
+                var stream = new KeptOpenStream(partialPath, options);
+                if (File.Exists(partialPath))
+                    return new PartialFile(path, partialPath, stream);
+                stream.CloseReally();
             }
-            catch (IOException) when (attempt < NameAttempts && File.Exists(partialPath))
+            catch (IOException e) when (attempt < NameAttempts && (File.Exists(partialPath) || e.HResult is LinuxLocked or MacLocked))
             {
-                // A leftover of an earlier process with the same id: take the next number.
+                // A leftover of an earlier process with the same id, or a cleaner: take the next number.
             }
             catch (Exception e) when (StorageErrors.IsFileFailure(e))
             {
@@ -80,14 +90,17 @@ internal sealed class PartialFile : IDisposable
     }
 
     /// <summary>Flushes (to the disk itself when asked), renames over the real name and closes.</summary>
+    /// <exception cref="InvalidOperationException">The file was committed or disposed before.</exception>
     public void Commit(bool flushToDisk)
     {
+        if (_closed)
+            throw new InvalidOperationException($"'{_path}' is completed or disposed already");
         try
         {
-            Stream.Flush(flushToDisk);
+            _stream.Flush(flushToDisk);
             File.Move(_partialPath, _path, overwrite: true);
-            _committed = true;
-            Stream.Dispose();
+            _closed = true;
+            _stream.CloseReally();
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
@@ -98,18 +111,18 @@ internal sealed class PartialFile : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_closed)
+            return;
+        _closed = true;
         try
         {
             // A buffered stream flushes here and fails again on a full disk; the first failure is already reported.
-            Stream.Dispose();
+            _stream.CloseReally();
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
         }
 
-        if (_committed)
-            return;
-        _committed = true;
         try
         {
             File.Delete(_partialPath);
@@ -117,6 +130,25 @@ internal sealed class PartialFile : IDisposable
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
             // Left for CleanPartials of the next run.
+        }
+    }
+
+    private sealed class KeptOpenStream(string path, FileStreamOptions options) : FileStream(path, options)
+    {
+        private bool _keepOpen = true;
+
+        public void CloseReally()
+        {
+            _keepOpen = false;
+            Dispose();
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (!_keepOpen)
+                base.Dispose(disposing);
+            else if (disposing)
+                Flush();
         }
     }
 }

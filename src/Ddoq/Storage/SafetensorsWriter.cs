@@ -99,7 +99,7 @@ public sealed class SafetensorsWriter : IDisposable
     }
 
     /// <summary>Checks that every declared element was written, flushes and gives the file its name.</summary>
-    /// <exception cref="InvalidOperationException">A tensor has fewer elements than declared; nothing is kept.</exception>
+    /// <exception cref="InvalidOperationException">A tensor has fewer elements than declared, or the file is complete already.</exception>
     /// <exception cref="DdoqException">The disk is full or fails.</exception>
     public void Complete()
     {

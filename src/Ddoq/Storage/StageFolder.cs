@@ -80,11 +80,11 @@ public sealed class StageFolder : IDisposable
 
         CreateFolder(folder);
         AtomicFile.CleanPartials(folder, recursive: true);
-        bool isStage = File.Exists(System.IO.Path.Combine(folder, RecordFileName));
+        bool isStage = IsStage(folder);
         if (isStage && force)
             Clear(folder);
-        else if (!isStage)
-            RefuseForeignFiles(folder);
+        else if (!isStage && FindForeign(folder) is string foreign)
+            isStage = IsStage(folder) ? true : throw Foreign(folder, foreign);
 
         StageRecord record = fresh;
         string[] damage = [];
@@ -205,28 +205,28 @@ public sealed class StageFolder : IDisposable
         }
     }
 
-    private static void RefuseForeignFiles(string folder)
+    private static bool IsStage(string folder) => File.Exists(System.IO.Path.Combine(folder, RecordFileName));
+
+    /// <summary>The first name in a folder that no stage put there; another process may have begun the stage meanwhile.</summary>
+    private static string? FindForeign(string folder)
     {
-        FileSystemInfo? foreign;
         try
         {
-            foreign = new DirectoryInfo(folder).EnumerateFileSystemInfos()
+            return new DirectoryInfo(folder).EnumerateFileSystemInfos()
                 .Where(entry => !IsNestedStage(entry) && entry.Name != TimingFileName && !PartialFile.IsPartialName(entry.Name))
-                .OrderBy(entry => entry.Name, StringComparer.Ordinal)
+                .Select(entry => entry.Name)
+                .Order(StringComparer.Ordinal)
                 .FirstOrDefault();
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
             throw StorageErrors.CannotList(folder, e);
         }
-
-        if (foreign is not null)
-        {
-            throw new DdoqException(
-                $"the output folder '{folder}' holds '{foreign.Name}' but no {RecordFileName}: it was not made by a stage and is left alone",
-                "Choose a new or empty --output.");
-        }
     }
+
+    private static DdoqException Foreign(string folder, string name) => new(
+        $"the output folder '{folder}' holds '{name}' but no {RecordFileName}: it was not made by a stage and is left alone",
+        "Choose a new or empty --output.");
 
     private static void RefuseOther(string folder, StageRecord old, StageRecord asked)
     {
@@ -276,7 +276,7 @@ public sealed class StageFolder : IDisposable
     }
 
     private static bool IsNestedStage(FileSystemInfo entry) =>
-        entry is DirectoryInfo && File.Exists(System.IO.Path.Combine(entry.FullName, RecordFileName));
+        entry is DirectoryInfo && IsStage(entry.FullName);
 
     private StageTiming? TryReadTiming()
     {

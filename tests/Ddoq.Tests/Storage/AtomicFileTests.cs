@@ -58,6 +58,41 @@ public class AtomicFileTests
         Assert.That(() => AtomicFile.Write(_folder["a.txt"], _ => File.OpenRead(_folder["absent"])), Throws.InstanceOf<FileNotFoundException>());
 
     [Test]
+    public void Write_CallbackClosesTheStream_IsFine()
+    {
+        AtomicFile.Write(_folder["a.txt"], stream =>
+        {
+            using var writer = new StreamWriter(stream);
+            writer.Write("text");
+        });
+        Assert.That(File.ReadAllText(_folder["a.txt"]), Is.EqualTo("text"));
+    }
+
+    [Test]
+    public void Write_WhileOthersCleanTheFolder_NeverFails()
+    {
+        using var done = new CancellationTokenSource();
+        var cleaner = new Thread(() =>
+        {
+            while (!done.IsCancellationRequested)
+                AtomicFile.CleanPartials(_folder.Path);
+        });
+        cleaner.Start();
+        try
+        {
+            for (int i = 0; i < 2000; i++)
+                AtomicFile.Write(_folder["a"], s => s.WriteByte(1), flushToDisk: false);
+        }
+        finally
+        {
+            done.Cancel();
+            cleaner.Join();
+        }
+
+        Assert.That(Directory.GetFileSystemEntries(_folder.Path), Has.Length.EqualTo(1));
+    }
+
+    [Test]
     public void Write_MissingFolder_NamesIt()
     {
         var error = Assert.Throws<DdoqException>(() => AtomicFile.WriteAllText(_folder["no", "a.txt"], "x"))!;

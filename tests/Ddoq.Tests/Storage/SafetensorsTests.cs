@@ -116,6 +116,13 @@ public class SafetensorsTests
             });
         }
 
+        using (SafetensorsWriter writer = SafetensorsWriter.Create(path, []))
+        {
+            writer.Complete();
+            Assert.That(writer.Complete, Throws.InvalidOperationException.With.Message.Contain("completed"));
+            File.Delete(path);
+        }
+
         Assert.Multiple(() =>
         {
             Assert.That(() => SafetensorsWriter.Create(path, [("b", SafetensorsType.U8, [1]), ("f", SafetensorsType.F32, [1])]), Throws.ArgumentException.With.Message.Contain("aligned"));

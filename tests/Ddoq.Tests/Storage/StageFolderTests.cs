@@ -73,6 +73,35 @@ public class StageFolderTests
     }
 
     [Test]
+    public void Fingerprint_DependsOnStageKeysAndValues()
+    {
+        (string Stage, string Key, string Value)[] runs = [("a", "b", "c"), ("x", "b", "c"), ("a", "x", "c"), ("a", "b", "x"), ("a", "b\n1:c", "")];
+        string[] fingerprints = [.. runs.Select((run, i) =>
+        {
+            using StageFolder stage = StageFolder.Open(_folder[$"{i}"], run.Stage, new Dictionary<string, string> { [run.Key] = run.Value });
+            return stage.Fingerprint;
+        })];
+        Assert.That(fingerprints, Is.Unique);
+    }
+
+    [Test]
+    public void Open_ByManyAtOnce_AllSucceed()
+    {
+        // The parts of a sharded run start at the same moment and write into one folder.
+        for (int round = 0; round < 10; round++)
+        {
+            string path = _folder[$"{round}"];
+            Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 16 }, i =>
+            {
+                using StageFolder stage = StageFolder.Open(path, "quantize", s_settings);
+                Directory.CreateDirectory(stage.PathOf("classes"));
+                AtomicFile.WriteAllText(stage.PathOf("classes", $"{i}"), "");
+            });
+            Assert.That(Directory.GetFiles(_folder[$"{round}", "classes"]), Has.Length.EqualTo(16));
+        }
+    }
+
+    [Test]
     public void Open_Force_ClearsTheStage_ButNotStagesWithin()
     {
         StageFolder.Open(_folder["s"], "quantize", s_settings).Dispose();
