@@ -1,0 +1,138 @@
+"""Runs the engine and its peers on the same data, one process each, and writes the comparison as Markdown and JSON.
+
+    /usr/bin/python3 compare.py --output results --threads 1
+    /usr/bin/python3 compare.py --output smoke --rows 60 --dimensions 64 --centroids 5 --classes 2
+
+Needs the bench built (`dotnet build -c Release`), numpy, scikit-learn and faiss. Every method's centres are measured by
+the same code here, over the rows of the fit and over rows held out of it. Times are medians over repeats of whole
+passes over all classes; ratios are to scikit-learn's MiniBatchKMeans on the same data.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+BENCH = HERE / "bin" / "Release" / "net10.0" / "Ddoq.Bench.Quantize.dll"
+ALGORITHMS = ["d4m", "clvq", "minibatch", "lloyd", "hartigan"]
+PEERS = ["sklearn partial_fit (D4M)", "sklearn MiniBatchKMeans", "sklearn KMeans n_init=1", "sklearn KMeans n_init=10", "faiss Kmeans"]
+BASELINE = "sklearn MiniBatchKMeans"
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def distortion(rows, centroids):
+    """Mean squared distance to the nearest centre; the nearest by fp32 scores, its distance in fp64."""
+    rows = rows.astype(np.float32)
+    labels = ((centroids ** 2).sum(1) - 2 * (rows @ centroids.T)).argmin(1)
+    total = 0.0
+    for first in range(0, len(rows), 256):
+        part = slice(first, first + 256)
+        total += float(((rows[part].astype(np.float64) - centroids[labels[part]]) ** 2).sum())
+    return total / len(rows)
+
+
+def run(command, threads):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if completed.returncode != 0:
+        print(completed.stderr.strip().splitlines()[-1] if completed.stderr.strip() else "failed", file=sys.stderr)
+        return None
+    return json.loads(completed.stdout.strip().splitlines()[-1])
+
+
+def measure(file, folder, options, k):
+    common = ["--file", str(file), "--held-out", str(options.held_out), "--centroids", str(k), "--repeat", str(options.repeat)]
+    commands = []
+    for algorithm in options.algorithms:
+        commands.append(["dotnet", str(BENCH), "run", *common, "--algorithm", algorithm, "--workers", str(options.threads), "--space", options.space])
+    for peer in options.peers:
+        commands.append([sys.executable, str(HERE / "peers.py"), *common, "--method", peer])
+    results = []
+    output = folder / "centroids.npy"
+    for command in commands:
+        result = run([*command, "--output", str(output)], options.threads)
+        if result is None:
+            continue
+        data, centroids = np.load(file, mmap_mode="r"), np.load(output)
+        rows = data.shape[1] - options.held_out
+        result["training"] = statistics.mean(distortion(data[c, :rows], centroids[c]) for c in range(len(data)))
+        result["held_out"] = statistics.mean(distortion(data[c, rows:], centroids[c]) for c in range(len(data)))
+        result["median_seconds"] = statistics.median(result["seconds"])
+        results.append(result)
+        print(f"  {result['method']}: {result['median_seconds']:.3f} s", file=sys.stderr)
+    return results
+
+
+def table(results):
+    base = next((result for result in results if result["method"] == BASELINE), results[0])
+    lines = [
+        f"| method | time s | times {base['method']} | training distortion | ratio | held-out distortion | ratio | peak MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        lines.append(
+            f"| {result['method']} | {result['median_seconds']:.3f} | {base['median_seconds'] / result['median_seconds']:.1f} "
+            f"| {result['training']:.2f} | {result['training'] / base['training']:.4f} "
+            f"| {result['held_out']:.2f} | {result['held_out'] / base['held_out']:.4f} | {result['peak_bytes'] / 2**20:.0f} |")
+    return "\n".join(lines)
+
+
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder for report.md, report.json and the data")
+    parser.add_argument("--rows", type=numbers, default=[650, 1300])
+    parser.add_argument("--dimensions", type=numbers, default=[256, 4096, 16384])
+    parser.add_argument("--centroids", type=numbers, default=[10, 50, 200])
+    parser.add_argument("--classes", type=int, default=20)
+    parser.add_argument("--held-out", type=int, default=500)
+    parser.add_argument("--algorithms", type=lambda text: text.split(","), default=ALGORITHMS)
+    parser.add_argument("--peers", type=lambda text: text.split(",") if text else [], default=PEERS)
+    parser.add_argument("--space", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--keep-data", action="store_true")
+    options = parser.parse_args()
+    if not BENCH.exists():
+        sys.exit(f"{BENCH} is not there: run `dotnet build -c Release` in {HERE} first")
+    options.output.mkdir(parents=True, exist_ok=True)
+    report = {"processor": processor(), "threads": options.threads, "classes": options.classes, "held_out": options.held_out, "repeat": options.repeat, "cases": []}
+    sections = [
+        "# Quantising classes of latents: the engine and its peers",
+        f"{report['processor']}, {options.threads} thread(s), {options.classes} classes, medians of {options.repeat}; peers get float32 rows before the clock starts.",
+    ]
+    for rows in options.rows:
+        for dimension in options.dimensions:
+            file = options.output / f"latents-{rows}x{dimension}.npy"
+            subprocess.run(
+                ["dotnet", str(BENCH), "write", "--file", str(file), "--rows", str(rows), "--held-out", str(options.held_out),
+                 "--dimension", str(dimension), "--classes", str(options.classes)], check=True)
+            for k in options.centroids:
+                print(f"N={rows} D={dimension} K={k}", file=sys.stderr)
+                results = measure(file, options.output, options, k)
+                report["cases"].append({"rows": rows, "dimension": dimension, "centroids": k, "results": results})
+                sections.append(f"## N = {rows}, D = {dimension}, K = {k}\n\n{table(results)}")
+                (options.output / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+                (options.output / "report.md").write_text("\n\n".join(sections) + "\n")
+            if not options.keep_data:
+                file.unlink()
+    (options.output / "centroids.npy").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
