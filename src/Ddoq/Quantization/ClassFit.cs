@@ -60,7 +60,9 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         int centroids = Math.Min(options.CentroidCount, _training.Count);
         _training.ComputeMean(kernels);
         ClusterSpace space = Open(SpaceCostModel.Choose(options, _training.Count, centroids, dimension), centroids);
-        var best = new float[checked(centroids * dimension)];
+        if ((long)centroids * dimension > Array.MaxLength)
+            throw new UsageException($"{centroids} centres of {dimension} values exceed one array ({Array.MaxLength} values).", "Ask for fewer centres per class.");
+        var best = new float[centroids * dimension];
         AlgorithmOutcome outcome = Fit(space, best, classIndex, options, cancellation);
         return Finish(space, best, outcome, values, rows, heldOut, classIndex, options, start);
     }
