@@ -16,7 +16,8 @@ public static class StudentTrainer
     /// <param name="options">Protocol and numbers.</param>
     /// <param name="teacher">Labels batches; needed by <c>rded</c>, otherwise only used for the agreement.</param>
     /// <param name="checkpointFolder">Where the state is kept so that a stopped run can go on; created if missing. One run
-    /// per folder. Null keeps nothing.</param>
+    /// per folder. Its <c>student.safetensors</c> holds the trained weights as <c>model.*</c> under PyTorch's names. A folder
+    /// with a finished run gives that run's result at once. Null keeps nothing.</param>
     /// <param name="progress">Receives progress in updates.</param>
     /// <param name="cancellation">Stops between two updates; the state reached is kept.</param>
     /// <remarks>

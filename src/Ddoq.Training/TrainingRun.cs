@@ -25,6 +25,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly StudentOptimizer _optimizer;
     private readonly TrainingBatchSource _batches;
     private readonly StudentEvaluator _evaluator;
+    private readonly StudentCheckpoint? _checkpoint;
     private readonly int _microBatchSize;
     private readonly int _totalUpdates;
 
@@ -55,57 +56,50 @@ internal sealed class TrainingRun : IDisposable
         _microBatchSize = options.MicroBatchSize > 0 ? options.MicroBatchSize : _network.MixesImages ? int.MaxValue : passSize;
         _evaluator = new StudentEvaluator(test, classCount, options.Normalisation, passSize);
         _totalUpdates = options.Updates > 0 ? options.Updates : checked(options.Epochs * _batches.StepsPerEpoch);
+        if (checkpointFolder is not null)
+        {
+            string fingerprint = StudentCheckpoint.Fingerprint(train, test, classCount, options);
+            _checkpoint = new StudentCheckpoint(checkpointFolder, fingerprint, _network, _optimizer);
+        }
     }
 
     /// <summary>Trains to the end and evaluates.</summary>
     public TrainingResult Execute(CancellationToken cancellation)
     {
+        TrainingState state = _checkpoint?.Load() ?? new TrainingState();
         var watch = Stopwatch.StartNew();
-        var curve = new List<double>();
-        var evaluations = new List<TrainingEvaluation>();
-        double epochLoss = 0;
-        int[] predictions = [];
-        _progress.Begin("train", _totalUpdates, "updates");
-        try
+        double earlierSeconds = state.Seconds;
+        if (!state.IsComplete)
         {
-            _network.train();
-            for (int update = 0; update < _totalUpdates; update++)
+            if (state.Update > 0)
+                _progress.Message($"training goes on at update {state.Update} of {_totalUpdates}");
+            _progress.Begin("train", _totalUpdates, "updates", state.Update);
+            try
             {
-                cancellation.ThrowIfCancellationRequested();
-                (int epoch, int step) = Math.DivRem(update, _batches.StepsPerEpoch);
-                epochLoss += Update(epoch, step, LearningRate(update, epoch));
-                _progress.Advance(1);
-
-                bool isLast = update + 1 == _totalUpdates;
-                bool endsEpoch = step + 1 == _batches.StepsPerEpoch;
-                if (endsEpoch || isLast)
-                {
-                    int images = endsEpoch ? _train.Count : (step + 1) * _batches.BatchSize;
-                    curve.Add(epochLoss / images);
-                    epochLoss = 0;
-                }
-
-                if (isLast || (endsEpoch && _options.EvaluationInterval > 0 && (epoch + 1) % _options.EvaluationInterval == 0))
-                {
-                    predictions = _evaluator.Predict(_network, cancellation);
-                    evaluations.Add(new TrainingEvaluation(update + 1, _evaluator.Accuracy(predictions)));
-                }
+                TrainAndEvaluate(state, watch, earlierSeconds, cancellation);
+                state.IsComplete = true;
+                Save(state, watch, earlierSeconds);
+            }
+            catch (OperationCanceledException)
+            {
+                // Cancellation is noticed between updates only, so network and optimiser are those of state.Update.
+                Save(state, watch, earlierSeconds);
+                throw;
+            }
+            finally
+            {
+                _progress.End();
             }
         }
-        finally
-        {
-            _progress.End();
-        }
 
-        double? agreement = _evaluator.TeacherAgreement(predictions, _teacher, cancellation);
         return new TrainingResult(
-            evaluations[^1].Accuracy,
-            evaluations.Max(evaluation => evaluation.Accuracy),
-            agreement,
-            curve,
-            evaluations,
-            _totalUpdates,
-            watch.Elapsed.TotalSeconds,
+            state.Evaluations[^1].Accuracy,
+            state.Evaluations.Max(evaluation => evaluation.Accuracy),
+            state.TeacherAgreement,
+            state.LossCurve,
+            state.Evaluations,
+            state.Update,
+            state.Seconds,
             TrainingWeights.Summarise(_batches.Weights, _train.Labels, _classCount),
             _network.ParameterCount);
     }
@@ -117,6 +111,60 @@ internal sealed class TrainingRun : IDisposable
         _batches.Dispose();
         _optimizer.Dispose();
         _network.Dispose();
+    }
+
+    private void TrainAndEvaluate(TrainingState state, Stopwatch watch, double earlierSeconds, CancellationToken cancellation)
+    {
+        double lastSave = 0;
+        _network.train();
+        while (true)
+        {
+            if (IsEvaluationDue(state))
+            {
+                int[] predictions = _evaluator.Predict(_network, cancellation);
+                if (state.Update == _totalUpdates)
+                    state.TeacherAgreement = _evaluator.TeacherAgreement(predictions, _teacher, cancellation);
+                state.Evaluations.Add(new TrainingEvaluation(state.Update, _evaluator.Accuracy(predictions)));
+            }
+
+            if (state.Update == _totalUpdates)
+                return;
+            cancellation.ThrowIfCancellationRequested();
+            (int epoch, int step) = Math.DivRem(state.Update, _batches.StepsPerEpoch);
+            state.EpochLoss += Update(epoch, step, LearningRate(state.Update, epoch));
+            state.Update++;
+            _progress.Advance(1);
+
+            bool endsEpoch = step + 1 == _batches.StepsPerEpoch;
+            if (endsEpoch || state.Update == _totalUpdates)
+            {
+                int images = endsEpoch ? _train.Count : (step + 1) * _batches.BatchSize;
+                state.LossCurve.Add(state.EpochLoss / images);
+                state.EpochLoss = 0;
+            }
+
+            if (_checkpoint is not null && watch.Elapsed.TotalSeconds - lastSave >= _options.CheckpointSeconds)
+            {
+                Save(state, watch, earlierSeconds);
+                lastSave = watch.Elapsed.TotalSeconds;
+            }
+        }
+    }
+
+    /// <summary>Whether the state stands where an evaluation belongs that it does not have yet.</summary>
+    private bool IsEvaluationDue(TrainingState state)
+    {
+        if (state.Evaluations.Count > 0 && state.Evaluations[^1].Update == state.Update)
+            return false;
+        (int epochs, int steps) = Math.DivRem(state.Update, _batches.StepsPerEpoch);
+        return state.Update == _totalUpdates
+            || (_options.EvaluationInterval > 0 && steps == 0 && epochs > 0 && epochs % _options.EvaluationInterval == 0);
+    }
+
+    private void Save(TrainingState state, Stopwatch watch, double earlierSeconds)
+    {
+        state.Seconds = earlierSeconds + watch.Elapsed.TotalSeconds;
+        _checkpoint?.Save(state);
     }
 
     /// <summary>The gradient of one batch, part by part, then one step of the optimiser.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Ddoq.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ddoq.Training.Runtime;
@@ -60,7 +61,7 @@ internal static partial class PrivateLibrary
             NativeLibrary.Load(path);
             return true;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or DllNotFoundException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or DllNotFoundException or DdoqException)
         {
             reasons.Add(exception.Message);
             return false;
@@ -78,14 +79,7 @@ internal static partial class PrivateLibrary
             Directory.CreateDirectory(folder);
         else
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        string temporary = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}.{Environment.CurrentManagedThreadId}.tmp");
-        using (SafeFileHandle handle = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
-        {
-            RandomAccess.Write(handle, bytes, 0);
-            RandomAccess.FlushToDisk(handle);
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        AtomicFile.WriteAllBytes(path, bytes);
     }
 
     private static bool TryLoadFromMemory(byte[] bytes, string fileName, List<string> reasons)
