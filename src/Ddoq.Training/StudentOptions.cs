@@ -115,6 +115,15 @@ public sealed record StudentOptions
         }
     }
 
+    /// <summary>Updates of a whole run over so many images.</summary>
+    internal int TotalUpdates(int imageCount)
+    {
+        if (Updates > 0)
+            return Updates;
+        int batch = Math.Min(BatchSize, imageCount);
+        return checked(Epochs * ((imageCount + batch - 1) / batch));
+    }
+
     /// <summary>Refuses numbers that make no sense.</summary>
     /// <exception cref="UsageException">The first such number, with what is allowed.</exception>
     internal void Validate()

@@ -55,7 +55,7 @@ internal sealed class TrainingRun : IDisposable
         int passSize = PassSize(options, train);
         _microBatchSize = options.MicroBatchSize > 0 ? options.MicroBatchSize : _network.MixesImages ? int.MaxValue : passSize;
         _evaluator = new StudentEvaluator(test, classCount, options.Normalisation, passSize);
-        _totalUpdates = options.Updates > 0 ? options.Updates : checked(options.Epochs * _batches.StepsPerEpoch);
+        _totalUpdates = options.TotalUpdates(train.Count);
         if (checkpointFolder is not null)
         {
             string fingerprint = StudentCheckpoint.Fingerprint(train, test, classCount, options);

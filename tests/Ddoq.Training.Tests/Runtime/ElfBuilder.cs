@@ -10,7 +10,7 @@ internal sealed class ElfBuilder
 
     private readonly List<(string Library, List<(string Version, ushort Flags, ushort Index)> Entries)> _needs = [];
     private readonly List<(string Name, ushort Flags)> _definitions = [];
-    private readonly List<(string Name, ushort Version, bool IsRelocated)> _symbols = [("", 0, false)];
+    private readonly List<(string Name, ushort Version, int Relocations)> _symbols = [("", 0, 0)];
 
     public ElfBuilder Needs(string library, params (string Version, ushort Flags, ushort Index)[] entries)
     {
@@ -24,9 +24,9 @@ internal sealed class ElfBuilder
         return this;
     }
 
-    public ElfBuilder Symbol(string name, ushort version, bool isRelocated)
+    public ElfBuilder Symbol(string name, ushort version, int relocations)
     {
-        _symbols.Add((name, version, isRelocated));
+        _symbols.Add((name, version, relocations));
         return this;
     }
 
@@ -46,12 +46,11 @@ internal sealed class ElfBuilder
         var relocations = new MemoryStream();
         for (int i = 0; i < _symbols.Count; i++)
         {
-            if (!_symbols[i].IsRelocated)
-                continue;
             byte[] record = new byte[24];
             Put32(record, 8, 7);
             Put32(record, 12, (uint)i);
-            relocations.Write(record);
+            for (int j = 0; j < _symbols[i].Relocations; j++)
+                relocations.Write(record);
         }
 
         const int DynamicOffset = 64 + (2 * 56);

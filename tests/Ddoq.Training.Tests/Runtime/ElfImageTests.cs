@@ -93,8 +93,8 @@ public sealed class ElfImageTests
         .Defines("sample.so", flags: 1)
         .Defines("SAMPLE_1")
         .Defines("SAMPLE_2")
-        .Symbol("used", 3, isRelocated: true)
-        .Symbol("unused", 4, isRelocated: false)
+        .Symbol("used", 3, relocations: 2)
+        .Symbol("unused", 4, relocations: 0)
         .Build();
 
     private static void ReadEverything(byte[] bytes)

@@ -55,7 +55,7 @@ public sealed class SymbolVersionRepairTests
     {
         byte[] bytes = new ElfBuilder()
             .Needs(Standard, ("GLIBCXX_9", 0, 2))
-            .Symbol("_Zessential", 2, isRelocated: true)
+            .Symbol("_Zessential", 2, relocations: 2)
             .Build();
 
         Assert.That(
@@ -89,8 +89,8 @@ public sealed class SymbolVersionRepairTests
 
     private static byte[] Library() => new ElfBuilder()
         .Needs(Standard, ("GLIBCXX_3.4.11", 0, 2), ("GLIBCXX_3.4.30", 0, 3), ("GLIBCXX_3.4.32", 0, 4))
-        .Symbol(Wait, 3, isRelocated: true)
-        .Symbol("_ZSt21ios_base_library_initv", 4, isRelocated: false)
+        .Symbol(Wait, 3, relocations: 2)
+        .Symbol("_ZSt21ios_base_library_initv", 4, relocations: 0)
         .Build();
 
     private static IReadOnlyList<SymbolVersionRepair.Edit> Plan(byte[] bytes, params string[] defined) =>
