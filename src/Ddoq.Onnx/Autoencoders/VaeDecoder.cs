@@ -12,6 +12,9 @@ namespace Ddoq.Onnx.Autoencoders;
 /// </remarks>
 public sealed class VaeDecoder : IDisposable
 {
+    // Pixels: autoencoders hold a hundred channels or more at full resolution.
+    private const long LargestSmallImage = 128 * 128;
+
     private readonly OnnxSession _session;
     private readonly LanePool<Lane> _lanes;
     private readonly TensorSignature _input;
@@ -27,7 +30,7 @@ public sealed class VaeDecoder : IDisposable
         session.RequireInputCount(1);
         _input = session.RequireInput(new TensorContract(["latent_sample"], TensorContract.Floats, new("b"), new("c", LatentShape.Channels), new("h", LatentShape.Height), new("w", LatentShape.Width)));
         _output = session.RequireOutput(new TensorContract(["sample"], TensorContract.Floats, new("b"), new("3", 3), new("H", ImageSize), new("W", ImageSize)));
-        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.DefaultBatchSize);
+        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.ChooseBatchSize((long)ImageSize * ImageSize, LargestSmallImage));
         _lanes = new LanePool<Lane>(() => new Lane(this));
     }
 

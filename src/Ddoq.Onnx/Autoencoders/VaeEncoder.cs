@@ -15,6 +15,9 @@ public sealed class VaeEncoder : IDisposable
     // The bounds of the autoencoders' own posterior.
     private const float LeastLogVariance = -30, MostLogVariance = 20;
 
+    // Pixels: autoencoders hold a hundred channels or more at full resolution.
+    private const long LargestSmallImage = 128 * 128;
+
     private readonly OnnxSession _session;
     private readonly LanePool<Lane> _lanes;
     private readonly TensorSignature _input;
@@ -34,7 +37,7 @@ public sealed class VaeEncoder : IDisposable
         _output = session.RequireOutput(HasPosterior
             ? new TensorContract(["latent_parameters"], TensorContract.Floats, new("b"), new("2c", 2 * c), new("h", h), new("w", w))
             : new TensorContract(["latent_sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
-        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.DefaultBatchSize);
+        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.ChooseBatchSize((long)ImageSize * ImageSize, LargestSmallImage));
         _lanes = new LanePool<Lane>(() => new Lane(this));
     }
 

@@ -11,6 +11,8 @@ namespace Ddoq.Onnx.Backbones;
 /// <remarks>In a guided batch the rows with a class come first, those with the null class second.</remarks>
 public sealed class DiTBackbone : IDiffusionBackbone
 {
+    private const long LargestSmallLatent = 32 * 32;
+
     private readonly OnnxSession _session;
     private readonly TensorSignature _latents;
     private readonly TensorSignature _timestep;
@@ -59,6 +61,8 @@ public sealed class DiTBackbone : IDiffusionBackbone
     public static DiTBackbone Open(ModelFolder folder, OnnxSessionOptions? options = null, IProgressSink? progress = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
+        if (folder.Layout != ModelLayout.DiT)
+            throw new DdoqException($"{folder.Path} is conditioned on prompts, not on class labels", "open its UNet with one prompt per class");
         OnnxSession session = OnnxSession.Open(folder.BackboneFile, options ?? new OnnxSessionOptions(), progress);
         try
         {
@@ -72,14 +76,9 @@ public sealed class DiTBackbone : IDiffusionBackbone
     }
 
     /// <inheritdoc/>
-    public int FitBatchSize(int requested, bool guided)
-    {
-        if (_latents.Dimensions[0] is not { } fixedRows)
-            return requested > 0 ? requested : _session.DefaultBatchSize;
-        if (guided && fixedRows % 2 != 0)
-            throw new DdoqException($"{_session.Path} was exported with a fixed batch of {fixedRows}; guidance needs an even one", "export it with a free batch dimension, or use guidance scale 1");
-        return guided ? fixedRows / 2 : fixedRows;
-    }
+    public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
+        _session.Path, _latents.Dimensions[0], guided,
+        requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
 
     /// <inheritdoc/>
     public IBackboneBatch CreateBatch(int batchSize, bool guided)

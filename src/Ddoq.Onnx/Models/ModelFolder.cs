@@ -70,6 +70,12 @@ public sealed class ModelFolder
     /// <summary>The network of the reverse process.</summary>
     public string BackboneFile => Part(Layout == ModelLayout.DiT ? "transformer" : "unet");
 
+    /// <summary>The network that turns a prompt's tokens into the UNet's condition (<see cref="ModelLayout.StableDiffusion"/>).</summary>
+    public string TextEncoderFile => Part("text_encoder");
+
+    /// <summary>The folder of the tokenizer's vocabulary (<see cref="ModelLayout.StableDiffusion"/>).</summary>
+    public string TokenizerFolder => System.IO.Path.Combine(Path, "tokenizer");
+
     /// <summary>Reads a model folder.</summary>
     /// <param name="path">The folder that holds <c>model_index.json</c>.</param>
     /// <exception cref="DdoqException">The folder or a part is missing, or a configuration file is malformed or contradicts another.</exception>
@@ -89,7 +95,7 @@ public sealed class ModelFolder
             throw new DdoqException($"{full} holds {(hasTransformer ? "both" : "neither")} transformer/ {(hasTransformer ? "and" : "nor")} unet/; one of them is expected", "export the model again");
         ModelLayout layout = hasTransformer ? ModelLayout.DiT : ModelLayout.StableDiffusion;
         string backbone = hasTransformer ? "transformer" : "unet";
-        foreach (string part in (ReadOnlySpan<string>)["vae_encoder", "vae_decoder", backbone])
+        foreach (string part in hasTransformer ? (ReadOnlySpan<string>)["vae_encoder", "vae_decoder", backbone] : ["vae_encoder", "vae_decoder", backbone, "text_encoder"])
         {
             if (!File.Exists(System.IO.Path.Combine(full, part, "model.onnx")))
                 throw new DdoqException($"{System.IO.Path.Combine(full, part, "model.onnx")} is missing", "export the model to ONNX again; the folder is incomplete");

@@ -42,8 +42,6 @@ public sealed class OnnxSession : IDisposable
 
     internal InferenceSession Session { get; }
 
-    // Eight rows already fill a core; larger CPU batches only waste more rows on padding.
-    internal int DefaultBatchSize => Provider == ExecutionProvider.Cpu ? 8 : 64;
 
     /// <summary>Loads a network.</summary>
     /// <param name="path">The .onnx file; weights in a second file are found beside it.</param>
@@ -79,6 +77,16 @@ public sealed class OnnxSession : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Session.Dispose();
+
+    /// <summary>Rows per call when the user names no number.</summary>
+    /// <param name="positions">Pixels, or latent positions, of one row.</param>
+    /// <param name="largestSmallRow">Positions above which the number falls, to keep the memory of a call bounded.</param>
+    internal int ChooseBatchSize(long positions, long largestSmallRow)
+    {
+        // Eight rows already fill a core; larger CPU batches only waste more rows on padding.
+        int most = Provider == ExecutionProvider.Cpu ? 8 : 64;
+        return (int)Math.Max(1, most * largestSmallRow / Math.Max(positions, largestSmallRow));
+    }
 
     internal TensorSignature RequireInput(TensorContract contract) => Require(Inputs, contract, "input");
 

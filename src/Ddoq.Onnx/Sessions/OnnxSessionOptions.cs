@@ -22,7 +22,7 @@ public sealed record OnnxSessionOptions
     /// <summary>Whether CUDA may round matrix factors to 10 mantissa bits (TensorFloat-32).</summary>
     public bool AllowTensorFloat32 { get; init; } = true;
 
-    /// <summary>Rows per call for autoencoder and teacher; 0 takes 8 on the CPU and 64 elsewhere.</summary>
+    /// <summary>Rows per call for autoencoder and teacher; 0 takes 8 on the CPU and 64 elsewhere, fewer for large images.</summary>
     public int BatchSize { get; init; }
 
     internal void Validate()

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -8,80 +9,75 @@ namespace Ddoq.Onnx.Sessions;
 
 /// <summary>A pinned buffer one input or output of a network is bound to, for one batch in flight.</summary>
 /// <remarks>
-/// <see cref="Floats"/> is the buffer itself for float32 tensors, and beside it for float16 ones, converted on the way.
+/// It starts on a multiple of 64 bytes: the runtime's vectorised sums begin at an aligned element, so their order, and
+/// with it the last bits, would otherwise follow the address. <see cref="Floats"/> is the buffer itself for float32
+/// tensors and lies beside it for float16 ones, converted on the way.
 /// </remarks>
 internal sealed class TensorBuffer : IDisposable
 {
-    private readonly float[]? _floats;
-    private readonly Float16[]? _halves;
-    private readonly Array? _scalars;
+    private const int Alignment = 64;
 
-    public TensorBuffer(TensorSignature signature, params long[] shape)
+    private readonly byte[] _storage;
+    private readonly int _offset;
+    private readonly int _bytes;
+    private readonly float[]? _widened;
+
+    public unsafe TensorBuffer(TensorSignature signature, params long[] shape)
     {
         Signature = signature;
-        long length = 1;
+        long count = 1;
         foreach (long size in shape)
-            length *= size;
-        int count = checked((int)length);
-        switch (signature.Element)
+            count = checked(count * size);
+        int width = signature.Element switch
         {
-            case TensorElementType.Float:
-                _floats = GC.AllocateArray<float>(count, pinned: true);
-                Value = OrtValue.CreateTensorValueFromMemory(_floats, shape);
-                break;
-            case TensorElementType.Float16:
-                _floats = new float[count];
-                _halves = GC.AllocateArray<Float16>(count, pinned: true);
-                Value = OrtValue.CreateTensorValueFromMemory(_halves, shape);
-                break;
-            case TensorElementType.Int64:
-                Value = Bind(new long[count], shape, out _scalars);
-                break;
-            case TensorElementType.Int32:
-                Value = Bind(new int[count], shape, out _scalars);
-                break;
-            case TensorElementType.Double:
-                Value = Bind(new double[count], shape, out _scalars);
-                break;
-            default:
-                throw new DdoqException($"tensor {signature} has an element type that is not supported");
-        }
+            TensorElementType.Float or TensorElementType.Int32 => 4,
+            TensorElementType.Float16 => 2,
+            TensorElementType.Int64 or TensorElementType.Double => 8,
+            _ => throw new DdoqException($"tensor {signature} has an element type that is not supported"),
+        };
+        if (count * width > Array.MaxLength - Alignment)
+            throw new DdoqException($"a batch of tensor {signature} as [{string.Join(',', shape)}] does not fit into one buffer", "use a smaller batch size");
+        _bytes = (int)(count * width);
+        _storage = GC.AllocateArray<byte>(_bytes + Alignment, pinned: true);
+        nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_storage));
+        _offset = (int)(-address & (Alignment - 1));
+        if (signature.Element == TensorElementType.Float16)
+            _widened = new float[count];
+        Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, signature.Element, shape, address + _offset, _bytes);
     }
 
     public TensorSignature Signature { get; }
 
+    /// <summary>What the runtime is given; valid as long as this object is referenced.</summary>
     public OrtValue Value { get; }
 
-    public Span<float> Floats => _floats;
+    public Span<float> Floats => _widened is not null ? _widened : Elements<float>();
 
-    /// <summary>Writes whole numbers to an integer tensor from the start.</summary>
-    public void Write(ReadOnlySpan<int> values, int offset = 0)
+    /// <summary>Writes whole numbers to an integer tensor, from the start.</summary>
+    public void Write(ReadOnlySpan<int> values)
     {
-        for (int i = 0; i < values.Length; i++)
-        {
-            if (_scalars is long[] longs)
-                longs[offset + i] = values[i];
-            else if (_scalars is int[] ints)
-                ints[offset + i] = values[i];
-        }
+        if (Signature.Element == TensorElementType.Int32)
+            values.CopyTo(Elements<int>());
+        else
+            TensorPrimitives.ConvertChecked<int, long>(values, Elements<long>());
     }
 
     /// <summary>Writes one number to every element, rounded to the nearest whole one (half to even) for integer tensors.</summary>
     public void Fill(double value)
     {
-        switch (_scalars)
+        switch (Signature.Element)
         {
-            case long[] longs:
-                Array.Fill(longs, (long)Math.Round(value));
+            case TensorElementType.Int64:
+                Elements<long>().Fill((long)Math.Round(value));
                 break;
-            case int[] ints:
-                Array.Fill(ints, (int)Math.Round(value));
+            case TensorElementType.Int32:
+                Elements<int>().Fill((int)Math.Round(value));
                 break;
-            case double[] doubles:
-                Array.Fill(doubles, value);
+            case TensorElementType.Double:
+                Elements<double>().Fill(value);
                 break;
             default:
-                Array.Fill(_floats!, (float)value);
+                Floats.Fill((float)value);
                 break;
         }
     }
@@ -89,15 +85,15 @@ internal sealed class TensorBuffer : IDisposable
     /// <summary>Moves <see cref="Floats"/> to where the runtime reads.</summary>
     public void BeforeRun()
     {
-        if (_halves is not null)
-            TensorPrimitives.ConvertToHalf(_floats, MemoryMarshal.Cast<Float16, Half>(_halves.AsSpan()));
+        if (_widened is not null)
+            TensorPrimitives.ConvertToHalf(_widened, Elements<Half>());
     }
 
     /// <summary>Moves what the runtime wrote to <see cref="Floats"/>.</summary>
     public void AfterRun()
     {
-        if (_halves is not null)
-            TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<Float16, Half>(_halves.AsSpan()), _floats);
+        if (_widened is not null)
+            TensorPrimitives.ConvertToSingle(Elements<Half>(), _widened);
     }
 
     public override string ToString() =>
@@ -105,10 +101,6 @@ internal sealed class TensorBuffer : IDisposable
 
     public void Dispose() => Value.Dispose();
 
-    private static OrtValue Bind<T>(T[] values, long[] shape, out Array scalars)
-        where T : unmanaged
-    {
-        scalars = values;
-        return OrtValue.CreateTensorValueFromMemory(values, shape);
-    }
+    private Span<T> Elements<T>()
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(_storage.AsSpan(_offset, _bytes));
 }

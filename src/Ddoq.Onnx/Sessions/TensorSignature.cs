@@ -11,11 +11,14 @@ public sealed record TensorSignature(string Name, string ElementType, IReadOnlyL
 {
     internal TensorElementType Element { get; private init; }
 
+    /// <summary>Names of the open dimensions, empty where there is none.</summary>
+    internal IReadOnlyList<string> Symbols { get; private init; } = [];
+
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {ElementType} [{string.Join(',', Dimensions.Select(d => d?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"))}]";
 
     internal static TensorSignature From(string name, NodeMetadata metadata) => metadata.IsTensor
-        ? new TensorSignature(name, NameOf(metadata.ElementDataType), Array.ConvertAll(metadata.Dimensions, d => d < 0 ? (int?)null : d)) { Element = metadata.ElementDataType }
+        ? new TensorSignature(name, NameOf(metadata.ElementDataType), Array.ConvertAll(metadata.Dimensions, d => d < 0 ? (int?)null : d)) { Element = metadata.ElementDataType, Symbols = metadata.SymbolicDimensions }
         : new TensorSignature(name, metadata.OnnxValueType.ToString(), []);
 
     internal static string NameOf(TensorElementType type) => type switch

@@ -9,10 +9,11 @@ namespace Ddoq.Onnx.Synthesis;
 
 /// <summary>Pushes prototypes through the reverse process of a diffusion model: noise up to a start level, then denoise with guidance.</summary>
 /// <remarks>
-/// A row depends on its prototype, its class, its noise stream and the seed, not on the rows it shares a batch with or
-/// on the number of threads: noise is drawn per row, batches are always full (short ones are padded), and every
-/// arithmetic operation outside the network is element by element. Safe for concurrent callers. Source: algorithm 1,
-/// step 5, of the DDOQ paper.
+/// A row depends on its prototype, its class, its noise stream and the seed: noise is drawn per row, batches are always
+/// full (short ones are padded), and every operation outside the network is element by element. The same rows in the same
+/// order give the same bytes for any number of threads. Other batch sizes and other places in a batch gave the same bytes
+/// with the reference model; an operator whose sums follow memory alignment may change the last bits. Safe for concurrent
+/// callers. Source: algorithm 1, step 5, of the DDOQ paper.
 /// </remarks>
 public sealed class DiffusionSynthesizer : IDisposable
 {

@@ -29,7 +29,7 @@ public sealed record SynthesisOptions
     /// <summary>Whether PNDM starts in the middle with the reference implementation's lag (<see cref="SchedulerOptions.PndmImageToImageQuirk"/>).</summary>
     public bool PndmImageToImageQuirk { get; init; }
 
-    /// <summary>Rows per network call, before guidance doubles them; 0 takes 8 on the CPU and 64 elsewhere.</summary>
+    /// <summary>Rows per network call, before guidance doubles them; 0 takes 8 on the CPU and 64 elsewhere, fewer for large latents.</summary>
     public int BatchSize { get; init; }
 
     /// <summary>The run's seed.</summary>

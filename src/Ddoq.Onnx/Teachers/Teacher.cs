@@ -12,6 +12,8 @@ namespace Ddoq.Onnx.Teachers;
 /// </remarks>
 public sealed class Teacher : IDisposable
 {
+    private const long LargestSmallImage = 256 * 256;
+
     private readonly OnnxSession _session;
     private readonly LanePool<Lane> _lanes;
     private readonly TensorSignature _input;
@@ -46,7 +48,7 @@ public sealed class Teacher : IDisposable
         double[] mean = Channels(preprocessor, "image_mean", 0, normalises), deviation = Channels(preprocessor, "image_std", 1, normalises);
         _scale = Array.ConvertAll(deviation, d => (float)(1 / d));
         _shift = [.. mean.Zip(deviation, (m, d) => (float)(-m / d))];
-        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.DefaultBatchSize);
+        BatchSize = _input.Dimensions[0] ?? (options.BatchSize > 0 ? options.BatchSize : session.ChooseBatchSize((long)ImageSize * ImageSize, LargestSmallImage));
         _lanes = new LanePool<Lane>(() => new Lane(this));
     }
 

@@ -1,0 +1,175 @@
+using Ddoq.Latents;
+using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Text;
+
+namespace Ddoq.Onnx.Backbones;
+
+/// <summary>
+/// A text-conditional UNet (Stable Diffusion 1.x and 2.x): <c>sample</c> [b,c,h,w], <c>timestep</c>,
+/// <c>encoder_hidden_states</c> [b, length, width] to <c>out_sample</c> [b,c,h,w]. A class is its prompt.
+/// </summary>
+/// <remarks>In a guided batch the rows with the negative prompt come first, those with the class's prompt second.</remarks>
+public sealed class UNetBackbone : IDiffusionBackbone
+{
+    private const long LargestSmallLatent = 32 * 32;
+
+    private readonly OnnxSession _session;
+    private readonly PromptConditions _conditions;
+    private readonly TensorSignature _sample;
+    private readonly TensorSignature _timestep;
+    private readonly TensorSignature _states;
+    private readonly TensorSignature _prediction;
+
+    private UNetBackbone(ModelFolder folder, OnnxSession session, PromptConditions conditions)
+    {
+        _session = session;
+        _conditions = conditions;
+        LatentShape = folder.LatentShape;
+        (int length, int width) = conditions.Shape;
+        int c = LatentShape.Channels, h = LatentShape.Height, w = LatentShape.Width;
+        session.RequireInputCount(3);
+        _sample = session.RequireInput(new TensorContract(["sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+        _timestep = session.RequireInput(new TensorContract(["timestep"], [.. TensorContract.Integers, .. TensorContract.Floats], new Dimension("1 or b")) { OtherRanks = [0] });
+        _states = session.RequireInput(new TensorContract(["encoder_hidden_states"], TensorContract.Floats, new("b"), new("length", length), new("width", width)));
+        _prediction = session.RequireOutput(new TensorContract(["out_sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+    }
+
+    /// <inheritdoc/>
+    public LatentShape LatentShape { get; }
+
+    /// <inheritdoc/>
+    public int ClassCount => _conditions.Count;
+
+    /// <inheritdoc/>
+    public bool PredictsVariance => false;
+
+    /// <inheritdoc/>
+    public int LaneCount => _session.LaneCount;
+
+    /// <inheritdoc/>
+    public string Description => $"UNet, {_session.Description}";
+
+    /// <summary>Loads the UNet, the text encoder and the tokenizer of a model folder.</summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="classPrompts">One prompt per class, in label order; D4M takes the class's synset line.</param>
+    /// <param name="negativePrompt">What guidance leads away from; D4M takes "cartoon, anime, painting".</param>
+    /// <param name="options">Provider and threads; null for the defaults.</param>
+    /// <param name="progress">Told of a fallback and of prompts that are cut; null to tell nobody.</param>
+    /// <exception cref="DdoqException">A network is missing, damaged, or not what its folder says.</exception>
+    public static UNetBackbone Open(
+        ModelFolder folder,
+        IReadOnlyList<string> classPrompts,
+        string negativePrompt = "",
+        OnnxSessionOptions? options = null,
+        IProgressSink? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(classPrompts);
+        ArgumentNullException.ThrowIfNull(negativePrompt);
+        if (folder.Layout != ModelLayout.StableDiffusion)
+            throw new DdoqException($"{folder.Path} is conditioned on class labels, not on prompts", "open its transformer");
+        options ??= new OnnxSessionOptions();
+        TextEncoder encoder = TextEncoder.Open(folder, options, progress);
+        OnnxSession? session = null;
+        try
+        {
+            var conditions = new PromptConditions(encoder, classPrompts, negativePrompt, progress ?? NullProgress.Instance);
+            session = OnnxSession.Open(folder.BackboneFile, options, progress);
+            return new UNetBackbone(folder, session, conditions);
+        }
+        catch
+        {
+            session?.Dispose();
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
+        _session.Path, _sample.Dimensions[0], guided,
+        requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
+
+    /// <inheritdoc/>
+    public IBackboneBatch CreateBatch(int batchSize, bool guided)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        return new Batch(this, batchSize, guided);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _session.Dispose();
+        _conditions.Dispose();
+    }
+
+    private sealed class Batch : IBackboneBatch
+    {
+        private readonly UNetBackbone _owner;
+        private readonly TensorBuffer _sample;
+        private readonly TensorBuffer _timestep;
+        private readonly TensorBuffer _states;
+        private readonly TensorBuffer _predictions;
+        private readonly BoundCall _call;
+        private readonly bool _guided;
+
+        public Batch(UNetBackbone owner, int batchSize, bool guided)
+        {
+            _owner = owner;
+            _guided = guided;
+            BatchSize = batchSize;
+            LatentShape shape = owner.LatentShape;
+            (int length, int width) = owner._conditions.Shape;
+            int rows = guided ? 2 * batchSize : batchSize;
+            _sample = new TensorBuffer(owner._sample, rows, shape.Channels, shape.Height, shape.Width);
+            _timestep = new TensorBuffer(owner._timestep, TimestepShape(owner, rows));
+            _states = new TensorBuffer(owner._states, rows, length, width);
+            _predictions = new TensorBuffer(owner._prediction, rows, shape.Channels, shape.Height, shape.Width);
+            _call = new BoundCall(owner._session, [_sample, _timestep, _states], [_predictions]);
+            for (int row = 0; row < rows; row++)
+                owner._conditions.Negative.CopyTo(_states.Floats.Slice(row * length * width, length * width));
+        }
+
+        public int BatchSize { get; }
+
+        public Span<float> Latents => _sample.Floats[..RowsLength];
+
+        public ReadOnlySpan<float> Conditional => _guided ? _predictions.Floats[RowsLength..] : _predictions.Floats;
+
+        public ReadOnlySpan<float> Unconditional => _guided ? _predictions.Floats[..RowsLength] : [];
+
+        private int RowsLength => BatchSize * _owner.LatentShape.Length;
+
+        public void SetClasses(ReadOnlySpan<int> classes)
+        {
+            Span<float> states = _states.Floats[(_guided ? _states.Floats.Length / 2 : 0)..];
+            int length = states.Length / BatchSize;
+            for (int row = 0; row < BatchSize; row++)
+                _owner._conditions.OfClass(classes[row]).CopyTo(states.Slice(row * length, length));
+        }
+
+        public void Predict(double timestep)
+        {
+            _timestep.Fill(timestep);
+            if (_guided)
+                Latents.CopyTo(_sample.Floats[RowsLength..]);
+            _call.Run();
+        }
+
+        public void Dispose() => _call.Dispose();
+
+        // A scalar, one value for all rows, or one per row: whichever the exporter chose.
+        private static long[] TimestepShape(UNetBackbone owner, int rows)
+        {
+            TensorSignature timestep = owner._timestep;
+            if (timestep.Dimensions.Count == 0)
+                return [];
+            if (timestep.Dimensions[0] is { } size)
+                return [size];
+            string symbol = timestep.Symbols[0];
+            return [symbol.Length > 0 && symbol == owner._sample.Symbols[0] ? rows : 1];
+        }
+    }
+}
