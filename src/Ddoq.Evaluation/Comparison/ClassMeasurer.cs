@@ -12,7 +12,7 @@ internal static class ClassMeasurer
 
     public static ClassMeasurement Measure(ILatentSource data, ILatentSource? heldOut, int classIndex, PrototypeArm arm)
     {
-        ClassPrototypes prototypes = arm.Prototypes(classIndex);
+        ArmPrototypes prototypes = arm.Prototypes(classIndex);
         int dimension = data.Shape.Length;
         int k = PrototypeCount(prototypes, dimension, arm, data.ClassNames[classIndex]);
         int n = data.RowCount(classIndex);
@@ -50,7 +50,7 @@ internal static class ClassMeasurer
     private static double RelativeGap(TransportSolution solution) =>
         solution.Cost > 0 ? Math.Abs(solution.DualityGap) / solution.Cost : 0;
 
-    private static double? HeldOutDistortion(ILatentSource? heldOut, int classIndex, ClassPrototypes prototypes, int k)
+    private static double? HeldOutDistortion(ILatentSource? heldOut, int classIndex, ArmPrototypes prototypes, int k)
     {
         int rows = heldOut?.RowCount(classIndex) ?? 0;
         if (rows == 0)
@@ -101,7 +101,7 @@ internal static class ClassMeasurer
         return sizes;
     }
 
-    private static int PrototypeCount(ClassPrototypes prototypes, int dimension, PrototypeArm arm, string className)
+    private static int PrototypeCount(ArmPrototypes prototypes, int dimension, PrototypeArm arm, string className)
     {
         int values = prototypes.Centers.Length;
         if (values == 0 || values % dimension != 0)

@@ -137,6 +137,12 @@ public sealed class PrototypeComparison
         PrototypeMetric metric, string? baseline = null, int maximumClasses = int.MaxValue, int decimals = 2) =>
         PrototypeTables.Build(this, metric, baseline, maximumClasses, decimals);
 
+    /// <summary>All figures as a table of their means over the classes: a row per arm.</summary>
+    /// <param name="baseline">The arm that the change of W2 is measured against; null for no such column.</param>
+    /// <param name="decimals">Digits after the point.</param>
+    public ComparisonTable ToSummaryTable(string? baseline = null, int decimals = 2) =>
+        PrototypeTables.BuildSummary(this, baseline, decimals);
+
     private static void Validate(ILatentSource data, IReadOnlyList<PrototypeArm> arms, ILatentSource? heldOut)
     {
         if (arms.Count == 0 || arms.Select(arm => arm.Name).Distinct().Count() != arms.Count)

@@ -28,7 +28,7 @@ internal static class PrototypeTables
                 table.AddSummaryRow([
                     TableCell.Label($"Change against {baseline}"),
                     .. arms.Select(arm => arm == baseline
-                        ? TableCell.Empty
+                        ? TableCell.Label("–")
                         : TableCell.Percent(comparison.RelativeChange(arm, baseline, metric) ?? double.NaN))]);
             }
         }
@@ -42,6 +42,49 @@ internal static class PrototypeTables
         table.AddNote(Note(metric));
         return table;
     }
+
+    public static ComparisonTable BuildSummary(PrototypeComparison comparison, string? baseline, int decimals)
+    {
+        PrototypeMetric[] metrics = [.. Enum.GetValues<PrototypeMetric>().Where(metric => comparison.Arms.Any(arm => comparison.Mean(arm, metric).HasValue))];
+        bool hasChange = baseline is not null && comparison.Arms.Contains(baseline);
+        List<TableColumn> columns = [new("Arm"), .. metrics.Select(metric => new TableColumn(ShortTitle(metric), CellAlignment.Right))];
+        if (hasChange)
+            columns.Insert(2, new TableColumn($"Against {baseline}", CellAlignment.Right));
+        var table = new ComparisonTable(
+            string.Create(CultureInfo.InvariantCulture, $"W2 and distortion, means over {comparison.Classes.Count} classes"), [.. columns]);
+
+        TableCell[][] byMetric = [.. metrics.Select(metric => TableCell.Numbers(
+            [.. comparison.Arms.Select(arm => comparison.Mean(arm, metric) ?? double.NaN)], decimals, BestIs.Lowest))];
+        for (int a = 0; a < comparison.Arms.Count; a++)
+        {
+            string arm = comparison.Arms[a];
+            List<TableCell> cells = [TableCell.Label(arm), .. byMetric.Select(column => column[a])];
+            if (hasChange)
+            {
+                cells.Insert(2, arm == baseline
+                    ? TableCell.Label("–")
+                    : TableCell.Percent(comparison.RelativeChange(arm, baseline!, PrototypeMetric.Wasserstein) ?? double.NaN));
+            }
+
+            table.AddRow([.. cells]);
+        }
+
+        table.AddNote("W2 uses each arm's own weights (1/K where it has none); with Voronoi weights its square is the distortion. Lower is better."
+            + (hasChange ? $" Against {baseline}: mean of the classes' relative changes of W2." : ""));
+        double gap = comparison.Measurements.Count == 0 ? 0 : comparison.Measurements.Max(m => m.RelativeDualityGap);
+        table.AddNote(string.Create(CultureInfo.InvariantCulture,
+            $"W2 is exact: the largest certified relative error of a squared distance is {gap:0.0e+0}."));
+        return table;
+    }
+
+    private static string ShortTitle(PrototypeMetric metric) => metric switch
+    {
+        PrototypeMetric.Wasserstein => "W2",
+        PrototypeMetric.WassersteinVoronoi => "W2, Voronoi weights",
+        PrototypeMetric.WassersteinUniform => "W2, uniform weights",
+        PrototypeMetric.Distortion => "Distortion",
+        _ => "Held-out distortion",
+    };
 
     private static string Title(PrototypeMetric metric) => metric switch
     {

@@ -17,8 +17,8 @@ public class PrototypeComparisonTests
         var heldOut = new MemoryLatents(2, Shape, 50, 0, 0);
         PrototypeArm[] arms =
         [
-            new("first rows", c => new ClassPrototypes(data.Floats(c, 7))),
-            new("weighted", c => new ClassPrototypes(data.Floats(c, 3), new double[] { 2, 1, 1 })),
+            new("first rows", c => new ArmPrototypes(data.Floats(c, 7))),
+            new("weighted", c => new ArmPrototypes(data.Floats(c, 3), new double[] { 2, 1, 1 })),
         ];
         PrototypeComparison comparison = PrototypeComparison.Measure(data, arms, heldOut);
 
@@ -60,7 +60,7 @@ public class PrototypeComparisonTests
                 "class 0|49.67|42.97*",
                 "class 1|51.14|42.71*",
                 "Mean|49.32|41.61*",
-                "Change against D4M||\u221215.7\u00A0%",
+                "Change against D4M|–|\u221215.7\u00A0%",
             }));
             Assert.That(table.Notes[0], Does.StartWith("2 of 3 classes"));
             Assert.That(comparison.ToTable(PrototypeMetric.HeldOutDistortion).Columns, Has.Count.EqualTo(1), "arms without the figure are left out");
@@ -73,11 +73,11 @@ public class PrototypeComparisonTests
         var data = new MemoryLatents(1, Shape, 20);
         Assert.Multiple(() =>
         {
-            Assert.That(() => Measure(new PrototypeArm("a", _ => new ClassPrototypes(new float[35]))), Fails("Arm 'a', class 'class 0': 35 centre values"));
-            Assert.That(() => Measure(new PrototypeArm("a", _ => new ClassPrototypes(new float[72], new double[3]))), Fails("2 centres and 3 weights"));
+            Assert.That(() => Measure(new PrototypeArm("a", _ => new ArmPrototypes(new float[35]))), Fails("Arm 'a', class 'class 0': 35 centre values"));
+            Assert.That(() => Measure(new PrototypeArm("a", _ => new ArmPrototypes(new float[72], new double[3]))), Fails("2 centres and 3 weights"));
             Assert.That(() => Measure(), Fails("at least one"));
             Assert.That(
-                () => PrototypeComparison.Measure(data, [new PrototypeArm("a", _ => new ClassPrototypes(data.Floats(0, 1)))], new MemoryLatents(1, new LatentShape(4, 3, 2), 1)),
+                () => PrototypeComparison.Measure(data, [new PrototypeArm("a", _ => new ArmPrototypes(data.Floats(0, 1)))], new MemoryLatents(1, new LatentShape(4, 3, 2), 1)),
                 Fails("held-out latents have shape 4x3x2"));
             Assert.That(() => PrototypeComparison.FromMeasurements([Published("a", 0, 1), Published("b", 1, 1)]), Fails("2 measurements"));
         });

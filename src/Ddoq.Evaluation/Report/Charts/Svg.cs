@@ -1,0 +1,113 @@
+using Ddoq.Evaluation.Report.Markup;
+
+namespace Ddoq.Evaluation.Report.Charts;
+
+/// <summary>The few SVG shapes that charts are made of.</summary>
+internal static class Svg
+{
+    /// <summary>Different shapes as well as colours: charts stay readable without colour.</summary>
+    private const int MarkerCount = 6;
+
+    public static void Begin(MarkupWriter markup, double width, double height, string description) => markup.Open(
+        "svg",
+        ("class", "chart"),
+        ("viewBox", $"0 0 {Format.Coordinate(width)} {Format.Coordinate(height)}"),
+        ("width", Format.Coordinate(width)),
+        ("height", Format.Coordinate(height)),
+        ("role", "img"),
+        ("aria-label", description));
+
+    public static void Line(MarkupWriter markup, string style, double x1, double y1, double x2, double y2) => markup.Void(
+        "line",
+        ("class", style),
+        ("x1", Format.Coordinate(x1)),
+        ("y1", Format.Coordinate(y1)),
+        ("x2", Format.Coordinate(x2)),
+        ("y2", Format.Coordinate(y2)));
+
+    public static void Rectangle(MarkupWriter markup, string style, double x, double y, double width, double height) => markup.Void(
+        "rect",
+        ("class", style),
+        ("x", Format.Coordinate(x)),
+        ("y", Format.Coordinate(y)),
+        ("width", Format.Coordinate(width)),
+        ("height", Format.Coordinate(height)));
+
+    public static void Path(MarkupWriter markup, string style, string data) => markup.Void("path", ("class", style), ("d", data));
+
+    /// <param name="markup">Where to write.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="x">The anchor.</param>
+    /// <param name="y">The baseline.</param>
+    /// <param name="anchor"><c>start</c>, <c>middle</c> or <c>end</c>.</param>
+    /// <param name="style">The style class.</param>
+    /// <param name="turned">True for text that reads upwards.</param>
+    public static void Text(
+        MarkupWriter markup, string text, double x, double y, string anchor, string style, bool turned = false) => markup.Element(
+        "text",
+        text,
+        ("class", style),
+        ("x", Format.Coordinate(x)),
+        ("y", Format.Coordinate(y)),
+        ("text-anchor", anchor),
+        ("transform", turned ? $"rotate(-90 {Format.Coordinate(x)} {Format.Coordinate(y)})" : null));
+
+    /// <summary>A series' mark, centred.</summary>
+    public static void Marker(MarkupWriter markup, int series, double x, double y, double radius, string style)
+    {
+        string shape = (series % MarkerCount) switch
+        {
+            0 => Polygon(24, 0, 1),
+            1 => Polygon(4, 45, 1.2),
+            2 => Polygon(3, -90, 1.3),
+            3 => Polygon(4, 0, 1.3),
+            4 => Polygon(3, 90, 1.3),
+            _ => Polygon(6, 0, 1.1),
+        };
+        Path(markup, $"{style} s{series % MarkerCount}", shape);
+
+        string Polygon(int corners, double startDegrees, double scale) => string.Concat(Enumerable.Range(0, corners).Select(i =>
+        {
+            double angle = (startDegrees + (360.0 * i / corners)) * Math.PI / 180;
+            double cornerX = x + (radius * scale * Math.Cos(angle)), cornerY = y + (radius * scale * Math.Sin(angle));
+            return $"{(i == 0 ? "M" : "L")}{Format.Coordinate(cornerX)} {Format.Coordinate(cornerY)}";
+        })) + "Z";
+    }
+
+    /// <summary>Vertical grid lines with labels below and the axis's title; the plot's bottom is at <paramref name="bottom"/>.</summary>
+    public static void HorizontalAxis(
+        MarkupWriter markup, LinearScale scale, double left, double right, double top, double bottom, string title)
+    {
+        foreach (double tick in scale.Ticks)
+        {
+            double x = scale.Map(tick, left, right);
+            Line(markup, "grid-line", x, top, x, bottom);
+            Text(markup, scale.Label(tick), x, bottom + 16, "middle", "tick");
+        }
+
+        Line(markup, "axis", left, bottom, right, bottom);
+        Text(markup, title, (left + right) / 2, bottom + 35, "middle", "axis-title");
+    }
+
+    /// <summary>Horizontal grid lines with labels at the left and the axis's title, turned.</summary>
+    public static void VerticalAxis(
+        MarkupWriter markup, LinearScale scale, double left, double right, double top, double bottom, string title)
+    {
+        foreach (double tick in scale.Ticks)
+        {
+            double y = scale.Map(tick, bottom, top);
+            Line(markup, "grid-line", left, y, right, y);
+            Text(markup, scale.Label(tick), left - 8, y + 4, "end", "tick");
+        }
+
+        Text(markup, title, 14, (top + bottom) / 2, "middle", "axis-title", turned: true);
+    }
+
+    /// <summary>The room a label needs at the charts' text size, in pixels: an estimate, as no font is measured here.</summary>
+    public static double TextWidth(string text) => 7.2 * text.EnumerateRunes().Count();
+
+    /// <summary>A label cut to a number of characters.</summary>
+    public static string Shorten(string text, int characters) => text.EnumerateRunes().Count() <= characters
+        ? text
+        : string.Concat(text.EnumerateRunes().Take(characters - 1).Select(rune => rune.ToString())).TrimEnd() + "…";
+}

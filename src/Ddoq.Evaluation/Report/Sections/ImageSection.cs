@@ -1,0 +1,76 @@
+using System.Globalization;
+using Ddoq.Evaluation.Report.Markup;
+
+namespace Ddoq.Evaluation.Report.Sections;
+
+/// <summary>The distilled images with their weights.</summary>
+internal static class ImageSection
+{
+    /// <summary>Images up to this width are magnified by a whole factor, with hard pixel edges.</summary>
+    private const int TinyWidth = 64;
+
+    private const int CellWidth = 88;
+    private const int PhotographWidth = 176;
+
+    public static void Write(ReportPage page, IReadOnlyList<ReportClass> classes)
+    {
+        ReportClass[] shown = [.. classes.Where(c => c.Images.Count > 0)];
+        string scheme = page.Model.WeightScheme is { } weights ? $" ({weights})" : "";
+        page.Paragraph(
+            $"Every image stands for a cluster of training images. Below it: its weight w in the student's loss{scheme}, and n, the number of training images in its cluster. "
+            + "The bar is the weight on the scale of the class's largest; the notch marks the class's mean weight.");
+        if (shown.Length < classes.Count)
+            page.Paragraph($"{Format.Whole(shown.Length)} of {Format.Count(classes.Count, "class", "classes")} are shown.", "note");
+        foreach (ReportClass item in shown)
+            WriteClass(page.Markup, item);
+    }
+
+    private static void WriteClass(MarkupWriter markup, ReportClass item)
+    {
+        double[] weights = item.AllWeights;
+        double largest = weights.Max(), mean = weights.Average();
+        string omitted = weights.Length > item.Images.Count
+            ? $"{Format.Whole(item.Images.Count)} of {Format.Count(weights.Length, "image", "images")}"
+            : Format.Count(item.Images.Count, "image", "images");
+        markup.Open("div", ("class", "class")).Open("h3").Text(item.Name).Element("span", omitted, ("class", "aside")).Close().Line();
+        (int firstWidth, _) = PngHeader.ReadSize(item.Images[0].Png.Span, $"class '{item.Name}', image 1");
+        markup.Open("ol", ("class", firstWidth <= TinyWidth ? "images small" : "images"), ("style", $"--cell:{Format.Whole(DisplayWidth(firstWidth))}px")).Line();
+        for (int i = 0; i < item.Images.Count; i++)
+            WriteImage(markup, item, i, largest, mean);
+        markup.Close().Close().Line();
+    }
+
+    private static void WriteImage(MarkupWriter markup, ReportClass item, int index, double largest, double mean)
+    {
+        ReportImage image = item.Images[index];
+        string place = string.Create(CultureInfo.InvariantCulture, $"class '{item.Name}', image {index + 1}");
+        (int width, int height) = PngHeader.ReadSize(image.Png.Span, place);
+        int shownWidth = DisplayWidth(width);
+        int shownHeight = (int)Math.Round((double)shownWidth * height / width);
+        string size = image.ClusterSize is { } rows ? $", {Format.Count(rows, "training image", "training images")}" : "";
+        string alternative = $"Distilled image {Format.Whole(index + 1)} of {item.Name}, weight {Format.Significant(image.Weight)}{size}";
+        markup.Open("li").Void(
+            "img",
+            ("class", width <= TinyWidth ? "tiny" : null),
+            ("src", MarkupWriter.DataUri("image/png", image.Png.Span)),
+            ("width", Format.Coordinate(shownWidth)),
+            ("height", Format.Coordinate(shownHeight)),
+            ("loading", "lazy"),
+            ("alt", alternative));
+        markup.Open("span", ("class", "weight"), ("aria-hidden", "true"))
+            .Element("span", "", ("style", $"width:{Percent(image.Weight, largest)}"))
+            .Element("i", "", ("style", $"left:{Percent(mean, largest)}"))
+            .Close();
+        markup.Open("span", ("class", "legend")).Element("span", "w\u2009" + Format.Fixed(image.Weight, Math.Max(0, Format.DecimalsFor(mean) - 1)));
+        if (image.ClusterSize is { } cluster)
+            markup.Element("span", "n\u2009" + Format.Whole(cluster));
+        markup.Close().Close().Line();
+    }
+
+    private static int DisplayWidth(int width) => width <= TinyWidth
+        ? width * Math.Max(1, CellWidth / width)
+        : Math.Min(width, PhotographWidth);
+
+    private static string Percent(double value, double largest) =>
+        Format.Coordinate(largest > 0 ? Math.Clamp(100 * value / largest, 0, 100) : 0) + "%";
+}
