@@ -151,6 +151,19 @@ public sealed class PrototypeComparison
                 $"The arms to compare are [{string.Join(", ", arms.Select(arm => arm.Name))}]; at least one is needed and names are different.");
         }
 
+        foreach (PrototypeArm arm in arms)
+        {
+            if (arm.Shape is { } shape && shape != data.Shape)
+                throw Mismatch($"Arm '{arm.Name}' has prototypes of shape {shape}, the latents have {data.Shape}; they must be the same.");
+            if (arm.ClassNames is { } names && !names.SequenceEqual(data.ClassNames))
+            {
+                int first = names.Zip(data.ClassNames).TakeWhile(pair => pair.First == pair.Second).Count();
+                string own = first < names.Count ? $"'{names[first]}'" : "missing", theirs = first < data.ClassNames.Count ? $"'{data.ClassNames[first]}'" : "missing";
+                throw Mismatch(string.Create(CultureInfo.InvariantCulture,
+                    $"Arm '{arm.Name}' has {names.Count} classes, the latents {data.ClassNames.Count}; class {first} is {own} and {theirs}. Names and order must be the same."));
+            }
+        }
+
         if (heldOut is not null && (heldOut.Shape != data.Shape || !heldOut.ClassNames.SequenceEqual(data.ClassNames)))
         {
             throw new DdoqException(
@@ -158,4 +171,7 @@ public sealed class PrototypeComparison
                 "Encode both parts with the same encoder, image size and class order.");
         }
     }
+
+    private static DdoqException Mismatch(string message) =>
+        new(message, "Compare prototypes with the latents they were made from.");
 }

@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Tables;
 using Ddoq.Evaluation.Transport;
@@ -68,6 +69,40 @@ public class PrototypeComparisonTests
     }
 
     [Test]
+    public void FromSet_TakesCentresAndCounts()
+    {
+        var data = new MemoryLatents(1, Shape, 30, 20);
+        using PrototypeSet set = Set(data.Shape, ["class 0", "class 1"]);
+        PrototypeComparison comparison = PrototypeComparison.Measure(
+            data, [PrototypeArm.FromSet("weighted", set), PrototypeArm.FromSet("w = 1", set, isWeighted: false)]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(comparison["weighted", 1].PrototypeCount, Is.EqualTo(2));
+            Assert.That(comparison["weighted", 1].EffectiveSampleSize, Is.EqualTo(1.6).Within(1e-12));
+            Assert.That(comparison["w = 1", 1].EffectiveSampleSize, Is.EqualTo(2).Within(1e-12));
+            Assert.That(
+                comparison["weighted", 1].Wasserstein,
+                Is.EqualTo(Wasserstein.SquaredDistance(data.Floats(1, 20), [], set.Centroids(1), [0.75, 0.25], Shape.Length).Distance).Within(1e-12));
+        });
+    }
+
+    [Test]
+    public void FromSet_OfOtherClassesOrShapes_IsRefused()
+    {
+        var data = new MemoryLatents(1, Shape, 30, 20);
+        using PrototypeSet swapped = Set(data.Shape, ["class 1", "class 0"]), smaller = Set(new LatentShape(4, 3, 1), ["class 0", "class 1"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                () => PrototypeComparison.Measure(data, [PrototypeArm.FromSet("a", swapped)]),
+                Throws.TypeOf<DdoqException>().With.Message.Contains("class 0 is 'class 1' and 'class 0'"));
+            Assert.That(
+                () => PrototypeComparison.Measure(data, [PrototypeArm.FromSet("a", smaller)]),
+                Throws.TypeOf<DdoqException>().With.Message.Contains("shape 4x3x1, the latents have 4x3x3"));
+        });
+    }
+
+    [Test]
     public void BadInput_NamesArmAndClass()
     {
         var data = new MemoryLatents(1, Shape, 20);
@@ -85,6 +120,16 @@ public class PrototypeComparisonTests
         PrototypeComparison Measure(params PrototypeArm[] arms) => PrototypeComparison.Measure(data, arms);
         static NUnit.Framework.Constraints.IResolveConstraint Fails(string words) =>
             Throws.TypeOf<DdoqException>().With.Message.Contains(words);
+    }
+
+    private static PrototypeSet Set(LatentShape shape, string[] classNames)
+    {
+        var centroids = new float[2 * shape.Length];
+        for (int i = 0; i < centroids.Length; i++)
+            centroids[i] = 0.125f * (i % 9);
+        return PrototypeSet.Create(
+            new PrototypeInfo { Latents = new LatentStoreInfo { Shape = shape, ClassNames = classNames }, CentersPerClass = 2 },
+            [.. classNames.Select(_ => ClassPrototypes.Create(shape.Length, centroids, [3, 1], 1))]);
     }
 
     private static PrototypeComparison Published(double[] d4m, double[] ddoq) => PrototypeComparison.FromMeasurements(

@@ -108,6 +108,7 @@ public class ReportWriterTests
                 "DDOQ|10|61.1 ± 1.1*|62.1 ± 1.1|+2.1 ± 0.1|3|1,000",
                 "D4M|10|59.0 ± 1.0|60.0 ± 1.0|–|3|1,000",
                 "Random real|50|70.0|71.0|+12.0|1|1,000",
+                "Oracle|10|80.0|81.0|+22.0|1|1,000",
                 "Full data|all|90.5 ± 0.7|91.5 ± 0.7|+32.0 ± 0.0|2|999",
             }));
             Assert.That(Rows(tables[2])[1], Is.EqualTo("DDOQ|10|40.0|41.0|1|1,000"), "another protocol is another table, without a best");

@@ -26,6 +26,7 @@ internal static class SampleReport
                 Arm("DDOQ", "rded", 10, 60, 61, 62.2),
                 Arm("D4M", "rded", 10, 58, 59, 60),
                 Arm("Random real", "rded", 50, 70),
+                Arm("Oracle", "rded", 10, 80) with { IsReference = true },
                 Arm("Full data", "rded", null, 90, 91) with { IsReference = true, Updates = 999 },
                 Arm("DDOQ", "minimax-hard", 10, 40),
             ],
