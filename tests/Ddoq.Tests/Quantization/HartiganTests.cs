@@ -28,6 +28,33 @@ public class HartiganTests
         }
     }
 
+    [TestCase(60, 8)]
+    [TestCase(140, 20)]
+    [TestCase(140, 70)]
+    public void GramRounds_FollowTheRule(int rows, int centroids)
+    {
+        const int Dimension = 30;
+        Half[] data = TestRows.Gaussian(rows, Dimension, seed: 54);
+        float[] start = TestRows.FirstRows(data, Dimension, centroids);
+        var options = new QuantizerOptions
+        {
+            CentroidCount = centroids,
+            Space = QuantizationSpace.Gram,
+            Initialization = CentroidInitialization.Given,
+            InitialCentroids = [start],
+        };
+        double[] exact = ReferenceKMeans.ToDouble(data);
+        int[] labels = ReferenceKMeans.Lloyd(exact, start, Dimension).Labels;
+        int moves = HartiganRounds.Run(exact, Dimension, labels, centroids);
+        ClassQuantization result = Fit(data, Dimension, options);
+        Assert.Multiple(() =>
+        {
+            Assert.That(moves, Is.GreaterThan(2), "the case has to exercise the rule");
+            Assert.That(result.MoveCount, Is.EqualTo(moves));
+            Assert.That(result.Labels, Is.EqualTo(labels));
+        });
+    }
+
     [TestCaseSource(nameof(Spaces))]
     public void Centroids_AreTheMeansOfTheirCells(QuantizationSpace space)
     {
