@@ -1,6 +1,33 @@
+using System.CommandLine;
+using Ddoq.Cli.Commands;
+using Ddoq.Cli.Terminal;
+
 namespace Ddoq.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] args)
+    {
+        using var signals = new Signals();
+        var root = new RootCommand("DDOQ: turns a labelled image dataset into a few weighted synthetic images per class.");
+        foreach (Command command in CommandTable.Create(signals))
+            root.Add(command);
+
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                Console.Error.WriteLine($"error: {error.Message}");
+            Console.Error.WriteLine($"hint: '{HelpFor(parsed)} --help' lists what is allowed.");
+            return ErrorReport.UsageExitCode;
+        }
+
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static string HelpFor(ParseResult parsed)
+    {
+        string name = parsed.CommandResult.Command.Name;
+        return parsed.CommandResult.Command is RootCommand ? "ddoq" : $"ddoq {name}";
+    }
 }

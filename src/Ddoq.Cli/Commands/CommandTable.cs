@@ -1,0 +1,22 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary>All commands, in the order of the pipeline.</summary>
+internal static class CommandTable
+{
+    public static IEnumerable<Command> Create(Signals signals) =>
+    [
+        DistillCommand.Create(signals),
+        EncodeCommand.Create(signals),
+        QuantizeCommand.Create(signals),
+        SynthesizeCommand.Create(signals),
+        LabelCommand.Create(signals),
+        TrainCommand.Create(signals),
+        EvaluateCommand.Create(signals),
+        ReportCommand.Create(signals),
+        InspectCommand.Create(signals),
+        DoctorCommand.Create(signals),
+    ];
+}

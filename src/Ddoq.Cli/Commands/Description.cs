@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Ddoq.Distilled;
+using Ddoq.Evaluation.Comparison;
+using Ddoq.Latents;
+using Ddoq.Pipeline.Results;
+using Ddoq.Pipeline.Stages;
+using Ddoq.Storage;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary>Facts about results, for stdout.</summary>
+internal static class Description
+{
+    private const int MaximumRows = 50;
+
+    public static JsonObject Of(LatentStore store, string path) => new()
+    {
+        ["latents"] = path,
+        ["rows"] = store.Count,
+        ["shape"] = store.Shape.ToString(),
+        ["shards"] = store.Files.Count,
+        ["encoder"] = store.Info.EncoderHash,
+        ["scaling_factor"] = store.Info.ScalingFactor,
+        ["image_size"] = store.Info.ImageSize,
+        ["kind"] = store.Info.Kind?.ToString(),
+        ["class_count"] = store.ClassNames.Count,
+        ["classes"] = Rows(store.ClassNames.Count, c => new JsonObject
+        {
+            ["class"] = c,
+            ["name"] = store.ClassNames[c],
+            ["rows"] = store.RowCount(c),
+            ["contiguous"] = store.TryGetRows(c, out _),
+        }),
+    };
+
+    public static JsonObject Of(PrototypeSet set, string path) => new()
+    {
+        ["prototypes"] = path,
+        ["algorithm"] = set.Info.Algorithm,
+        ["seed"] = set.Info.Seed,
+        ["shape"] = set.Shape.ToString(),
+        ["class_count"] = set.ClassNames.Count,
+        ["centres"] = set.TotalCenters,
+        ["classes"] = Rows(set.ClassNames.Count, c => new JsonObject
+        {
+            ["class"] = c,
+            ["name"] = set.ClassNames[c],
+            ["centres"] = set.CenterCount(c),
+            ["rows"] = set.Counts(c).ToArray().Sum(),
+            ["least_count"] = set.Counts(c).ToArray().DefaultIfEmpty().Min(),
+            ["most_count"] = set.Counts(c).ToArray().DefaultIfEmpty().Max(),
+            ["distortion"] = set.Distortion(c),
+            ["w2"] = Math.Sqrt(set.Distortion(c)),
+        }),
+    };
+
+    public static JsonObject OfDistilledSet(string folder)
+    {
+        DistilledSet set = DistilledSet.Load(folder);
+        return new JsonObject
+        {
+            ["distilled_set"] = folder,
+            ["images"] = set.Images.Count,
+            ["class_count"] = set.ClassNames.Count,
+            ["soft_labels"] = File.Exists(Path.Combine(folder, SoftLabels.FileName)),
+            ["classes"] = Rows(set.ClassNames.Count, c =>
+            {
+                double[] weights = [.. set.Images.Where(image => image.Label == c).Select(image => image.Weight).DefaultIfEmpty()];
+                double sum = weights.Sum(), squares = weights.Sum(w => w * w);
+                return new JsonObject
+                {
+                    ["class"] = c,
+                    ["name"] = set.ClassNames[c],
+                    ["images"] = set.Images.Count(image => image.Label == c),
+                    ["least_weight"] = weights.Min(),
+                    ["most_weight"] = weights.Max(),
+                    ["effective_images"] = squares > 0 ? sum * sum / squares : 0,
+                };
+            }),
+        };
+    }
+
+    public static JsonObject Of(LabelResult result) => new()
+    {
+        ["images"] = result.Images,
+        ["teacher_top1"] = result.Top1,
+        ["chance"] = result.Chance,
+    };
+
+    public static JsonObject Of(IReadOnlyList<StudentResult> results) => new()
+    {
+        ["protocol"] = results[0].Protocol,
+        ["network"] = results[0].Network,
+        ["updates"] = results[0].Updates,
+        ["mean_accuracy_percent"] = 100 * results.Average(result => result.LastAccuracy),
+        ["students"] = Rows(results.Count, i => new JsonObject
+        {
+            ["seed"] = results[i].Seed,
+            ["last_percent"] = 100 * results[i].LastAccuracy,
+            ["best_percent"] = 100 * results[i].BestAccuracy,
+            ["final_loss"] = results[i].FinalLoss,
+        }),
+    };
+
+    public static JsonObject Of(PrototypeComparison comparison) => new()
+    {
+        ["classes"] = Rows(comparison.Measurements.Count, i =>
+        {
+            ClassMeasurement m = comparison.Measurements[i];
+            return new JsonObject
+            {
+                ["class"] = m.ClassIndex,
+                ["name"] = m.ClassName,
+                ["rows"] = m.RowCount,
+                ["prototypes"] = m.PrototypeCount,
+                ["distortion"] = m.Distortion,
+                ["w2_weighted"] = m.WassersteinVoronoi,
+                ["w2_uniform"] = m.WassersteinUniform,
+            };
+        }),
+    };
+
+    public static JsonObject Of(SafetensorsFile file, string path)
+    {
+        var metadata = new JsonObject();
+        foreach ((string key, string value) in file.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            metadata[key] = value.Length > 100 ? value[..100] + "..." : value;
+        return new JsonObject
+        {
+            ["file"] = path,
+            ["bytes"] = new FileInfo(path).Length,
+            ["metadata"] = metadata.ToJsonString(),
+            ["tensors"] = new JsonArray([.. file.Tensors.Select(tensor => (JsonNode)new JsonObject
+            {
+                ["name"] = tensor.Name,
+                ["type"] = tensor.Type.ToString(),
+                ["shape"] = string.Join('x', tensor.Shape),
+            })]),
+        };
+    }
+
+    public static JsonObject Of(StageRecord record, string folder)
+    {
+        var result = new JsonObject
+        {
+            ["folder"] = folder,
+            ["stage"] = record.Stage,
+            ["complete"] = record.Completed,
+            ["version"] = record.Version,
+            ["fingerprint"] = record.Fingerprint,
+        };
+        foreach ((string key, string value) in record.Settings)
+            result[key] = value;
+        return result;
+    }
+
+    private static JsonArray Rows(int count, Func<int, JsonObject> row)
+    {
+        // A person reads the head of a long list; programs read the files.
+        var rows = new JsonArray([.. Enumerable.Range(0, Math.Min(count, MaximumRows)).Select(i => (JsonNode)row(i))]);
+        if (count > MaximumRows)
+            rows.Add(new JsonObject { ["class"] = string.Create(CultureInfo.InvariantCulture, $"... {count - MaximumRows} more") });
+        return rows;
+    }
+}

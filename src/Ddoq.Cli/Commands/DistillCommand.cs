@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+using Ddoq.Pipeline;
+using Ddoq.Pipeline.Configuration;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq distill</c>: the whole way, from images to the comparison and its report.</summary>
+internal static class DistillCommand
+{
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals,
+            "distill",
+            "Do everything: encode, quantize, synthesize, label, train and compare with the controls. Needs no option.",
+            Settings.All);
+        Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, and its size, without doing it.");
+        return command.Does(run =>
+        {
+            var distillation = new DistillRun(run.Configuration, run.Optional(output) ?? "ddoq-out");
+            if (run.Parsed.GetValue(dryRun))
+            {
+                Output.Write(run.Json, distillation.Plan());
+                return;
+            }
+
+            DistillResult result = distillation.Execute(run.Context);
+            if (run.Json)
+                Console.Out.WriteLine(result.ToJson());
+            else
+                Console.Out.WriteLine(result.ToText());
+        });
+    }
+}

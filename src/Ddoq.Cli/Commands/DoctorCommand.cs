@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using System.Text.Json.Nodes;
+using Ddoq.Cli.Terminal;
+using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
+using Ddoq.Pipeline;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Training.Runtime;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq doctor</c>: checks everything the pipeline needs and says what is missing.</summary>
+internal static class DoctorCommand
+{
+    private static readonly string[] s_cudaDrivers =
+        OperatingSystem.IsWindows() ? ["nvcuda"] : ["libcuda.so.1", "libcuda.so"];
+
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals, "doctor", "Check processor, native libraries, models and devices; says what works and what does not.", Settings.OrtPath);
+        return command.Does(run =>
+        {
+            var checks = new List<(string Name, string State, string Detail)>
+            {
+                ("system", "ok", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.FrameworkDescription}"),
+                ("processor", "ok", $"{Environment.ProcessorCount} cores, {SimdName()}, Vector<byte> of {Vector<byte>.Count * 8} bits"),
+                ("memory", "ok", $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9:F1} GB available to the process"),
+                Check("sample data", () => ShippedResources.SampleData),
+                Check("reference model", () => ModelFolder.Open(ShippedResources.ReferenceModel).Path),
+                Check("image library", () => $"libvips {NetVips.NetVips.Version(0)}.{NetVips.NetVips.Version(1)}.{NetVips.NetVips.Version(2)}"),
+                Check("ONNX Runtime", OnnxRuntimeVersion),
+                Check("torch", () =>
+                {
+                    string log = string.Empty;
+                    TorchRuntime.EnsureLoaded(line => log = line);
+                    return log.Length > 0 ? log : "loaded";
+                }),
+                CudaDriver(),
+            };
+            Output.Write(run.Json, new JsonObject
+            {
+                ["checks"] = new JsonArray([.. checks.Select(check => (JsonNode)new JsonObject
+                {
+                    ["check"] = check.Name,
+                    ["state"] = check.State,
+                    ["detail"] = check.Detail,
+                })]),
+            });
+            if (checks.Any(check => check.State == "failed"))
+                throw new DdoqException("some checks failed", "The details above say what to mend.");
+        });
+    }
+
+    private static (string Name, string State, string Detail) Check(string name, Func<string> probe)
+    {
+        try
+        {
+            return (name, "ok", probe());
+        }
+        catch (Exception e)
+        {
+            return (name, "failed", e is DdoqException { Hint: { } hint } ? $"{e.Message} ({hint})" : e.Message);
+        }
+    }
+
+    private static (string Name, string State, string Detail) CudaDriver()
+    {
+        foreach (string name in s_cudaDrivers)
+        {
+            if (NativeLibrary.TryLoad(name, out nint handle))
+            {
+                NativeLibrary.Free(handle);
+                return ("CUDA driver", "ok", $"{name} loads");
+            }
+        }
+
+        return ("CUDA driver", "absent", $"tried {string.Join(", ", s_cudaDrivers)}; everything runs on the CPU");
+    }
+
+    private static string OnnxRuntimeVersion() =>
+        $"{Microsoft.ML.OnnxRuntime.OrtEnv.Instance().GetVersionString()}, providers: {string.Join(", ", Microsoft.ML.OnnxRuntime.OrtEnv.Instance().GetAvailableProviders())}";
+
+    private static string SimdName() =>
+        Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : Vector128.IsHardwareAccelerated ? "128-bit vectors" : "no vectors";
+}

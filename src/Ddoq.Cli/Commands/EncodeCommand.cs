@@ -1,0 +1,38 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+using Ddoq.Latents;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq encode</c>: images to a latent store.</summary>
+internal static class EncodeCommand
+{
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals,
+            "encode",
+            "Encode the training images to latents with the model's VAE.",
+            Settings.DataDir,
+            Settings.Fit,
+            Settings.MaxDamaged,
+            Settings.Model,
+            Settings.Latent,
+            Settings.EncodeBatchSize,
+            Settings.RowsPerShard,
+            Settings.Seed,
+            Settings.Provider,
+            Settings.OrtPath,
+            Settings.Workers);
+        Option<string?> output = command.AddOption("--output", "Folder of the latent store.", "folder", alias: "-o");
+        return command.Does(run =>
+        {
+            string folder = run.Required(output);
+            EncodeStage.Run(EncodeOptions.From(run.Configuration), folder, run.Context);
+            using LatentStore store = LatentStore.Open(folder);
+            Output.Write(run.Json, Description.Of(store, folder));
+        });
+    }
+}

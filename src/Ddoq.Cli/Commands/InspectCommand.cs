@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Ddoq.Cli.Terminal;
+using Ddoq.Distilled;
+using Ddoq.Latents;
+using Ddoq.Onnx.Models;
+using Ddoq.Storage;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq inspect</c>: says what a file or folder is and whether it is whole.</summary>
+internal static class InspectCommand
+{
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals, "inspect", "Describe a latent store, prototypes, distilled set, model or stage folder, or any safetensors file, after checking it.");
+        var path = new Argument<string>("path") { Description = "File or folder." };
+        command.Command.Add(path);
+        return command.Does(run => Output.Write(run.Json, Describe(run.Parsed.GetValue(path)!)));
+    }
+
+    private static JsonObject Describe(string path)
+    {
+        if (File.Exists(path))
+            return DescribeFile(path);
+        if (!Directory.Exists(path))
+            throw new DdoqException($"'{path}' does not exist", "Check the path.");
+        if (File.Exists(Path.Combine(path, LatentStoreFile)))
+        {
+            using LatentStore store = LatentStore.Open(path);
+            store.EnsureFinite();
+            return Description.Of(store, path);
+        }
+
+        if (File.Exists(Path.Combine(path, PrototypeSet.FileName)))
+            return DescribeFile(Path.Combine(path, PrototypeSet.FileName));
+        if (File.Exists(Path.Combine(path, "model_index.json")))
+            return DescribeModel(path);
+        if (File.Exists(Path.Combine(path, "train", "metadata.jsonl")))
+            return Description.OfDistilledSet(path);
+        if (File.Exists(Path.Combine(path, StageFolder.RecordFileName)))
+            return Description.Of(StageFolder.Read(path), path);
+        throw new DdoqException(
+            $"'{path}' is no folder that ddoq knows",
+            "Known are latent stores, prototypes, distilled sets, model folders and stage folders.");
+    }
+
+    private const string LatentStoreFile = "latents.safetensors.index.json";
+
+    private static JsonObject DescribeFile(string path)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        string[] names = [.. file.Tensors.Select(tensor => tensor.Name)];
+        if (names.Contains("centroids"))
+        {
+            using PrototypeSet set = PrototypeSet.Load(path);
+            return Description.Of(set, path);
+        }
+
+        if (names.Contains("latents") && names.Contains("labels"))
+        {
+            using LatentStore store = LatentStore.Open(path);
+            store.EnsureFinite();
+            return Description.Of(store, path);
+        }
+
+        return Description.Of(file, path);
+    }
+
+    private static JsonObject DescribeModel(string path)
+    {
+        ModelFolder model = ModelFolder.Open(path);
+        return new JsonObject
+        {
+            ["model"] = path,
+            ["layout"] = model.Layout.ToString(),
+            ["image_size"] = model.ImageSize,
+            ["latent_shape"] = model.LatentShape.ToString(),
+            ["scaling_factor"] = model.ScalingFactor,
+            ["fit"] = model.Fit.ToString(),
+            ["class_count"] = model.ClassNames.Count,
+            ["null_class"] = model.NullClass,
+            ["guidance_scale"] = model.Defaults.GuidanceScale,
+            ["num_inference_steps"] = model.Defaults.NumInferenceSteps,
+            ["teacher"] = model.TeacherFolder,
+            ["files"] = new JsonArray([.. model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (JsonNode)new JsonObject
+            {
+                ["file"] = pair.Key,
+                ["sha256"] = pair.Value,
+            })]),
+        };
+    }
+}

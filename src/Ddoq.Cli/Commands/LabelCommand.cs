@@ -1,0 +1,29 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq label</c>: teacher logits and the class-order check.</summary>
+internal static class LabelCommand
+{
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals,
+            "label",
+            "Label a distilled set with a teacher and check that its class order fits.",
+            Settings.Model,
+            Settings.Teacher,
+            Settings.Provider,
+            Settings.OrtPath,
+            Settings.Workers);
+        Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
+        return command.Does(run =>
+        {
+            LabelResult result = LabelStage.Run(LabelOptions.From(run.Configuration), run.Required(set), run.Context);
+            Output.Write(run.Json, Description.Of(result));
+        });
+    }
+}

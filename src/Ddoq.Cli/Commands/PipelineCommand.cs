@@ -1,0 +1,103 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+using Ddoq.Pipeline;
+using Ddoq.Pipeline.Configuration;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary>A command whose options come from the settings table: common options, configuration file, progress, errors.</summary>
+internal sealed class PipelineCommand
+{
+    private readonly Option<string?> _config = new("--config", "-c") { Description = "TOML file with settings; flags override it.", HelpName = "file" };
+    private readonly Option<bool> _force = new("--force") { Description = "Discard what an earlier run with other settings left in the output." };
+    private readonly Option<bool> _resume = new("--resume") { Description = "Go on from what an interrupted run left (this is the default; --force starts over)." };
+    private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON on stdout." };
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "No progress on stderr." };
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Print the stack of an error." };
+    private readonly Dictionary<Setting, Option<string?>> _settingOptions = [];
+    private readonly Signals _signals;
+
+    public PipelineCommand(Signals signals, string name, string description, params IEnumerable<Setting> settings)
+    {
+        _signals = signals;
+        Command = new Command(name, description);
+        foreach (Setting setting in settings)
+        {
+            var option = new Option<string?>(setting.Flag)
+            {
+                Description = setting.DefaultText.Length > 0 ? $"{setting.Description} [{setting.Allowed}; default {setting.DefaultText}]" : $"{setting.Description} [{setting.Allowed}]",
+                HelpName = setting.Key[(setting.Key.LastIndexOf('.') + 1)..],
+            };
+            _settingOptions.Add(setting, option);
+            Command.Add(option);
+        }
+
+        foreach (Option option in (Option[])[_config, _resume, _force, _json, _quiet, _verbose])
+            Command.Add(option);
+    }
+
+    public Command Command { get; }
+
+    /// <summary>Adds an option that is not a setting.</summary>
+    public Option<string?> AddOption(string name, string description, string helpName, bool required = false, string? alias = null)
+    {
+        var option = alias is null ? new Option<string?>(name) : new Option<string?>(name, alias);
+        option.Description = description;
+        option.HelpName = helpName;
+        option.Required = required;
+        Command.Add(option);
+        return option;
+    }
+
+    /// <summary>Adds a switch that is not a setting.</summary>
+    public Option<bool> AddSwitch(string name, string description)
+    {
+        var option = new Option<bool>(name) { Description = description };
+        Command.Add(option);
+        return option;
+    }
+
+    /// <summary>Sets the body: gets the invocation, writes its result to stdout.</summary>
+    public Command Does(Action<PipelineInvocation> body)
+    {
+        Command.SetAction(parsed => ErrorReport.Guard(_signals, parsed.GetValue(_verbose), () =>
+        {
+            if (parsed.GetValue(_force) && parsed.GetValue(_resume))
+                throw new UsageException("--resume and --force exclude each other", "Give one of them; --resume is the default.");
+            string? file = parsed.GetValue(_config);
+            PipelineConfiguration configuration = file is null ? PipelineConfiguration.Empty : PipelineConfiguration.FromToml(file);
+            foreach ((Setting setting, Option<string?> option) in _settingOptions)
+            {
+                if (parsed.GetResult(option) is { Implicit: false } && parsed.GetValue(option) is { } text)
+                    configuration = configuration.With(setting, text);
+            }
+
+            int workers = configuration.Get(Settings.Workers);
+            IProgressSink progress = ProgressFactory.Create(parsed.GetValue(_quiet));
+            try
+            {
+                var context = new StageContext(
+                    progress, workers == 0 ? Environment.ProcessorCount : workers, parsed.GetValue(_force), _signals.Token);
+                body(new PipelineInvocation(parsed, configuration, context, parsed.GetValue(_json)));
+            }
+            finally
+            {
+                (progress as IDisposable)?.Dispose();
+            }
+
+            return 0;
+        }));
+        return Command;
+    }
+}
+
+/// <summary>One run of a command: what was parsed, the effective settings, and where the result goes.</summary>
+internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfiguration Configuration, StageContext Context, bool Json)
+{
+    /// <summary>The value of an option that must be there.</summary>
+    public string Required(Option<string?> option) => Parsed.GetValue(option)
+        ?? throw new UsageException($"{option.Name} is required", $"Give {option.Name} <{option.HelpName}>.");
+
+    /// <summary>The value of an option, or null.</summary>
+    public string? Optional(Option<string?> option) => Parsed.GetValue(option);
+}

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Ddoq.Cli.Terminal;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Cli.Commands;
+
+/// <summary><c>ddoq train</c>: students on one distilled set.</summary>
+internal static class TrainCommand
+{
+    public static Command Create(Signals signals)
+    {
+        var command = new PipelineCommand(
+            signals,
+            "train",
+            "Train students on a distilled set and measure their accuracy on the test images.",
+            [Settings.DataDir, Settings.Fit, Settings.Model, Settings.Teacher, Settings.Weights, .. SettingGroups.Training, Settings.Seed, Settings.Provider, Settings.OrtPath, Settings.Workers]);
+        Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
+        Option<string?> output = command.AddOption("--output", "Folder of the student runs.", "folder", alias: "-o");
+        return command.Does(run =>
+        {
+            var result = TrainStage.RunOne(TrainOptions.From(run.Configuration), run.Required(set), run.Required(output), run.Context);
+            Output.Write(run.Json, Description.Of(result));
+        });
+    }
+}

@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace Ddoq.Pipeline;
+
+/// <summary>Names of the folders and files inside one output folder.</summary>
+/// <param name="Root">The output folder.</param>
+public sealed record OutputLayout(string Root)
+{
+    /// <summary>Latent store of the training images.</summary>
+    public string Latents => Path.Combine(Root, "latents");
+
+    /// <summary>The comparison: accuracies, distortions and distances.</summary>
+    public string Comparison => Path.Combine(Root, "comparison.json");
+
+    /// <summary>The HTML report.</summary>
+    public string Report => Path.Combine(Root, "report.html");
+
+    /// <summary>The effective configuration.</summary>
+    public string Configuration => Path.Combine(Root, "config.toml");
+
+    /// <summary>Folder of one kind of prototypes.</summary>
+    public string Prototypes(DistilledSetKind kind) => Path.Combine(Root, "prototypes", NameOf(kind));
+
+    /// <summary>Prototype file of one kind.</summary>
+    public string PrototypeFile(DistilledSetKind kind) => Path.Combine(Prototypes(kind), PrototypeFileName);
+
+    /// <summary>Folder of one distilled set (an ImageFolder with its metadata).</summary>
+    public string Distilled(DistilledSetKind kind) => Path.Combine(Root, "distilled", NameOf(kind));
+
+    /// <summary>Folder of one student run.</summary>
+    public string Student(string arm, int repeat) =>
+        Path.Combine(Root, "students", arm, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"));
+
+    /// <summary>File name of a prototype set inside its folder.</summary>
+    public const string PrototypeFileName = "prototypes.safetensors";
+
+    private static string NameOf(DistilledSetKind kind) => kind switch
+    {
+        DistilledSetKind.Ddoq => "ddoq",
+        DistilledSetKind.D4m => "d4m",
+        DistilledSetKind.Random => "random",
+        DistilledSetKind.Noise => "noise",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+}

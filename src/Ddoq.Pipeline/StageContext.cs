@@ -1,0 +1,54 @@
+namespace Ddoq.Pipeline;
+
+/// <summary>What every stage needs besides its settings.</summary>
+/// <param name="Progress">Receives progress.</param>
+/// <param name="Workers">Worker threads, at least 1; results do not depend on it.</param>
+/// <param name="Force">Discard what an earlier run with other settings left instead of refusing.</param>
+/// <param name="Cancellation">Stops the stage at the next safe point; finished work stays on disk.</param>
+public sealed record StageContext(IProgressSink Progress, int Workers, bool Force, CancellationToken Cancellation)
+{
+    /// <summary>Runs <paramref name="body"/> for every index on the stage's workers; the first failure stops the rest.</summary>
+    /// <param name="count">Number of indices.</param>
+    /// <param name="createState">Makes one worker's private state, for example its network session.</param>
+    /// <param name="body">Does one index; results must not depend on which worker does it.</param>
+    /// <typeparam name="TState">A worker's private state; disposed at the end.</typeparam>
+    public void ForEach<TState>(int count, Func<TState> createState, Action<int, TState> body)
+        where TState : IDisposable
+    {
+        ArgumentNullException.ThrowIfNull(createState);
+        ArgumentNullException.ThrowIfNull(body);
+        int next = -1;
+        Exception? failure = null;
+        var threads = new Thread[Math.Clamp(Workers, 1, Math.Max(1, count))];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            threads[i] = new Thread(Work, maxStackSize: 16 << 20) { IsBackground = true, Name = $"ddoq-worker-{i}" };
+            threads[i].Start();
+        }
+
+        foreach (Thread thread in threads)
+            thread.Join();
+        if (failure is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        Cancellation.ThrowIfCancellationRequested();
+
+        void Work()
+        {
+            try
+            {
+                using TState state = createState();
+                int index;
+                while (Volatile.Read(ref failure) is null
+                    && !Cancellation.IsCancellationRequested
+                    && (index = Interlocked.Increment(ref next)) < count)
+                {
+                    body(index, state);
+                }
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref failure, e, null);
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Ddoq.Distilled;
+using Ddoq.Evaluation.Comparison;
+using Ddoq.Evaluation.Report;
+using Ddoq.Latents;
+using Ddoq.Pipeline.Results;
+using Ddoq.Storage;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>Writes <c>report.html</c> from what a finished run left on disk.</summary>
+public static class ReportStage
+{
+    // Larger sets show their first classes; all classes stay in the tables.
+    private const int MaximumClasses = 20;
+    private const int MaximumImages = 50;
+
+    /// <summary>Writes the report.</summary>
+    /// <param name="layout">The run's folder.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">The run is not finished, or a file of it is damaged.</exception>
+    public static void Run(OutputLayout layout, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(context);
+        if (!File.Exists(layout.Comparison))
+            throw new DdoqException($"'{layout.Root}' holds no finished run: {Path.GetFileName(layout.Comparison)} is missing", "Give the --output of 'ddoq distill', and let it finish.");
+        var comparison = ResultFiles.Read<DistillComparison>(layout.Comparison);
+        string setFolder = layout.Distilled(DistilledSetKind.Ddoq);
+        DistilledSet set = DistilledSet.Load(setFolder);
+        using LatentStore latents = LatentStore.Open(layout.Latents);
+        var distances = PrototypeComparison.FromMeasurements(comparison.Distances);
+        IReadOnlyList<ReportFact> configuration = Configuration(layout);
+        ReportWriter.Write(layout.Report, new ReportModel
+        {
+            Title = $"{set.ClassNames.Count} classes, {Largest(set)} images per class",
+            Summary = Summary(latents, set),
+            Highlight = "ddoq",
+            Baseline = "d4m",
+            Facts = Facts(latents, set, comparison),
+            Accuracy = Accuracy(comparison, set),
+            Prototypes = distances,
+            LatentSpace = string.Create(CultureInfo.InvariantCulture, $"latents {latents.Shape}, scaled by {latents.Info.ScalingFactor}"),
+            Classes = [.. Enumerable.Range(0, Math.Min(MaximumClasses, set.ClassNames.Count)).Select(c => Class(set, setFolder, c))],
+            WeightScheme = comparison.Arms.FirstOrDefault(arm => arm.Name == "ddoq")?.Description,
+            Stages = Stages(layout, comparison, latents.Count, set.Images.Count),
+            Configuration = configuration,
+            Environment = Environment(),
+            Artefacts = Artefacts(layout),
+            Notes = Notes(comparison),
+        });
+        context.Progress.Message($"report: {layout.Report}");
+    }
+
+    private static int Largest(DistilledSet set) => set.ImageCounts().Max();
+
+    private static string Summary(LatentStore latents, DistilledSet set) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{latents.Count:N0} training images were encoded, quantised per class in latent space, and turned into {set.Images.Count:N0} weighted images. Students were trained on them and on the controls by the same code, and measured on the real test images.");
+
+    private static List<ReportFact> Facts(LatentStore latents, DistilledSet set, DistillComparison comparison)
+    {
+        StudentResult first = comparison.Students[0];
+        return
+        [
+            new("Training images", latents.Count.ToString("N0", CultureInfo.InvariantCulture)),
+            new("Classes", set.ClassNames.Count.ToString(CultureInfo.InvariantCulture)),
+            new("Images per class", Largest(set).ToString(CultureInfo.InvariantCulture)),
+            new("Protocol", first.Protocol),
+            new("Student", first.Network),
+            new("Students per arm", comparison.Students.Count(student => student.Arm == first.Arm).ToString(CultureInfo.InvariantCulture)),
+        ];
+    }
+
+    private static AccuracyReport Accuracy(DistillComparison comparison, DistilledSet set) => new()
+    {
+        TestSet = "the dataset's test images",
+        Selection = "Accuracy after the last update. No test image was used to choose a setting.",
+        Arms =
+        [
+            .. comparison.Arms.Select(arm =>
+            {
+                StudentResult[] runs = [.. comparison.Students.Where(student => student.Arm == arm.Name)];
+                return new AccuracyArm
+                {
+                    Name = arm.Name,
+                    Protocol = runs[0].Protocol,
+                    Student = runs[0].Network,
+                    ImagesPerClass = Largest(set),
+                    Updates = runs[0].Updates,
+                    Runs = [.. runs.Select(run => new AccuracyRun(run.Seed, 100 * run.LastAccuracy, 100 * run.BestAccuracy))],
+                };
+            }),
+        ],
+    };
+
+    private static ReportClass Class(DistilledSet set, string folder, int classIndex)
+    {
+        DistilledImage[] images = [.. set.Images.Where(image => image.Label == classIndex)];
+        return new ReportClass(
+            set.ClassNames[classIndex],
+            [
+                .. images.OrderByDescending(image => image.Weight).Take(MaximumImages).Select(image => new ReportImage(
+                    File.ReadAllBytes(DistilledSet.PathOf(folder, image.FileName)), image.Weight, image.ClusterSize)),
+            ],
+            [.. images.Select(image => image.Weight)]);
+    }
+
+    private static List<ReportStage> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
+    {
+        var stages = new List<ReportStage>();
+        Add("encode", layout.Latents, images, "images");
+        foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
+        {
+            string name = kind.ToString().ToLowerInvariant();
+            Add($"quantize {name}", layout.Prototypes(kind), images, "latents");
+            Add(kind == DistilledSetKind.Random ? "choose random" : $"synthesize {name}", layout.Distilled(kind), perSet, "images");
+            Add($"label {name}", Path.Combine(layout.Distilled(kind), "labels"), perSet, "images");
+        }
+
+        foreach (ArmDescription arm in comparison.Arms)
+        {
+            // Students run side by side, so their seconds add up to more than the wall clock showed.
+            string[] runs = [.. comparison.Students.Where(s => s.Arm == arm.Name).Select((_, repeat) => layout.Student(arm.Name, repeat))];
+            double seconds = runs.Sum(run => Seconds(run) ?? 0);
+            stages.Add(new ReportStage($"train {arm.Name}", TimeSpan.FromSeconds(seconds), runs.Length, "students", "seconds of all students together"));
+        }
+
+        return stages;
+
+        void Add(string name, string folder, long items, string unit)
+        {
+            if (Seconds(folder) is { } seconds)
+                stages.Add(new ReportStage(name, TimeSpan.FromSeconds(seconds), items, unit));
+        }
+    }
+
+    private static double? Seconds(string folder)
+    {
+        string path = Path.Combine(folder, StageFolder.TimingFileName);
+        if (!File.Exists(path))
+            return null;
+        using JsonDocument timing = JsonDocument.Parse(File.ReadAllText(path));
+        return timing.RootElement.TryGetProperty("seconds", out JsonElement seconds) ? seconds.GetDouble() : null;
+    }
+
+    private static List<ReportFact> Configuration(OutputLayout layout)
+    {
+        if (!File.Exists(layout.Configuration))
+            return [];
+        string section = string.Empty;
+        var facts = new List<ReportFact>();
+        foreach (string line in File.ReadAllLines(layout.Configuration))
+        {
+            if (line.StartsWith('['))
+                section = line.Trim('[', ']') + ".";
+            else if (line.Split(" = ", 2) is [string key, string value])
+                facts.Add(new ReportFact(section + key, value, IsCode: true));
+        }
+
+        return facts;
+    }
+
+    private static ReportFact[] Environment() =>
+    [
+        new("ddoq", typeof(ReportStage).Assembly.GetName().Version?.ToString(3) ?? "0.0.0"),
+        new("runtime", RuntimeInformation.FrameworkDescription),
+        new("system", RuntimeInformation.OSDescription),
+        new("processor", $"{RuntimeInformation.ProcessArchitecture}, {System.Environment.ProcessorCount} cores"),
+    ];
+
+    private static List<ReportArtefact> Artefacts(OutputLayout layout)
+    {
+        var artefacts = new List<ReportArtefact>();
+        foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
+        {
+            Add(layout.PrototypeFile(kind), "prototypes");
+            Add(Path.Combine(layout.Distilled(kind), DistilledSet.TrainFolder, DistilledSet.MetadataFileName), "labels and weights");
+            Add(Path.Combine(layout.Distilled(kind), SoftLabels.FileName), "teacher logits");
+        }
+
+        Add(layout.Comparison, "figures of this report");
+        return artefacts;
+
+        void Add(string path, string role)
+        {
+            if (File.Exists(path))
+                artefacts.Add(new ReportArtefact(Path.GetRelativePath(layout.Root, path).Replace('\\', '/'), new FileInfo(path).Length, "sha256:" + ContentHash.OfFile(path), role));
+        }
+    }
+
+    private static List<string> Notes(DistillComparison comparison)
+    {
+        StudentResult first = comparison.Students[0];
+        return
+        [
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"All arms share test images, teacher, protocol ({first.Protocol}), student seeds and {first.Updates:N0} updates. The spread is over student seeds; the images of an arm are one set."),
+            "d4m uses D4M's own quantisation (greedy k-means++, one pass of mini-batches) and weights 1; the other synthesised arms use the prototypes of ddoq.",
+            "The distance of D4M is that of its unweighted prototypes; 'D4M + weights' gives the same points their Voronoi masses.",
+        ];
+    }
+}
