@@ -27,8 +27,8 @@ import numpy
 SEED = 20170825
 SPLITS = {"train": ("train", 1200), "test": ("t10k", 200)}
 CLASS_NAMES = [
-    "T-shirt-top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle-boot",
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]
 CLASSES = len(CLASS_NAMES)
 IMAGES_MAGIC = 0x00000803  # unsigned byte, three dimensions
@@ -45,7 +45,7 @@ the tests, the demo and the first benchmark run on it without a download.
 - **Choice**: per class the images with the lowest SHA-256 of `ddoq-sample/{seed}/<split>/<index>`, seed {seed}.
 - **Made by** `tools/make_sample.py`; `tools/make_sample.py --check` compares this folder with a fresh selection.
 - **Format**: IDX under gzip, with the standard file names. `classes.txt` holds one class name a line, in label order;
-  names are the dataset's, with `/` and space replaced by `-` so that they can name folders.
+  names are the dataset's own.
 
 A score on this part is not a score on Fashion-MNIST (60,000 and 10,000 images): say which one a table used.
 

@@ -13,7 +13,7 @@ internal sealed class IdxFormat : IDatasetFormat
 
     private static readonly string[] s_fashionMnistClasses =
     [
-        "T-shirt-top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle-boot",
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ];
 
     /// <inheritdoc/>
