@@ -80,8 +80,9 @@ internal sealed class AlignedTeacher : IDisposable
         {
             context.Cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(Part, images.Count - first);
-            PlanarPixels.ToUnit(images.Pixels.AsSpan(first * pixels, count * pixels), values);
-            Logits(values.AsSpan(0, count * pixels), count, logits.AsSpan(first * classes, count * classes));
+            Span<float> part = values.AsSpan(0, count * pixels);
+            PlanarPixels.ToUnit(images.Pixels.AsSpan(first * pixels, count * pixels), part);
+            Logits(part, count, logits.AsSpan(first * classes, count * classes));
             context.Progress.Advance(count);
         }
 

@@ -17,5 +17,5 @@ internal static class SourceImages
             Onnx.Models.ImageFit.Crop => FitMode.CropCentre,
             _ => FitMode.Resize,
         },
-        (byte)model.PadValue);
+        PadValue: (byte)model.PadValue);
 }

@@ -6,7 +6,6 @@ using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Nodes;
 using Ddoq.Cli.Terminal;
 using Ddoq.Onnx.Models;
-using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Training.Runtime;

@@ -108,9 +108,9 @@ public static class ReportStage
             [.. images.Select(image => image.Weight)]);
     }
 
-    private static List<ReportStage> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
+    private static List<Evaluation.Report.ReportStage> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
     {
-        var stages = new List<ReportStage>();
+        var stages = new List<Evaluation.Report.ReportStage>();
         Add("encode", layout.Latents, images, "images");
         foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
         {
@@ -125,7 +125,7 @@ public static class ReportStage
             // Students run side by side, so their seconds add up to more than the wall clock showed.
             string[] runs = [.. comparison.Students.Where(s => s.Arm == arm.Name).Select((_, repeat) => layout.Student(arm.Name, repeat))];
             double seconds = runs.Sum(run => Seconds(run) ?? 0);
-            stages.Add(new ReportStage($"train {arm.Name}", TimeSpan.FromSeconds(seconds), runs.Length, "students", "seconds of all students together"));
+            stages.Add(new Evaluation.Report.ReportStage($"train {arm.Name}", TimeSpan.FromSeconds(seconds), runs.Length, "students", "seconds of all students together"));
         }
 
         return stages;
@@ -133,7 +133,7 @@ public static class ReportStage
         void Add(string name, string folder, long items, string unit)
         {
             if (Seconds(folder) is { } seconds)
-                stages.Add(new ReportStage(name, TimeSpan.FromSeconds(seconds), items, unit));
+                stages.Add(new Evaluation.Report.ReportStage(name, TimeSpan.FromSeconds(seconds), items, unit));
         }
     }
 
@@ -165,7 +165,7 @@ public static class ReportStage
 
     private static ReportFact[] Environment() =>
     [
-        new("ddoq", typeof(ReportStage).Assembly.GetName().Version?.ToString(3) ?? "0.0.0"),
+        new("ddoq", typeof(DistillRun).Assembly.GetName().Version?.ToString(3) ?? "0.0.0"),
         new("runtime", RuntimeInformation.FrameworkDescription),
         new("system", RuntimeInformation.OSDescription),
         new("processor", $"{RuntimeInformation.ProcessArchitecture}, {System.Environment.ProcessorCount} cores"),

@@ -4,9 +4,7 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Training;
-using Ddoq.Training.Networks;
 using Ddoq.Training.Protocols;
-using Ddoq.Training.Weights;
 
 namespace Ddoq.Pipeline.Stages;
 

@@ -96,7 +96,7 @@ public static class TrainStage
 
         // The teacher is asked from every student's thread; each call then uses its own.
         using var labeller = AlignedTeacher.Open(labelling, jobs[0].Images.ClassNames, context with { Workers = 1 });
-        long updates = open.Sum(j => (long)jobs[j].Options.UpdatesFor(jobs[j].Images.Count));
+        long updates = open.Sum(j => UpdatesOf(jobs[j]));
         context.Progress.Begin("train", updates, "updates");
         var sink = new NestedProgress(context.Progress);
         try
@@ -120,6 +120,12 @@ public static class TrainStage
         {
             context.Progress.End();
         }
+    }
+
+    private static long UpdatesOf(Job job)
+    {
+        int batch = Math.Min(job.Options.BatchSize, job.Images.Count);
+        return job.Options.Updates > 0 ? job.Options.Updates : job.Options.Epochs * (((long)job.Images.Count + batch - 1) / batch);
     }
 
     private static StudentResult Finish(Job job, TrainingResult result)
