@@ -44,7 +44,7 @@ public sealed record DistillResult(DistillComparison Comparison, OutputLayout La
 
     /// <summary>W2 of prototypes to latents per class, like the paper's Table 1.</summary>
     public ComparisonTable DistanceTable() =>
-        PrototypeComparison.FromMeasurements(Comparison.Distances).ToTable(PrototypeMetric.Wasserstein, "D4M");
+        PrototypeComparison.FromMeasurements(Comparison.Distances).ToTable(PrototypeMetric.Wasserstein, Baseline);
 
     /// <summary>Both tables for a terminal.</summary>
     public string ToText() =>

@@ -57,16 +57,21 @@ public sealed class DistillRun
         PrototypeComparison distances = EvaluateStage.Measure(
             _layout.Latents,
             [
-                ("DDOQ", _layout.PrototypeFile(DistilledSetKind.Ddoq), true),
-                ("DDOQ, w = 1", _layout.PrototypeFile(DistilledSetKind.Ddoq), false),
-                ("D4M + weights", _layout.PrototypeFile(DistilledSetKind.D4m), true),
-                ("D4M", _layout.PrototypeFile(DistilledSetKind.D4m), false),
+                ("ddoq", _layout.PrototypeFile(DistilledSetKind.Ddoq), true),
+                ("unweighted", _layout.PrototypeFile(DistilledSetKind.Ddoq), false),
+                ("d4m + weights", _layout.PrototypeFile(DistilledSetKind.D4m), true),
+                ("d4m", _layout.PrototypeFile(DistilledSetKind.D4m), false),
             ],
             context);
-        var students = TrainStage.Run(
-            train,
-            [.. _arms.Select(arm => new StudentSet(arm, _layout.Distilled(arm.Set), repeat => _layout.Student(arm.Name, repeat)))],
-            context);
+        IReadOnlyList<StudentResult> students;
+        using (new WallClock(_layout.TrainingClock))
+        {
+            students = TrainStage.Run(
+                train,
+                [.. _arms.Select(arm => new StudentSet(arm, _layout.Distilled(arm.Set), repeat => _layout.Student(arm.Name, repeat)))],
+                context);
+        }
+
         var comparison = new DistillComparison(
             [.. _arms.Select(arm => new ArmDescription(arm.Name, arm.Description))], students, distances.Measurements);
         ResultFiles.Write(_layout.Comparison, comparison);

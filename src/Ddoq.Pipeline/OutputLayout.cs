@@ -31,6 +31,9 @@ public sealed record OutputLayout(string Root)
     public string Student(string arm, int repeat) =>
         Path.Combine(Root, "students", arm, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"));
 
+    /// <summary>Wall-clock time spent on students, over all runs.</summary>
+    public string TrainingClock => Path.Combine(Root, "students", "train-timing.json");
+
     /// <summary>File name of a prototype set inside its folder.</summary>
     public const string PrototypeFileName = "prototypes.safetensors";
 

@@ -120,13 +120,8 @@ public static class ReportStage
             Add($"label {name}", Path.Combine(layout.Distilled(kind), "labels"), perSet, "images");
         }
 
-        foreach (ArmDescription arm in comparison.Arms)
-        {
-            // Students run side by side, so their seconds add up to more than the wall clock showed.
-            string[] runs = [.. comparison.Students.Where(s => s.Arm == arm.Name).Select((_, repeat) => layout.Student(arm.Name, repeat))];
-            double seconds = runs.Sum(run => Seconds(run) ?? 0);
-            stages.Add(new Evaluation.Report.ReportStage($"train {arm.Name}", TimeSpan.FromSeconds(seconds), runs.Length, "students", "seconds of all students together"));
-        }
+        stages.Add(new Evaluation.Report.ReportStage(
+            "train", TimeSpan.FromSeconds(WallClock.Read(layout.TrainingClock)), comparison.Students.Count, "students", "side by side, one thread each"));
 
         return stages;
 
@@ -200,7 +195,7 @@ public static class ReportStage
                 CultureInfo.InvariantCulture,
                 $"All arms share test images, teacher, protocol ({first.Protocol}), student seeds and {first.Updates:N0} updates. The spread is over student seeds; the images of an arm are one set."),
             "d4m uses D4M's own quantisation (greedy k-means++, one pass of mini-batches) and weights 1; the other synthesised arms use the prototypes of ddoq.",
-            "The distance of D4M is that of its unweighted prototypes; 'D4M + weights' gives the same points their Voronoi masses.",
+            "The distance of d4m is that of its unweighted prototypes; 'd4m + weights' gives the same points their Voronoi masses.",
         ];
     }
 }

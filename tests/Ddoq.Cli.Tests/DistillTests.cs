@@ -1,0 +1,138 @@
+using System.Text.Json;
+
+namespace Ddoq.Cli.Tests;
+
+/// <summary>The whole way on a small part of the sample with the shipped models.</summary>
+[NonParallelizable]
+public class DistillTests
+{
+    private string _folder = string.Empty;
+    private string _data = string.Empty;
+    private string _reference = string.Empty;
+
+    [OneTimeSetUp]
+    public void RunOnce()
+    {
+        _folder = Directory.CreateTempSubdirectory("ddoq-cli-").FullName;
+        _data = SmallData.Create(Path.Combine(_folder, "data"));
+        _reference = Path.Combine(_folder, "reference");
+        Program.Run(Arguments(_reference, workers: 2)).Succeeded();
+    }
+
+    [OneTimeTearDown]
+    public void CleanUp() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public void OneWorker_GivesTheSameBytes()
+    {
+        string other = Path.Combine(_folder, "one-worker");
+        Program.Run(Arguments(other, workers: 1)).Succeeded();
+        Assert.That(Snapshot.Of(other), Is.EqualTo(Snapshot.Of(_reference)));
+    }
+
+    [Test]
+    public void AnotherSeed_GivesOtherImages()
+    {
+        // Guards the test above: it would also pass if nothing depended on anything.
+        string other = Path.Combine(_folder, "other-seed");
+        Program.Run([.. Arguments(other, workers: 2), "--seed", "7"]).Succeeded();
+        string image = Path.Combine("distilled", "ddoq", "train", "Bag", "00.png");
+        Assert.That(Snapshot.Of(other)[image], Is.Not.EqualTo(Snapshot.Of(_reference)[image]));
+    }
+
+    [TestCase("latents", "latents-00001-of-*.safetensors")]
+    [TestCase("prototypes/ddoq", "0000?.safetensors")]
+    [TestCase("distilled/ddoq", "*.png")]
+    [TestCase("distilled/noise", "*.png")]
+    [TestCase("students/ddoq", "stage.json")]
+    public void Killed_ThenRepeated_EndsWithTheSameBytes(string part, string marker)
+    {
+        string output = Path.Combine(_folder, "killed-" + part.Replace('/', '-'));
+        string watched = Path.Combine([output, .. part.Split('/')]);
+        bool killed = Program.RunAndKill(() => Snapshot.Times(watched, marker).Count > 0, Arguments(output, workers: 2));
+        Assert.That(killed, Is.True, "the run ended before it could be killed");
+        Dictionary<string, DateTime> finished = Snapshot.Times(output, "*.safetensors");
+        Program.Run(Arguments(output, workers: 2)).Succeeded();
+        Assert.Multiple(() =>
+        {
+            Assert.That(Snapshot.Of(output), Is.EqualTo(Snapshot.Of(_reference)));
+            Assert.That(finished.Where(file => File.GetLastWriteTimeUtc(file.Key) != file.Value).Select(file => file.Key), Is.Empty, "finished work was repeated");
+        });
+    }
+
+    [Test]
+    public void Repeated_DoesNothingAgain_AndOtherSettingsAreRefused()
+    {
+        Dictionary<string, DateTime> before = Snapshot.Times(_reference, "*.png");
+        Program.Run(Arguments(_reference, workers: 2)).Succeeded();
+        Assert.That(Snapshot.Times(_reference, "*.png"), Is.EqualTo(before));
+        Program.Run([.. Arguments(_reference, workers: 2), "--ipc", "3"]).FailedWith(1, "other settings", "ipc: 2 -> 3", "--force");
+    }
+
+    [Test]
+    public void Comparison_HasEveryArm_AndDdoqIsNearerThanD4mInEveryClass()
+    {
+        using JsonDocument comparison = JsonDocument.Parse(File.ReadAllText(Path.Combine(_reference, "comparison.json")));
+        JsonElement distances = comparison.RootElement.GetProperty("distances");
+        var w2 = distances.EnumerateArray().ToDictionary(
+            row => (row.GetProperty("arm").GetString(), row.GetProperty("class_index").GetInt32()),
+            row => row.GetProperty("wasserstein").GetDouble());
+        Assert.Multiple(() =>
+        {
+            Assert.That(comparison.RootElement.GetProperty("students").GetArrayLength(), Is.EqualTo(5));
+            for (int c = 0; c < 10; c++)
+                Assert.That(w2[("ddoq", c)], Is.LessThan(w2[("d4m", c)]), $"class {c}");
+        });
+    }
+
+    [Test]
+    public void Metadata_HasWeightsOfEquation34_AndCountsOfTheWholeClass()
+    {
+        var rows = File.ReadLines(Path.Combine(_reference, "distilled", "ddoq", "train", "metadata.jsonl"))
+            .Select(line => JsonSerializer.Deserialize<JsonElement>(line)).ToArray();
+        Assert.Multiple(() =>
+        {
+            foreach (var images in rows.GroupBy(row => row.GetProperty("label").GetInt32()))
+            {
+                Assert.That(images.Sum(row => Math.Pow(row.GetProperty("weight").GetDouble(), 2)), Is.EqualTo(2).Within(1e-6), "sum of w^2 is K");
+                Assert.That(images.Sum(row => row.GetProperty("cluster_size").GetInt64()), Is.EqualTo(30), "counts sum to the class");
+            }
+        });
+    }
+
+    [Test]
+    public void TorchvisionImageFolder_ReadsTheSet()
+    {
+        const string Script = """
+            import sys
+            try:
+                from torchvision.datasets import ImageFolder
+            except ImportError as e:
+                print(e); sys.exit(77)
+            data = ImageFolder(sys.argv[1])
+            print(len(data), '|'.join(data.classes), data[0][0].size)
+            """;
+        (int exitCode, string output) = Python.Run(Script, Path.Combine(_reference, "distilled", "ddoq", "train"));
+        if (exitCode == Python.Missing)
+            Assert.Ignore("python3-torchvision is not installed");
+        Assert.That(output.Trim(), Is.EqualTo(
+            "20 Ankle boot|Bag|Coat|Dress|Pullover|Sandal|Shirt|Sneaker|T-shirt_top|Trouser (32, 32)"));
+    }
+
+    [Test]
+    public void Report_IsSelfContained()
+    {
+        string html = File.ReadAllText(Path.Combine(_reference, "report.html"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(html, Does.Contain("T-shirt/top").And.Contain("data:image/png;base64,").And.Contain("D4M"));
+            Assert.That(html, Does.Not.Contain("<script").And.Not.Contain("src=\"http"));
+        });
+    }
+
+    private string[] Arguments(string output, int workers) =>
+    [
+        "distill", "--data-dir", _data, "-o", output, "--ipc", "2", "--num-inference-steps", "4", "--batch-size", "4", "--rows-per-shard", "64",
+        "--updates", "3", "--repeats", "1", "--network-width", "8", "--workers", $"{workers}",
+    ];
+}
