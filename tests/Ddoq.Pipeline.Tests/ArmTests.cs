@@ -1,0 +1,23 @@
+using Ddoq.Quantization;
+
+namespace Ddoq.Pipeline.Tests;
+
+public class ArmTests
+{
+    [Test]
+    public void Parse_KeepsTheOrder_AndDropsRepetitions()
+    {
+        IReadOnlyList<Arm> arms = Arm.Parse("noise, ddoq,noise,direct", WeightRule.SquareRoot);
+        Assert.Multiple(() =>
+        {
+            Assert.That(arms.Select(arm => arm.Name), Is.EqualTo(new[] { "noise", "ddoq", "direct" }));
+            Assert.That(arms.Select(arm => arm.Weights), Is.EqualTo(new[] { WeightRule.None, WeightRule.SquareRoot, WeightRule.Direct }));
+            Assert.That(arms.Select(arm => arm.Set), Is.EqualTo(new[] { DistilledSetKind.Noise, DistilledSetKind.Ddoq, DistilledSetKind.Ddoq }));
+        });
+    }
+
+    [TestCase("")]
+    [TestCase("ddoq,herding")]
+    public void Parse_RefusesUnknownNames_AndNone(string list) =>
+        Assert.That(() => Arm.Parse(list, WeightRule.None), Throws.InstanceOf<UsageException>());
+}

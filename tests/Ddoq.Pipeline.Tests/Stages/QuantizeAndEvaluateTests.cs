@@ -1,0 +1,102 @@
+using Ddoq.Distilled;
+using Ddoq.Evaluation.Comparison;
+using Ddoq.Latents;
+using Ddoq.Numerics;
+using Ddoq.Pipeline.Stages;
+using Ddoq.Quantization;
+
+namespace Ddoq.Pipeline.Tests.Stages;
+
+public class QuantizeAndEvaluateTests
+{
+    private const int Classes = 3;
+    private const int Rows = 40;
+    private static readonly LatentShape s_shape = new(2, 3, 3);
+
+    private string _folder = string.Empty;
+
+    [SetUp]
+    public void WriteLatents()
+    {
+        _folder = Directory.CreateTempSubdirectory("ddoq-stages-").FullName;
+        var info = new LatentStoreInfo { Shape = s_shape, ClassNames = ["a", "b", "c"] };
+        using var writer = LatentStoreWriter.Open(Latents, info, Classes * Rows, rowsPerShard: 50);
+        var random = new CounterRandom(3, 1);
+        for (int row = 0; row < Classes * Rows; row++)
+        {
+            var values = new float[s_shape.Length];
+            random.FillGaussian(values);
+            writer.Append(values, [row % Classes]);
+        }
+
+        writer.Complete();
+    }
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
+
+    [TestCase(QuantizationAlgorithm.D4m)]
+    [TestCase(QuantizationAlgorithm.Clvq)]
+    [TestCase(QuantizationAlgorithm.MiniBatch)]
+    [TestCase(QuantizationAlgorithm.Lloyd)]
+    [TestCase(QuantizationAlgorithm.Hartigan)]
+    public void Distortion_IsTheSquaredDistanceOfVoronoiWeights(QuantizationAlgorithm algorithm)
+    {
+        // Proposition 1, eq. 16: with Voronoi masses as weights, exact optimal transport costs the distortion.
+        Run(algorithm, 5);
+        PrototypeComparison measured = EvaluateStage.Measure(Latents, File, Context());
+        using PrototypeSet set = PrototypeSet.Load(File);
+        Assert.Multiple(() =>
+        {
+            for (int c = 0; c < Classes; c++)
+            {
+                ClassMeasurement m = measured["prototypes", c];
+                Assert.That(m.WassersteinVoronoi * m.WassersteinVoronoi, Is.EqualTo(set.Distortion(c)).Within(1e-6 * set.Distortion(c)));
+                Assert.That(m.WassersteinUniform, Is.GreaterThanOrEqualTo(m.WassersteinVoronoi - 1e-9));
+                Assert.That(set.Counts(c).ToArray().Sum(), Is.EqualTo(Rows));
+                Assert.That(set.Weights(c).ToArray().Sum(w => (double)w), Is.EqualTo(1).Within(1e-6));
+            }
+        });
+    }
+
+    [Test]
+    public void Quantize_Resumes_WithoutRepeatingFinishedClasses_AndGivesTheSameBytes()
+    {
+        Run(QuantizationAlgorithm.Hartigan, 4);
+        byte[] expected = System.IO.File.ReadAllBytes(File);
+        string classes = Path.Combine(Prototypes, "classes");
+        string[] checkpoints = [.. Directory.EnumerateFiles(classes, "*.safetensors").Order(StringComparer.Ordinal)];
+        Assert.That(checkpoints, Has.Length.EqualTo(Classes));
+
+        // As a killed run leaves it: one class missing, no result.
+        System.IO.File.Delete(File);
+        System.IO.File.Delete(checkpoints[1]);
+        DateTime kept = System.IO.File.GetLastWriteTimeUtc(checkpoints[0]);
+        Run(QuantizationAlgorithm.Hartigan, 4);
+        Assert.Multiple(() =>
+        {
+            Assert.That(System.IO.File.ReadAllBytes(File), Is.EqualTo(expected));
+            Assert.That(System.IO.File.GetLastWriteTimeUtc(checkpoints[0]), Is.EqualTo(kept));
+        });
+    }
+
+    [Test]
+    public void Quantize_RefusesOtherSettings_NamingThem()
+    {
+        Run(QuantizationAlgorithm.Lloyd, 4);
+        Assert.That(
+            () => Run(QuantizationAlgorithm.Lloyd, 5),
+            Throws.InstanceOf<DdoqException>().With.Message.Contain("ipc: 4 -> 5"));
+    }
+
+    private string Latents => Path.Combine(_folder, "latents");
+
+    private string Prototypes => Path.Combine(_folder, "prototypes");
+
+    private string File => Path.Combine(Prototypes, PrototypeSet.FileName);
+
+    private static StageContext Context() => new(NullProgress.Instance, 2, false, CancellationToken.None);
+
+    private void Run(QuantizationAlgorithm algorithm, int centres) => QuantizeStage.Run(
+        new QuantizeOptions(new QuantizerOptions { CentroidCount = centres, Algorithm = algorithm, Seed = 1 }, "cpu"), Latents, Prototypes, Context());
+}
