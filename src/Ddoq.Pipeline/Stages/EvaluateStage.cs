@@ -30,15 +30,8 @@ public static class EvaluateStage
         try
         {
             for (int a = 0; a < sets.Length; a++)
-            {
                 sets[a] = PrototypeSet.Load(arms[a].File);
-                RequireSameClasses(store, sets[a], arms[a].File);
-            }
-
-            PrototypeArm[] measured =
-            [
-                .. arms.Select((arm, a) => new PrototypeArm(arm.Name, c => Prototypes(sets[a], c, arm.IsWeighted))),
-            ];
+            PrototypeArm[] measured = [.. arms.Select((arm, a) => PrototypeArm.FromSet(arm.Name, sets[a], arm.IsWeighted))];
             var parts = new PrototypeComparison[store.ClassNames.Count];
             context.Progress.Begin("evaluate", parts.Length, "classes");
             try
@@ -60,29 +53,6 @@ public static class EvaluateStage
         {
             foreach (PrototypeSet? set in sets)
                 set?.Dispose();
-        }
-    }
-
-    private static Evaluation.Comparison.ClassPrototypes Prototypes(PrototypeSet set, int classIndex, bool isWeighted)
-    {
-        double[] weights = [];
-        if (isWeighted)
-        {
-            long[] counts = set.Counts(classIndex).ToArray();
-            double total = counts.Sum();
-            weights = [.. counts.Select(count => count / total)];
-        }
-
-        return new Evaluation.Comparison.ClassPrototypes(set.Centroids(classIndex).ToArray(), weights);
-    }
-
-    private static void RequireSameClasses(LatentStore store, PrototypeSet set, string file)
-    {
-        if (set.Shape != store.Shape || !set.ClassNames.SequenceEqual(store.ClassNames, StringComparer.Ordinal))
-        {
-            throw new DdoqException(
-                $"'{file}' has {set.ClassNames.Count} classes of shape {set.Shape}, the latents {store.ClassNames.Count} of shape {store.Shape}, or their class names differ",
-                "Measure prototypes against the latents they were made from.");
         }
     }
 }
