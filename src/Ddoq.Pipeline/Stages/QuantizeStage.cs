@@ -41,7 +41,7 @@ public static class QuantizeStage
             Seed = quantizer.Seed,
             Options = DescribeAlgorithm(quantizer),
         };
-        var checkpoint = new PrototypeCheckpoint(stage.PathOf(CheckpointFolder), info);
+        var checkpoint = new PrototypeCheckpoint(stage.Path, info);
         HashSet<int> missing = [.. checkpoint.MissingClasses()];
         var done = Enumerable.Range(0, store.ClassNames.Count).Where(c => !missing.Contains(c)).ToHashSet();
         var quality = new QuantizationQuality(stage.PathOf(CheckpointFolder));
