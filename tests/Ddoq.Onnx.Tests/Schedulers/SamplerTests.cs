@@ -104,6 +104,21 @@ public class SamplerTests
     public void Run_OfSecondOrder_BeatsDdimAtEqualSteps() =>
         Assert.That(GaussianError(SchedulerKind.DpmSolverPlusPlus, 100), Is.LessThan(GaussianError(SchedulerKind.Ddim, 100) / 2));
 
+    // Euler's frame is data + sigma noise; the leading grid leaves out the noisiest levels and adds unit data's variance.
+    [TestCase(TimestepSpacing.Leading, 981, 1)]
+    [TestCase(TimestepSpacing.Linspace, 999, 0)]
+    [TestCase(TimestepSpacing.Trailing, 999, 0)]
+    public void StartFromNoise_OfEuler_HasTheSpreadOfTheFirstLevel(TimestepSpacing spacing, int timestep, int dataVariance)
+    {
+        SchedulerConfiguration configuration = SchedulerConfiguration.StableDiffusion with { Spacing = spacing };
+        INoiseScheduler scheduler = NoiseScheduler.Create(SchedulerKind.Euler, configuration, new() { NumInferenceSteps = 50 });
+        double alphaBar = new NoiseSchedule(configuration).AlphaBars[timestep];
+        float[] sample = new float[2];
+        scheduler.StartFromNoise([1, -2], sample);
+        double spread = Math.Sqrt(((1 - alphaBar) / alphaBar) + dataVariance);
+        Assert.That(sample, Is.EqualTo(new[] { spread, -2 * spread }).Within(1e-5));
+    }
+
     [Test]
     public void Step_TreatsEveryElementAlike([Values] SchedulerKind kind, [Values(1, 7, 8, 9, 31, 33, 128)] int length)
     {

@@ -92,11 +92,12 @@ public class DiffusionSynthesizerTests
     }
 
     [Test]
-    public void Generate_InPlace_GivesTheSame()
+    public void Generate_AgainAndInPlace_GivesTheSame([Values] SchedulerKind kind)
     {
+        // The second run takes over buffers and samplers of the first, with their history.
         using var model = new TinyModel();
         using DiTBackbone backbone = DiTBackbone.Open(ModelFolder.Open(model.Path), new() { Threads = 1 });
-        using var synthesizer = new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, new() { NumInferenceSteps = 5, BatchSize = 2 });
+        using var synthesizer = new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, new() { Scheduler = kind, NumInferenceSteps = 9, BatchSize = 2 });
         float[] rows = Draw(2, 3 * TinyModel.Latent), separate = new float[rows.Length];
         synthesizer.Generate(rows, [0, 1, 2], [1, 2, 3], separate, NullProgress.Instance, default);
         synthesizer.Generate(rows, [0, 1, 2], [1, 2, 3], rows, NullProgress.Instance, default);
@@ -112,6 +113,34 @@ public class DiffusionSynthesizerTests
         var progress = new RowCounter();
         synthesizer.Generate(Draw(2, 11 * TinyModel.Latent), new int[11], new ulong[11], new float[11 * TinyModel.Latent], progress, default);
         Assert.That(progress.Rows, Is.EqualTo(11));
+    }
+
+    [Test]
+    public void Generate_InSteadyState_AllocatesNothingPerNetworkCall()
+    {
+        using var model = new TinyModel();
+        using DiTBackbone backbone = DiTBackbone.Open(ModelFolder.Open(model.Path), new() { Threads = 1 });
+        using var synthesizer = new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, new() { Scheduler = SchedulerKind.Pndm, BatchSize = 2 });
+        float[] rows = Draw(2, 8 * TinyModel.Latent), latents = new float[rows.Length];
+        int[] classes = new int[8];
+        ulong[] streams = new ulong[8];
+        synthesizer.Generate(rows, classes, streams, latents, NullProgress.Instance, default);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        synthesizer.Generate(rows, classes, streams, latents, NullProgress.Instance, default);
+
+        // Over 100 network calls; what remains is the closure and the pool's node.
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1000));
+    }
+
+    [TestCase(double.NaN)]
+    [TestCase(double.PositiveInfinity)]
+    [TestCase(1e39)]
+    public void Create_WithAnImpossibleGuidanceScale_IsRefused(double scale)
+    {
+        using var model = new TinyModel();
+        using DiTBackbone backbone = DiTBackbone.Open(ModelFolder.Open(model.Path));
+        Assert.That(() => new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, new() { GuidanceScale = scale }), Throws.InstanceOf<UsageException>().With.Message.Contains("guidance scale"));
+        Assert.That(() => new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, new() { BatchSize = -1 }), Throws.InstanceOf<UsageException>().With.Message.Contains("batch size"));
     }
 
     [Test]
