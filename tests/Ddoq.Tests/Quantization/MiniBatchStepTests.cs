@@ -18,6 +18,15 @@ public class MiniBatchStepTests
     }
 
     [TestCaseSource(nameof(Spaces))]
+    public void ReplacedCentroid_TakesTheLowestCountOfTheOthers(QuantizationSpace space)
+    {
+        // One buffer holds all rows, so nothing is counted after the replacement.
+        long[] counts = Fit(space, ratio: 0.01, kmExpand: 20).RunningCounts!;
+        Assert.That(counts[0] + counts[1], Is.EqualTo(60));
+        Assert.That(counts[2], Is.EqualTo(Math.Min(counts[0], counts[1])));
+    }
+
+    [TestCaseSource(nameof(Spaces))]
     public void RatioZero_NeverReplaces(QuantizationSpace space)
     {
         ClassQuantization result = Fit(space, ratio: 0);
@@ -48,7 +57,7 @@ public class MiniBatchStepTests
     }
 
     // Three centres, one of them nowhere near the rows.
-    private static ClassQuantization Fit(QuantizationSpace space, double ratio)
+    private static ClassQuantization Fit(QuantizationSpace space, double ratio, int kmExpand = 4)
     {
         const int Dimension = 2;
         Half[] rows = TestRows.Gaussian(60, Dimension, seed: 61);
@@ -59,7 +68,7 @@ public class MiniBatchStepTests
             new()
             {
                 CentroidCount = 3,
-                KmExpand = 4,
+                KmExpand = kmExpand,
                 Algorithm = QuantizationAlgorithm.D4m,
                 Space = space,
                 ReassignmentRatio = ratio,
