@@ -1,6 +1,7 @@
 // ddoq_gram_tensor_{f16,bf16}, ddoq_gram_fma_f32: the Gram matrix of every class.
 //
-// Computes   G[i][j] = <x_i, x_j> for all rows of a class, both triangles; G[i][i] = row_norms[i] where given.
+// Computes   G[i][j] = <x_i, x_j> - shift_i - shift_j for all rows of a class, both triangles; G[i][i] = row_norms[i]
+//            where given. With ddoq_center's shifts and norms this is the Gram matrix of the rows less their mean.
 // Inputs     rows (N, D), row-major, any D, any stride; 16-byte aligned rows are copied asynchronously.
 // Numerics   fp32 accumulation of exact products. Error against fp64 at most twice that of a plain fp32 loop over the
 //            same values: native/tests/gram. Tensor cores may truncate while they add, so the diagonal, which every
@@ -53,6 +54,8 @@ __device__ __forceinline__ void gram_tiles_of_block(const GramParameters& p, uns
                 if (row > column || column >= range.row_count)
                     continue;
                 float value = products.value(i, j);
+                if (p.row_shifts != nullptr)
+                    value -= p.row_shifts[range.row_begin + row] + p.row_shifts[range.row_begin + column];
                 if (row == column && p.row_norms != nullptr)
                     value = p.row_norms[range.row_begin + row];
                 gram[row * stride + column] = value;

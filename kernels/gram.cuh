@@ -8,6 +8,7 @@ namespace ddoq {
 struct GramParameters {
     const void* rows;          // (rows, D) elements of the variant's type
     const float* row_norms;    // (rows) squared norms for the diagonal, or null to take the products'
+    const float* row_shifts;   // (rows) subtracted from every product of the row, or null; see ddoq_center
     const ClassRange* classes; // (C)
     const int32_t* tile_begin; // (C + 1) tiles before each class, see gram_tiles
     float* gram;               // out: class c at classes[c].gram_begin, N rows of gram_stride elements
@@ -15,8 +16,8 @@ struct GramParameters {
     int32_t dimension;         // D
     int32_t class_count;       // C
 };
-static_assert(sizeof(GramParameters) == 56 && offsetof(GramParameters, row_stride) == 40 &&
-              offsetof(GramParameters, dimension) == 48);
+static_assert(sizeof(GramParameters) == 64 && offsetof(GramParameters, row_stride) == 48 &&
+              offsetof(GramParameters, dimension) == 56);
 
 constexpr TileShape GramTensor{128, 256, 2, 4, 3, 128};
 constexpr TileShape GramFp32{128, 128, 4, 2, 3, 80};

@@ -1,4 +1,4 @@
-// ddoq_norms_*, ddoq_centroid_parts_*: parameters. The contracts are in norms.cu.
+// ddoq_norms_*, ddoq_center_*, ddoq_centroid_parts_*: parameters. The contracts are in norms.cu.
 #pragma once
 
 #include "classes.cuh"
@@ -15,6 +15,19 @@ struct NormsParameters {
 };
 static_assert(sizeof(NormsParameters) == 40 && offsetof(NormsParameters, dimension) == 32);
 
+struct CenterParameters {
+    const void* rows;          // (rows, D) elements of the variant's type
+    const float* means;        // (C, D) the shift of each class
+    const ClassRange* classes; // (C)
+    const int32_t* tile_begin; // (C + 1) tiles of CenterRows rows before each class
+    float* norms;              // (rows) out: |x - m|^2
+    float* shifts;             // (rows) out: <x, m> - |m|^2 / 2
+    int64_t row_stride;        // elements
+    int32_t dimension;         // D
+    int32_t class_count;       // C
+};
+static_assert(sizeof(CenterParameters) == 64 && offsetof(CenterParameters, dimension) == 56);
+
 struct CentroidPartsParameters {
     const float* centroids; // (K, D)
     void* parts;            // (parts, K, D) out, elements of the variant's type: high, then low when parts is 2
@@ -29,5 +42,6 @@ struct CentroidPartsParameters {
 static_assert(sizeof(CentroidPartsParameters) == 64 && offsetof(CentroidPartsParameters, dimension) == 56);
 
 constexpr int NormsThreads = 256; // one warp per row
+constexpr int CenterRows = NormsThreads / 32;
 
 } // namespace ddoq

@@ -169,16 +169,20 @@ void Block::finish() {
     wait();
 }
 
-void Block::synchronize() {
+bool Block::synchronize(bool vote) {
     if (live_ != fibers_.size())
         fault("__syncthreads after another thread of the block has ended");
+    vote_pending_ = vote_pending_ || vote;
     at_barrier_.push_back(current_);
     if (at_barrier_.size() == live_) {
         for (unsigned fiber : at_barrier_)
             make_ready(fiber);
         at_barrier_.clear();
+        vote_result_ = vote_pending_;
+        vote_pending_ = false;
     }
     wait();
+    return vote_result_; // no later barrier can complete before this fiber reaches it
 }
 
 void Block::release(Warp& w) {
@@ -212,6 +216,7 @@ void Block::run(const Index3& index) {
     live_ = static_cast<unsigned>(fibers_.size());
     ready_warps_.clear();
     at_barrier_.clear();
+    vote_pending_ = false;
     for (Warp& w : warps_) {
         w.ready.clear();
         w.arrived = 0;

@@ -81,7 +81,8 @@ class Block {
     const LaunchShape& shape() const { return shape_; }
     unsigned char* shared() { return shared_; }
 
-    void synchronize();
+    // A barrier of all threads; returns whether any came with `vote`.
+    bool synchronize(bool vote = false);
 
     // Waits for all lanes of the warp; the last to arrive computes every lane's results with `compute(warp)`.
     template <class Compute>
@@ -126,6 +127,7 @@ class Block {
     std::vector<Warp> warps_;
     std::vector<unsigned> ready_warps_; // warps with a ready lane
     std::vector<unsigned> at_barrier_;
+    bool vote_pending_ = false, vote_result_ = false;
     unsigned live_ = 0;
     unsigned current_ = 0;
     unsigned favoured_warp_ = 0;

@@ -62,6 +62,9 @@ inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
 inline void __syncthreads() {
     ::ddoq::emulation::running_block->synchronize();
 }
+inline int __syncthreads_or(int predicate) {
+    return ::ddoq::emulation::running_block->synchronize(predicate != 0);
+}
 
 namespace ddoq::emulation {
 
@@ -150,6 +153,11 @@ inline int min(int a, int b) {
 inline int max(int a, int b) {
     return a > b ? a : b;
 }
+inline unsigned __float_as_uint(float value) {
+    unsigned bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
 inline int __popc(unsigned value) {
     return __builtin_popcount(value);
 }
@@ -166,5 +174,13 @@ T atomicAdd(T* address, T value) {
     static_assert(std::is_integral_v<T>, "floating-point atomics would make results depend on the order of threads");
     const T old = *address;
     *address = static_cast<T>(old + value);
+    return old;
+}
+
+template <class T>
+T atomicMax(T* address, T value) {
+    static_assert(std::is_integral_v<T>);
+    const T old = *address;
+    *address = value > old ? value : old;
     return old;
 }

@@ -1,7 +1,7 @@
 // ddoq_assign_* and ddoq_centroid_parts_* against fp64: odd sizes, exact ties, fiber orders.
 #include "../../kernels/assign.cuh"
 #include "../../kernels/norms.cuh"
-#include "check.h"
+#include "classes.h"
 
 #include <algorithm>
 
@@ -14,15 +14,6 @@ struct Variant {
     std::string symbol;
     const TileShape* shape;
 };
-
-template <class T>
-constexpr const char* TypeName = "";
-template <>
-constexpr const char* TypeName<half_t> = "f16";
-template <>
-constexpr const char* TypeName<bfloat16_t> = "bf16";
-template <>
-constexpr const char* TypeName<float> = "f32";
 
 template <class T>
 std::vector<Variant> variants() {
@@ -190,8 +181,6 @@ void run(const Variant& variant, const std::vector<Size>& sizes, const Options& 
     check_low_precision(ours, naive, o.exact ? 0.0 : tiny, where.str() + " chosen score");
     check_low_precision(our_distance, naive_distance, o.exact ? 0.0 : tiny, where.str() + " distance");
 }
-
-const std::vector<int> OddSizes{0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 127, 128, 129, 255, 256, 257, 443, 1000};
 
 template <class T>
 void odd_sizes() {

@@ -1,6 +1,8 @@
 // ddoq_gram_* against fp64: odd sizes, strides, symmetry, the diagonal, fiber orders.
+#include "../../kernels/centroids.cuh"
 #include "../../kernels/gram.cuh"
-#include "check.h"
+#include "../../kernels/norms.cuh"
+#include "classes.h"
 
 using namespace ddoq;
 using namespace ddoq::tests;
@@ -108,8 +110,6 @@ void run(const std::vector<int>& sizes, const Options& o) {
     check_low_precision(ours, naive, o.exact ? 0.0 : 1e-7 * o.dimension, where.str());
 }
 
-const std::vector<int> OddSizes{0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 127, 128, 129, 255, 256, 257, 443, 1000};
-
 template <class T>
 void odd_sizes() {
     uint64_t seed = 1;
@@ -136,6 +136,73 @@ void fiber_orders() {
         run<T>({150, 20}, {.dimension = 260, .grid = 1 + static_cast<unsigned>(order % 3), .order = order});
 }
 
+// Shifts and norms of ddoq_center turn products of rows into products of rows less their mean.
+template <class T>
+void centred() {
+    const Variant v = variant<T>();
+    for (int dimension : {5, 40, 129}) {
+        Source source(3);
+        const RaggedClasses classes({{40, 0}, {0, 0}, {9, 0}});
+        auto rows = gaussian_rows<T>(source, static_cast<size_t>(classes.rows * dimension));
+        for (T& value : rows) // a common offset far from 0
+            value = round_to<T>(to_float(value) + 4.0f);
+        std::vector<float> means(static_cast<size_t>(3 * dimension), NAN),
+            norms(static_cast<size_t>(classes.rows), NAN);
+        std::vector<float> shifts(norms.size(), NAN), gram(static_cast<size_t>(classes.gram), NAN);
+        const ClassMeanParameters mean{rows.data(), classes.ranges.data(), means.data(), dimension, dimension, 3};
+        emulation::launch(std::string("ddoq_class_mean_") + TypeName<T>, shape(2, CentroidsThreads, 0, 1), &mean);
+        const auto center_tiles =
+            classes.tiles([](const ClassRange& r) { return ceiling_divide(r.row_count, CenterRows); });
+        const CenterParameters center{rows.data(),         means.data(), classes.ranges.data(),
+                                      center_tiles.data(), norms.data(), shifts.data(),
+                                      dimension,           dimension,    3};
+        emulation::launch(std::string("ddoq_center_") + TypeName<T>, shape(3, NormsThreads, 0, 1), &center);
+        const auto tiles = classes.tiles(
+            [&](const ClassRange& r) { return gram_tiles(v.shape.block_rows, v.shape.block_columns, r.row_count); });
+        GramParameters p{};
+        p.rows = rows.data();
+        p.row_norms = norms.data();
+        p.row_shifts = shifts.data();
+        p.classes = classes.ranges.data();
+        p.tile_begin = tiles.data();
+        p.gram = gram.data();
+        p.row_stride = dimension;
+        p.dimension = dimension;
+        p.class_count = 3;
+        emulation::launch(v.symbol, shape(2, v.shape.threads(), v.shape.shared_bytes(1), 1), &p);
+        LargestError ours, naive;
+        for (size_t c = 0; c < classes.ranges.size(); c++) {
+            const ClassRange& range = classes.ranges[c];
+            const auto at = [&](int row, int d) {
+                return to_float(rows[static_cast<size_t>((range.row_begin + row) * dimension + d)]);
+            };
+            for (int d = 0; d < dimension; d++) {
+                float sum = 0;
+                for (int i = 0; i < range.row_count; i++)
+                    sum += at(i, d);
+                const float expected =
+                    range.row_count == 0 ? 0 : to_float(round_to<half_t>(sum / static_cast<float>(range.row_count)));
+                check(means[c * static_cast<size_t>(dimension) + static_cast<size_t>(d)] == expected, "class mean ", d);
+            }
+            for (int i = 0; i < range.row_count; i++)
+                for (int j = 0; j < range.row_count; j++) {
+                    double sum = 0;
+                    float naive_sum = 0, naive_i = 0, naive_j = 0;
+                    for (int d = 0; d < dimension; d++) {
+                        const float m = means[c * static_cast<size_t>(dimension) + static_cast<size_t>(d)];
+                        sum += (static_cast<double>(at(i, d)) - m) * (static_cast<double>(at(j, d)) - m);
+                        naive_sum += at(i, d) * at(j, d);
+                        naive_i += m * (at(i, d) - m / 2);
+                        naive_j += m * (at(j, d) - m / 2);
+                    }
+                    ours.add(gram[static_cast<size_t>(range.gram_begin + int64_t{i} * range.gram_stride + j)], sum);
+                    naive.add(naive_sum - (naive_i + naive_j), sum);
+                }
+        }
+        check_low_precision(ours, naive, 1e-7 * dimension, v.symbol + " centred");
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -146,6 +213,9 @@ int main(int argc, char** argv) {
                       {"exact f16", exact<half_t>},
                       {"exact bf16", exact<bfloat16_t>},
                       {"exact f32", exact<float>},
+                      {"centred f16", centred<half_t>},
+                      {"centred bf16", centred<bfloat16_t>},
+                      {"centred f32", centred<float>},
                       {"strides f16", strides<half_t>},
                       {"strides f32", strides<float>},
                       {"fiber orders f16", fiber_orders<half_t>},
