@@ -50,6 +50,7 @@ __device__ inline bool begin_class(ClusterSpace& s, const ClusterParameters& p, 
     if (threadIdx.x == 0) {
         s.random.open(p.options.seed, random_stream(p, c, ForInitialization));
         s.reassignment.open(p.options.seed, random_stream(p, c, ForReassignment));
+        s.sampling.open(p.options.seed, random_stream(p, c, ForSampling));
     }
     __syncthreads();
     return true;
@@ -117,15 +118,13 @@ DDOQ_KERNEL(ddoq_cluster_lloyd_f32, ddoq::ClusterParameters, ddoq::ClusterThread
     });
 }
 
-DDOQ_KERNEL(ddoq_cluster_batches_f32, ddoq::ClusterParameters, ddoq::ClusterThreads, 2) {
+DDOQ_KERNEL(ddoq_cluster_batches_f32, ddoq::ClusterParameters, ddoq::ClusterThreads, 1) {
     DDOQ_SHARED_MEMORY(shared);
-    ddoq::run_classes(parameters, shared, [&](ddoq::ClusterSpace& s, int c) {
+    ddoq::run_classes(parameters, shared, [&](ddoq::ClusterSpace& s, int) {
         const ddoq::ClusterOptions& o = parameters.options;
         if (o.batches == ddoq::ClusterBatches::D4m)
             return ddoq::Outcome{ddoq::run_d4m(s, o), 0, false};
-        ddoq::CounterRandom sampling; // of thread 0
-        sampling.open(o.seed, ddoq::random_stream(parameters, c, ddoq::ForSampling));
-        return ddoq::Outcome{ddoq::run_random_batches(s, o, sampling), 0, false};
+        return ddoq::Outcome{ddoq::run_random_batches(s, o), 0, false};
     });
 }
 

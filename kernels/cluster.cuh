@@ -65,7 +65,8 @@ struct ClusterParameters {
 static_assert(sizeof(ClusterParameters) == 184 && offsetof(ClusterParameters, class_count) == 96 &&
               offsetof(ClusterParameters, options) == 104);
 
-constexpr int ClusterThreads = 512;
+constexpr int ClusterThreads =
+    384; // two blocks to a multiprocessor leave 80 registers a thread; 512 would leave 64 and spill
 constexpr int ClusterMaximumTrials = 16;
 constexpr int ClusterSharedBytes = 4096;
 

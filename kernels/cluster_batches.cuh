@@ -201,7 +201,7 @@ __device__ inline int64_t run_d4m(ClusterSpace& s, const ClusterOptions& o) {
 }
 
 // Batches drawn with replacement until the smoothed distortion stops improving. Returns the batches.
-__device__ inline int64_t run_random_batches(ClusterSpace& s, const ClusterOptions& o, CounterRandom& sampling) {
+__device__ inline int64_t run_random_batches(ClusterSpace& s, const ClusterOptions& o) {
     const int size = min(o.batch_size, s.rows);
     place_first(s, o, s.rows);
     begin_batches(s);
@@ -213,7 +213,7 @@ __device__ inline int64_t run_random_batches(ClusterSpace& s, const ClusterOptio
     while (taken < limit) {
         if (threadIdx.x == 0)
             for (int i = 0; i < size; i++)
-                s.a.batch[i] = sampling.next_below(s.rows);
+                s.a.batch[i] = s.sampling.next_below(s.rows);
         __syncthreads();
         const double distortion = step_batch(s, o, size) / size;
         if (++taken == 1)

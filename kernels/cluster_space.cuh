@@ -32,6 +32,7 @@ struct ClusterSpace {
     const float* row_norms;
     CounterRandom random;         // used by thread 0 alone
     CounterRandom reassignment;   // likewise
+    CounterRandom sampling;       // likewise
     double scratch[ClusterWarps]; // of ClusterBlock
     double trial_sums[ClusterMaximumTrials][ClusterWarps];
     double targets[ClusterMaximumTrials];

@@ -66,13 +66,9 @@ class FmaTile {
     template <int Count>
     static __device__ __forceinline__ void load_rows(unsigned char* stage, const RowBlock<float>& rows, int column,
                                                      int dimension, bool aligned) {
-#pragma unroll
-        for (int index = 0; index < Count * 4; index += Threads) {
-            const int chunk = index + static_cast<int>(threadIdx.x);
-            if (Count * 4 % Threads == 0 || chunk < Count * 4)
-                load_chunk(stage + (chunk >> 2) * RowBytes + (chunk & 3) * 16, rows, chunk >> 2,
-                           column + (chunk & 3) * 4, dimension, aligned);
-        }
+        load_chunks<Count * 4, Threads>(stage, rows, dimension, aligned, [&](int chunk) {
+            return ChunkPlace{(chunk >> 2) * RowBytes + (chunk & 3) * 16, chunk >> 2, column + (chunk & 3) * 4};
+        });
     }
 
     __device__ __forceinline__ void multiply_stage(const unsigned char* stage) {

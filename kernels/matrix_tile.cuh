@@ -26,23 +26,55 @@ __device__ __forceinline__ bool rows_are_aligned(const T* first, int64_t stride)
     return reinterpret_cast<uintptr_t>(first) % 16 == 0 && stride * static_cast<int64_t>(sizeof(T)) % 16 == 0;
 }
 
-// Brings elements [column, column + Count) of a row to 16 aligned bytes of shared memory, zeroes past the end: by an
-// asynchronous copy when rows are aligned, else through registers.
+// Starts a copy of elements [column, column + 16 bytes) of an aligned row to 16 aligned bytes of shared memory;
+// elements past the end arrive as zero.
 template <class T>
-__device__ __forceinline__ void load_chunk(unsigned char* destination, const RowBlock<T>& rows, int row, int column,
-                                           int dimension, bool aligned) {
+__device__ __forceinline__ void copy_chunk(unsigned char* destination, const RowBlock<T>& rows, int row, int column,
+                                           int dimension) {
     constexpr int Count = Vector<T>::Count;
     const int left = row < rows.count ? dimension - column : 0;
-    const T* source = left > 0 ? rows.first + row * rows.stride + column : rows.first;
-    if (aligned) {
-        const int elements = left < 0 ? 0 : left > Count ? Count : left;
-        copy_async_16(destination, source, elements * static_cast<int>(sizeof(T)));
-    } else {
-        Vector<T> chunk;
+    const int elements = left < 0 ? 0 : left > Count ? Count : left;
+    const T* source = elements > 0 ? rows.first + row * rows.stride + column : rows.first;
+    copy_async_16(destination, source, elements * static_cast<int>(sizeof(T)));
+}
+
+// The same through registers, for rows that are not aligned.
+template <class T>
+__device__ __forceinline__ void store_chunk(unsigned char* destination, const RowBlock<T>& rows, int row, int column,
+                                            int dimension) {
+    constexpr int Count = Vector<T>::Count;
+    const int left = row < rows.count ? dimension - column : 0;
+    const T* source = rows.first + row * rows.stride + column;
+    Vector<T> chunk;
 #pragma unroll
-        for (int i = 0; i < Count; i++)
-            chunk.values[i] = i < left ? source[i] : from_float<T>(0.0f);
-        *reinterpret_cast<Vector<T>*>(destination) = chunk;
+    for (int i = 0; i < Count; i++)
+        chunk.values[i] = i < left ? source[i] : from_float<T>(0.0f);
+    *reinterpret_cast<Vector<T>*>(destination) = chunk;
+}
+
+// Brings Chunks chunks of rows to shared memory; place(chunk) gives each chunk's destination, row and column.
+struct ChunkPlace {
+    int offset, row, column;
+};
+
+template <int Chunks, int Threads, class T, class Place>
+__device__ __forceinline__ void load_chunks(unsigned char* stage, const RowBlock<T>& rows, int dimension, bool aligned,
+                                            Place place) {
+    const int thread = static_cast<int>(threadIdx.x);
+    if (aligned) {
+#pragma unroll
+        for (int index = 0; index < Chunks; index += Threads) {
+            if (Chunks % Threads == 0 || index + thread < Chunks) {
+                const ChunkPlace to = place(index + thread);
+                copy_chunk(stage + to.offset, rows, to.row, to.column, dimension);
+            }
+        }
+    } else {
+#pragma unroll 1 // rare, and large when unrolled
+        for (int index = thread; index < Chunks; index += Threads) {
+            const ChunkPlace to = place(index);
+            store_chunk(stage + to.offset, rows, to.row, to.column, dimension);
+        }
     }
 }
 
@@ -135,13 +167,9 @@ class MatrixTile {
     template <int Count>
     static __device__ __forceinline__ void load_rows(unsigned char* stage, const RowBlock<T>& rows, int column,
                                                      int dimension, bool aligned) {
-#pragma unroll
-        for (int index = 0; index < Count * 8; index += Threads) {
-            const int chunk = index + static_cast<int>(threadIdx.x);
-            if (Count * 8 % Threads == 0 || chunk < Count * 8)
-                load_chunk(stage + chunk_offset(chunk >> 3, chunk & 7), rows, chunk >> 3, column + (chunk & 7) * 8,
-                           dimension, aligned);
-        }
+        load_chunks<Count * 8, Threads>(stage, rows, dimension, aligned, [&](int chunk) {
+            return ChunkPlace{chunk_offset(chunk >> 3, chunk & 7), chunk >> 3, column + (chunk & 7) * 8};
+        });
     }
 
     __device__ __forceinline__ void multiply_stage(const unsigned char* stage, int b_parts) {

@@ -69,7 +69,7 @@ mutate("ldmatrix: wrong lane for A" ${tile}
 mutate("ldmatrix: wrong half for B" ${tile}
        "((lane() >> 3) & 1)" "((lane() >> 4) & 1)" assign)
 mutate("copies: D's tail one element short" ${tile}
-       "rows.count ? dimension - column : 0" "rows.count ? dimension - column - 1 : 0" gram)
+       "dimension - column : 0;\n    const int elements" "dimension - column - 1 : 0;\n    const int elements" gram)
 mutate("low part of the centroids ignored" ${tile}
        "for (int part = 0; part < b_parts; part++) {\n                const" "for (int part = 0; part < 1; part++) {\n                const" assign)
 mutate("assign: barrier before the merge removed" kernels/assign.cu
@@ -92,6 +92,37 @@ mutate("fma tile: accumulators not zeroed" kernels/fma_tile.cuh
        "accumulators_[i][j] = 0.0f;" "accumulators_[i][j] += 0.0f;" gram)
 mutate("norms: tail left out" kernels/rows.cuh
        "i < dimension; i += 32)" "i < dimension - 1; i += 32)" assign)
+
+mutate("centroids: barrier before the list is read removed" kernels/columns.cuh
+       "= index;\n    __syncthreads();" "= index;" centroids)
+mutate("centroids: barrier before the list is rewritten removed" kernels/columns.cuh
+       "    __syncthreads(); // the last list has been read out\n" "" centroids)
+mutate("centroids: last column of a chunk left out" kernels/columns.cuh
+       "return column(i) < dimension_;" "return column(i) < dimension_ - 1;" centroids)
+mutate("cluster: barrier of block sums removed" kernels/cooperation.cuh
+       "scratch[rank() / 32] = value;\n        __syncthreads();\n        double total" "scratch[rank() / 32] = value;\n        double total" cluster)
+mutate("cluster: barrier after carrying out moves removed" kernels/cluster_hartigan.cuh
+       "joined[column] + source[column] : source[column];\n        }\n    }\n    __syncthreads();" "joined[column] + source[column] : source[column];\n        }\n    }" cluster)
+mutate("cluster: farthest row by the highest index" kernels/cluster_lloyd.cuh
+       "<< 32 | ~static_cast<uint32_t>(i)" "<< 32 | static_cast<uint32_t>(i)" cluster)
+mutate("cluster: Hartigan without the factor of joining" kernels/cluster_hartigan.cuh
+       "s.a.counts[k] / (s.a.counts[k] + 1.0)" "1.0" cluster)
+mutate("cluster: moves that share a cell" kernels/cluster_hartigan.cuh
+       "s.a.touched[to] = round;" "" cluster)
+mutate("cluster: ties of centroids to the highest index" kernels/cluster_space.cuh
+       "if (value < best) {" "if (value <= best) {" cluster)
+mutate("cluster: sums of cells not zeroed" kernels/cluster_cells.cuh
+       "s.a.actions[k] == AddChanges && column + e * 32 < s.rows ?" "column + e * 32 < s.rows ?" cluster)
+mutate("random numbers: nine rounds" kernels/counter_random.cuh
+       "round < 10" "round < 9" cluster)
+mutate("weighted_ce: maximum not taken off" kernels/weighted_ce.cu
+       "const float x = z * inverse - largest;" "const float x = z * inverse;" weighted_ce)
+mutate("weighted_ce: barrier of the row's sums removed" kernels/weighted_ce.cu
+       "scratch[rank() / 32] = value;\n        __syncthreads();" "scratch[rank() / 32] = value;" weighted_ce)
+mutate("weighted_ce: last class left out" kernels/weighted_ce.cu
+       "i < count; i += group.size())\n        visit" "i < count - 1; i += group.size())\n        visit" weighted_ce)
+mutate("clvq_update: step off by one" kernels/clvq_update.cu
+       "p.step_begin[c] + row + 1" "p.step_begin[c] + row" clvq_update)
 
 message("${caught} mutations caught")
 if(missed)
