@@ -51,10 +51,9 @@ __device__ __forceinline__ int list_indexes(int base, int end, int* list, int* w
     const int lane = static_cast<int>(threadIdx.x) & 31, warp = static_cast<int>(threadIdx.x) >> 5;
     const bool is_wanted = index < end && wanted(index);
     const unsigned votes = __ballot_sync(0xFFFFFFFFu, is_wanted);
-    __syncthreads(); // the last list has been read out
     if (lane == 0)
         warp_counts[warp] = __popc(votes);
-    __syncthreads();
+    __syncthreads(); // and the last list has been read out
     int before = 0, total = 0;
 #pragma unroll
     for (int w = 0; w < Threads / 32; w++) {

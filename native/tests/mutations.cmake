@@ -96,7 +96,7 @@ mutate("norms: tail left out" kernels/rows.cuh
 mutate("centroids: barrier before the list is read removed" kernels/columns.cuh
        "= index;\n    __syncthreads();" "= index;" centroids)
 mutate("centroids: barrier before the list is rewritten removed" kernels/columns.cuh
-       "    __syncthreads(); // the last list has been read out\n" "" centroids)
+       "    __syncthreads(); // and the last" "    // and the last" centroids)
 mutate("centroids: last column of a chunk left out" kernels/columns.cuh
        "return column(i) < dimension_;" "return column(i) < dimension_ - 1;" centroids)
 mutate("cluster: barrier of block sums removed" kernels/cooperation.cuh
