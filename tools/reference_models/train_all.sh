@@ -1,0 +1,22 @@
+#!/bin/sh
+# Trains the three reference models, exports them, measures them and writes the card.
+# Stopped at any point, the same command goes on from the last checkpoint.
+#
+#   DATA_DIR        folder with the gzipped IDX files of Fashion-MNIST
+#   CHECKPOINT_DIR  checkpoints and cached latents
+#   OUTPUT          where the ONNX files go
+#   DEVICE          cpu or cuda
+#   PYTHON          interpreter with torch, numpy and onnx
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+: "${DATA_DIR:=/usr/share/datasets/fashion-mnist}" "${CHECKPOINT_DIR:=checkpoints}" "${DEVICE:=cpu}" "${PYTHON:=python3}"
+: "${OUTPUT:=$here/../../models/fashion-mnist}" "${SEED:=0}" "${GUIDANCE_SCALE:=3.0}" "${INFERENCE_STEPS:=50}"
+
+for model in autoencoder teacher dit; do
+    "$PYTHON" "$here/$model.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --device "$DEVICE" --seed "$SEED"
+done
+"$PYTHON" "$here/export.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT" \
+    --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
+"$PYTHON" "$here/evaluate.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" \
+    --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
+"$PYTHON" "$here/card.py" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT"
