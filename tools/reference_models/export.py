@@ -5,6 +5,7 @@ May be run while a training goes on. Every graph has a dynamic batch axis and pl
 """
 
 import argparse
+import inspect
 import json
 import warnings
 from pathlib import Path
@@ -28,12 +29,13 @@ def export_graph(model, inputs, names, output, folder):
     """Traces one network with a batch of two, checks the graph and writes model.onnx."""
     folder.mkdir(parents=True, exist_ok=True)
     path, temporary = folder / "model.onnx", folder / "model.onnx.tmp"
+    tracing = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model, inputs, str(temporary), opset_version=OPSET, do_constant_folding=True,
             input_names=names, output_names=[output],
-            dynamic_axes={name: {0: "batch"} for name in [*names, output]})
+            dynamic_axes={name: {0: "batch"} for name in [*names, output]}, **tracing)
     graph = onnx.load(str(temporary))
     onnx.checker.check_model(graph, full_check=True)
     temporary.replace(path)
@@ -96,8 +98,8 @@ def main():
     parser.add_argument("--checkpoint-dir", default="checkpoints")
     parser.add_argument("--output", type=Path, default=Path("models/fashion-mnist"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="networks to export")
-    parser.add_argument("--guidance-scale", type=float, default=3.0, help="default written to model_index.json")
-    parser.add_argument("--num-inference-steps", type=int, default=50, help="default written to model_index.json")
+    parser.add_argument("--guidance-scale", type=float, default=2.0, help="default written to model_index.json")
+    parser.add_argument("--num-inference-steps", type=int, default=25, help="default written to model_index.json")
     parser.add_argument("--check-vectors", type=Path, help="folder for inputs and outputs of torch as raw little-endian files")
     args = parser.parse_args()
 
