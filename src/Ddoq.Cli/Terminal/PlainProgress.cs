@@ -64,7 +64,13 @@ internal sealed class PlainProgress(TextWriter writer) : IProgressSink
             writer.WriteLine(text);
     }
 
-    internal static string Duration(double seconds) => seconds < 60
-        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:F1} s")
-        : TimeSpan.FromSeconds(Math.Min(seconds, 359_999_999)).ToString(@"d\.hh\:mm\:ss", CultureInfo.InvariantCulture).TrimStart('0', '.');
+    private static string Duration(double seconds)
+    {
+        if (seconds < 60)
+            return string.Create(CultureInfo.InvariantCulture, $"{seconds:F1} s");
+        long whole = (long)Math.Min(seconds, 359_999_999);
+        return whole < 3600
+            ? string.Create(CultureInfo.InvariantCulture, $"{whole / 60}:{whole % 60:D2} min")
+            : string.Create(CultureInfo.InvariantCulture, $"{whole / 3600}:{whole / 60 % 60:D2}:{whole % 60:D2} h");
+    }
 }

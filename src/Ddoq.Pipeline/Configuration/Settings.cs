@@ -60,7 +60,7 @@ public static class Settings
 
     /// <summary>Restarts.</summary>
     public static readonly Setting<int> Restarts = Integer(
-        "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion is kept.", 1, 1);
+        "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion is kept.", 4, 1);
 
     /// <summary>Held-out fraction.</summary>
     public static readonly Setting<double> HoldOut = Real(
@@ -108,7 +108,7 @@ public static class Settings
 
     /// <summary>Updates.</summary>
     public static readonly Setting<int> Updates = Integer(
-        "train.updates", "--updates", "Optimiser updates, the same for every arm; 0 lets --epochs decide.", 0, 0);
+        "train.updates", "--updates", "Optimiser updates, the same for every arm; 0 takes the protocol's epochs.", 300, 0);
 
     /// <summary>Epochs.</summary>
     public static readonly Setting<int> Epochs = new(
