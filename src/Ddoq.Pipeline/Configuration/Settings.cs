@@ -108,15 +108,15 @@ public static class Settings
 
     /// <summary>Updates.</summary>
     public static readonly Setting<int> Updates = Integer(
-        "train.updates", "--updates", "Optimiser updates, the same for every arm; 0 takes the protocol's epochs.", 300, 0);
+        "train.updates", "--updates", "Optimiser updates, the same for every arm; 0 takes the protocol's epochs. The default suits two CPU cores.", 600, 0);
 
     /// <summary>Epochs.</summary>
     public static readonly Setting<int> Epochs = new(
         "train.epochs", "--epochs", "Epochs over the distilled images, instead of --updates. Default: the protocol's.", "a whole number of at least 1", 0, ParseInteger(1, int.MaxValue), FormatInvariant, hasDefault: false);
 
     /// <summary>Training batch size.</summary>
-    public static readonly Setting<int> TrainBatchSize = new(
-        "train.batch_size", "--train-batch-size", "Images in one update. Default: the protocol's.", "a whole number of at least 1", 0, ParseInteger(1, int.MaxValue), FormatInvariant, hasDefault: false);
+    public static readonly Setting<int> TrainBatchSize = Integer(
+        "train.batch_size", "--train-batch-size", "Images in one update; 0 takes the protocol's. The default suits two CPU cores.", 10, 0);
 
     /// <summary>Learning rate.</summary>
     public static readonly Setting<double> LearningRate = new(

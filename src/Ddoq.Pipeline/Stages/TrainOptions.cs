@@ -57,18 +57,16 @@ public sealed record TrainOptions(
     {
         options = options with
         {
+            NetworkWidth = configuration.Get(Settings.NetworkWidth),
+            Updates = configuration.Get(Settings.Updates),
             WeightNormalisation = SettingsMapping.WeightNormalisation(configuration.Get(Settings.WeightNormalisation)),
             CutMixWeight = SettingsMapping.CutMixWeight(configuration.Get(Settings.CutMixWeight)),
         };
         if (configuration.TryGet(Settings.Network, out string? network))
             options = options with { Network = SettingsMapping.Network(network) };
-        if (configuration.TryGet(Settings.NetworkWidth, out int width))
-            options = options with { NetworkWidth = width };
-        if (configuration.TryGet(Settings.Updates, out int updates))
-            options = options with { Updates = updates };
         if (configuration.TryGet(Settings.Epochs, out int epochs))
             options = options with { Epochs = epochs, Updates = 0 };
-        if (configuration.TryGet(Settings.TrainBatchSize, out int batchSize))
+        if (configuration.Get(Settings.TrainBatchSize) is > 0 and int batchSize)
             options = options with { BatchSize = batchSize };
         if (configuration.TryGet(Settings.LearningRate, out double rate))
             options = options with { LearningRate = rate };
