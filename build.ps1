@@ -20,14 +20,17 @@ foreach ($step in $steps) {
         'restore' { Invoke-Step dotnet @('restore', 'DDOQ.sln') }
         'build' { Invoke-Step dotnet @('build', 'DDOQ.sln', '-c', $Configuration) }
         'kernels' {
-            Invoke-Step cmake @('-S', '.', '-B', 'build', "-DCMAKE_BUILD_TYPE=$Configuration")
-            Invoke-Step cmake @('--build', 'build', '--parallel', '2')
+            Invoke-Step cmake @('-S', '.', '-B', 'build/native', "-DCMAKE_BUILD_TYPE=$Configuration")
+            Invoke-Step cmake @('--build', 'build/native', '--parallel', '2')
         }
         'test' {
             Invoke-Step dotnet @('test', 'DDOQ.sln', '-c', $Configuration)
-            if (Test-Path build) { Invoke-Step ctest @('--test-dir', 'build', '--output-on-failure') }
+            if (Test-Path build/native) { Invoke-Step ctest @('--test-dir', 'build/native', '--output-on-failure') }
         }
-        'bench' { Invoke-Step dotnet @('run', '-c', $Configuration, '--project', 'src/Ddoq.Cli', '--', 'bench') }
+        'bench' {
+            Invoke-Step dotnet @('build', 'bench/peers/quantize', '-c', $Configuration)
+            Invoke-Step /usr/bin/python3 @('bench/peers/quantize/compare.py', '--output', 'artifacts/bench')
+        }
         'publish' { Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-o', 'artifacts/ddoq') }
     }
 }
