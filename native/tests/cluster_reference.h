@@ -263,6 +263,7 @@ class ClusterReference {
             counts[at(labels[at(farthest)])]--;
             labels[at(farthest)] = k;
             counts[at(k)] = 1;
+            filled++;
             distances_[at(farthest)] = 0;
         }
     }
@@ -409,7 +410,7 @@ class ClusterReference {
     }
 
   public:
-    int64_t reassigned = 0;
+    int64_t reassigned = 0, filled = 0; // how often the rarer rules were needed
 
   private:
     double zero_ = 0;

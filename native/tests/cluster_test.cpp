@@ -211,6 +211,26 @@ void repeated_rows() {
     }
 }
 
+// Centroids on equal rows leave cells empty, and rows at equal distances compete for them: exact in small integers, as
+// long as no mean has been taken.
+void empty_cells() {
+    int64_t without_rows = 0;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        Problem problem({{60, 30}, {150, 40}, {40, 20}}, 3, seed, true);
+        ClusterOptions o = options(40);
+        o.seed = seed;
+        o.initialization = ClusterInitialization::Random;
+        o.max_iterations = 1;
+        o.refine = 0;
+        problem.launch(Algorithm::Lloyd, o, 2, seed);
+        compare(problem, Algorithm::Lloyd, o, "empty cells, seed " + std::to_string(seed));
+        ClusterReference reference = problem.reference(0, o);
+        reference.run_lloyd();
+        without_rows += reference.filled;
+    }
+    check(without_rows > 20, "only ", without_rows, " cells were filled");
+}
+
 void large_cells() {
     Problem problem({{443, 3}, {257, 129}}, 4, 9); // sums again after 50 updates; more than one chunk of columns
     ClusterOptions o = options(129);
@@ -339,6 +359,7 @@ int main(int argc, char** argv) {
                      {{"random numbers", random_numbers},
                       {"Lloyd and Hartigan", lloyd},
                       {"repeated rows", repeated_rows},
+                      {"empty cells", empty_cells},
                       {"large cells", large_cells},
                       {"D4M", d4m},
                       {"random batches", random_batches},

@@ -104,7 +104,9 @@ mutate("cluster: barrier of block sums removed" kernels/cooperation.cuh
 mutate("cluster: barrier after carrying out moves removed" kernels/cluster_hartigan.cuh
        "joined[column] + source[column] : source[column];\n        }\n    }\n    __syncthreads();" "joined[column] + source[column] : source[column];\n        }\n    }" cluster)
 mutate("cluster: farthest row by the highest index" kernels/cluster_lloyd.cuh
-       "<< 32 | ~static_cast<uint32_t>(i)" "<< 32 | static_cast<uint32_t>(i)" cluster)
+       "farthest = key > farthest ? key : farthest;" "farthest = key >> 32 >= farthest >> 32 ? key : farthest;" cluster)
+mutate("cluster: nearest row instead of the farthest" kernels/cluster_lloyd.cuh
+       "farthest = key > farthest ? key : farthest;" "farthest = farthest == 0 || key < farthest ? key : farthest;" cluster)
 mutate("cluster: Hartigan without the factor of joining" kernels/cluster_hartigan.cuh
        "s.a.counts[k] / (s.a.counts[k] + 1.0)" "1.0" cluster)
 mutate("cluster: moves that share a cell" kernels/cluster_hartigan.cuh
