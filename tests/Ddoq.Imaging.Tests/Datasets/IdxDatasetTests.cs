@@ -44,7 +44,7 @@ public sealed class IdxDatasetTests
         Assert.Multiple(() =>
         {
             Assert.That(dataset.Count, Is.EqualTo(2000));
-            Assert.That(dataset.ClassNames[9], Is.EqualTo("Ankle-boot"));
+            Assert.That(dataset.ClassNames[9], Is.EqualTo("Ankle boot"));
             Assert.That(dataset.NameOf(123), Is.EqualTo("t10k-images-idx3-ubyte.gz[123]"));
             Assert.That(dataset.SizeOf(0), Is.EqualTo(new ImageSize(28, 28)));
             Assert.That(dataset.IsGrey);
