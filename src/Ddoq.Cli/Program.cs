@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Ddoq.Cli.Commands;
 using Ddoq.Cli.Terminal;
 
@@ -9,7 +10,13 @@ internal static class Program
     private static int Main(string[] args)
     {
         using var signals = new Signals();
-        var root = new RootCommand("DDOQ: turns a labelled image dataset into a few weighted synthetic images per class.");
+
+        // Not a RootCommand: that takes its name from the assembly, and help should show the program's.
+        var root = new Command("ddoq", "DDOQ: turns a labelled image dataset into a few weighted synthetic images per class.")
+        {
+            new HelpOption(),
+            new VersionOption(),
+        };
         foreach (Command command in CommandTable.Create(signals))
             root.Add(command);
 
@@ -28,6 +35,6 @@ internal static class Program
     private static string HelpFor(ParseResult parsed)
     {
         string name = parsed.CommandResult.Command.Name;
-        return parsed.CommandResult.Command is RootCommand ? "ddoq" : $"ddoq {name}";
+        return name == "ddoq" ? name : $"ddoq {name}";
     }
 }

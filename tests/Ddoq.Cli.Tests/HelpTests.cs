@@ -1,0 +1,16 @@
+namespace Ddoq.Cli.Tests;
+
+public class HelpTests
+{
+    [Test]
+    public void Help_NamesTheProgram_AndEveryCommand()
+    {
+        string help = Program.Run("--help").Succeeded().Output;
+        Assert.That(help, Does.Contain("ddoq [command]"));
+        foreach (string command in new[] { "distill", "encode", "quantize", "synthesize", "label", "train", "evaluate", "report", "inspect", "doctor" })
+            Assert.That(Program.Run(command, "--help").Succeeded().Output, Does.Contain($"ddoq {command}"), command);
+    }
+
+    [Test]
+    public void Version_IsPrinted() => Assert.That(Program.Run("--version").Succeeded().Output, Does.Match(@"^\d+\.\d+\.\d+"));
+}
