@@ -5,9 +5,11 @@ namespace Ddoq.Storage;
 /// <summary>A file under its temporary name: <see cref="Commit"/> gives it its real name, disposing without removes it.</summary>
 /// <remarks>
 /// The temporary name is <c>.{name}.{process}-{number}.partial</c> in the same folder, so the rename never crosses disks.
-/// The open handle holds an exclusive lock until the rename is done: <see cref="AtomicFile.CleanPartials"/> of another
-/// process takes a file that it cannot lock for a live one and leaves it alone. Between creating and locking a file a
-/// cleaner may come first; the name is then gone or the lock refused, and the next number is taken.
+/// The open handle holds a shared lock until the rename is done: <see cref="AtomicFile.CleanPartials"/> of another process
+/// takes a file that it cannot lock for itself for a live one and leaves it alone. The lock is not exclusive, because the
+/// file has its real name for a moment before it is closed, and a reader that comes then must not be refused. Between
+/// creating and locking a file a cleaner may come first; the name is then gone or the lock refused, and the next number is
+/// taken.
 /// </remarks>
 internal sealed class PartialFile : IDisposable
 {
@@ -45,9 +47,10 @@ internal sealed class PartialFile : IDisposable
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            // Windows renames an open file only when it was opened for sharing deletion; elsewhere None means a lock.
-            Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
+            // Network file systems grant a shared lock only to a handle that may read.
+            Access = FileAccess.ReadWrite,
+            // Windows renames an open file only when it was opened for sharing deletion; elsewhere Read means a shared lock.
+            Share = OperatingSystem.IsWindows() ? FileShare.Read | FileShare.Delete : FileShare.Read,
             BufferSize = bufferSize,
         };
         for (int attempt = 1; ; attempt++)

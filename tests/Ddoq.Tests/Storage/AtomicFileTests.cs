@@ -41,6 +41,17 @@ public class AtomicFileTests
     }
 
     [Test]
+    public void Write_FileStillOpen_IsReadable_AndNotCleanedAway() =>
+        // The file is closed after it got its real name: a reader may come in between.
+        AtomicFile.Write(_folder["a.bin"], stream =>
+        {
+            stream.WriteByte(7);
+            stream.Flush();
+            Assert.That(AtomicFile.CleanPartials(_folder.Path), Is.Zero);
+            Assert.That(File.ReadAllBytes(Directory.GetFiles(_folder.Path).Single()), Is.EqualTo(new byte[] { 7 }));
+        });
+
+    [Test]
     public void Write_CallbackThrows_KeepsTheOldFile_AndRemovesTheTemporaryOne()
     {
         string path = _folder["a.txt"];
