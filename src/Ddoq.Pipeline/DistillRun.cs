@@ -79,16 +79,18 @@ public sealed class DistillRun
         return new DistillResult(comparison, _layout);
     }
 
-    /// <summary>What <see cref="Execute"/> would do, and how much of it: reads the data's index and the model's configuration only.</summary>
-    public JsonObject Plan()
+    /// <summary>What <see cref="Execute"/> would do, and how much of it: reads the data's index, and measures one batch of the model.</summary>
+    /// <param name="context">Workers.</param>
+    /// <exception cref="DdoqException">Data or model are not usable, or do not fit each other.</exception>
+    public JsonObject Plan(StageContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
         EncodeOptions encode = EncodeOptions.From(_configuration);
         SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
         ModelFolder model = ModelFolder.Open(encode.Model);
         using IImageDataset data = ImageDatasets.Open(encode.DataDir, DatasetSplit.Train);
         int ipc = _configuration.Get(Settings.Ipc);
         long perSet = (long)ipc * data.ClassNames.Count;
-        int steps = synthesize.NumInferenceSteps ?? model.Defaults.NumInferenceSteps;
         int generated = Kinds().Count(kind => kind != DistilledSetKind.Random);
         long latentBytes = (long)data.Count * model.LatentShape.Length * 2;
         return new JsonObject
@@ -103,8 +105,7 @@ public sealed class DistillRun
             ["images_per_class"] = ipc,
             ["images_per_set"] = perSet,
             ["sets"] = new JsonArray([.. Kinds().Select(kind => (JsonNode)kind.ToString())]),
-            ["diffusion_steps"] = steps,
-            ["network_rows_at_most"] = perSet * generated * steps * 2,
+            ["synthesis"] = new JsonArray(SynthesisEstimate.Measure(synthesize, data.ClassNames, checked((int)(perSet * generated)), context).ToJson()),
             ["arms"] = new JsonArray([.. _arms.Select(arm => (JsonNode)arm.Name)]),
             ["students"] = _arms.Count * _configuration.Get(Settings.Repeats),
             ["protocol"] = _configuration.Get(Settings.Protocol),

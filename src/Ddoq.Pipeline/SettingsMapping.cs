@@ -65,6 +65,14 @@ internal static class SettingsMapping
         _ => throw Unmapped(Settings.Scheduler, text),
     };
 
+    public static TimestepSpacing Spacing(string text) => text switch
+    {
+        "leading" => TimestepSpacing.Leading,
+        "linspace" => TimestepSpacing.Linspace,
+        "trailing" => TimestepSpacing.Trailing,
+        _ => throw Unmapped(Settings.TimestepSpacing, text),
+    };
+
     public static ExecutionProvider Provider(string text) => text switch
     {
         "auto" => ExecutionProvider.Auto,

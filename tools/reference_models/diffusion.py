@@ -1,13 +1,15 @@
-"""The noise schedule of DiT (linear, 1000 steps, final alpha-bar 1) and DDIM with guidance."""
+"""The noise schedules of DiT (linear) and Stable Diffusion (scaled linear), 1000 steps each, and DDIM with guidance."""
 
 import torch
 
 TRAIN_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
+DIT = torch.linspace(BETA_START, BETA_END, TRAIN_STEPS, dtype=torch.float64)
+SCALED_BETA_START, SCALED_BETA_END = 0.00085, 0.012
+STABLE_DIFFUSION = torch.linspace(SCALED_BETA_START ** 0.5, SCALED_BETA_END ** 0.5, TRAIN_STEPS, dtype=torch.float64) ** 2
 
 
-def alpha_bars():
-    betas = torch.linspace(BETA_START, BETA_END, TRAIN_STEPS, dtype=torch.float64)
+def alpha_bars(betas=DIT):
     return torch.cumprod(1 - betas, 0).float()
 
 
@@ -17,9 +19,9 @@ def timesteps(count):
 
 
 @torch.no_grad()
-def sample(model, labels, steps, guidance_scale, generator, null_class, shape):
+def sample(model, labels, steps, guidance_scale, generator, null_class, shape, betas=DIT):
     """DDIM with eta 0 from pure noise; eps = eps_u + s (eps_c - eps_u) on all channels."""
-    table = alpha_bars()
+    table = alpha_bars(betas)
     latent = torch.randn(len(labels), *shape, generator=generator)
     guided = guidance_scale != 1.0
     classes = torch.cat([labels, torch.full_like(labels, null_class)]) if guided else labels

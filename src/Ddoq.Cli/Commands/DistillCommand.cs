@@ -16,13 +16,13 @@ internal static class DistillCommand
             "Do everything: encode, quantize, synthesize, label, train and compare with the controls. Needs no option.",
             Settings.All);
         Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
-        Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, and its size, without doing it.");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, its size, and the time of the diffusion by one measured batch, without doing it.");
         return command.Does(run =>
         {
             var distillation = new DistillRun(run.Configuration, run.Optional(output) ?? "ddoq-out");
             if (run.Parsed.GetValue(dryRun))
             {
-                Output.Write(run.Json, distillation.Plan());
+                Output.Write(run.Json, distillation.Plan(run.Context));
                 return;
             }
 

@@ -6,6 +6,7 @@ using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Nodes;
 using Ddoq.Cli.Terminal;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Training.Runtime;
@@ -21,7 +22,7 @@ internal static class DoctorCommand
     public static Command Create(Signals signals)
     {
         var command = new PipelineCommand(
-            signals, "doctor", "Check processor, native libraries, models and devices; says what works and what does not.", Settings.OrtPath);
+            signals, "doctor", "Check processor, native libraries, models and devices; says what works and what does not.", Settings.Model, Settings.OrtPath);
         return command.Does(run =>
         {
             var checks = new List<(string Name, string State, string Detail)>
@@ -30,7 +31,6 @@ internal static class DoctorCommand
                 ("processor", "ok", $"{Environment.ProcessorCount} cores, {SimdName()}, Vector<byte> of {Vector<byte>.Count * 8} bits"),
                 ("memory", "ok", $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9:F1} GB available to the process"),
                 Check("sample data", () => ShippedResources.SampleData),
-                Check("reference model", () => ModelFolder.Open(ShippedResources.ReferenceModel).Path),
                 Check("image library", () => $"libvips {NetVips.NetVips.Version(0)}.{NetVips.NetVips.Version(1)}.{NetVips.NetVips.Version(2)}"),
                 Check("ONNX Runtime", OnnxRuntimeVersion),
                 Check("torch", () =>
@@ -41,6 +41,7 @@ internal static class DoctorCommand
                 }),
                 CudaDriver(),
             };
+            CheckModel(checks, run.Configuration);
             Output.Write(run.Json, new JsonObject
             {
                 ["checks"] = new JsonArray([.. checks.Select(check => (JsonNode)new JsonObject
@@ -67,6 +68,24 @@ internal static class DoctorCommand
         }
     }
 
+    // Without --model the shipped one: every network is loaded and compared with what its folder says.
+    private static void CheckModel(List<(string Name, string State, string Detail)> checks, PipelineConfiguration configuration)
+    {
+        ModelFolder? model = null;
+        checks.Add(Check("model", () =>
+        {
+            model = ModelFolder.Open(configuration.TryGet(Settings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel);
+            string condition = model.Layout == ModelLayout.DiT ? $"DiT, {model.ClassCount} classes" : "Stable Diffusion UNet, text-conditional";
+            return $"{model.Path}: {condition}, latents {model.LatentShape}, images of {model.ImageSize} pixels";
+        }));
+        if (model is null)
+            return;
+        foreach (ModelPartReport part in ModelInspection.Run(model))
+            checks.Add(Check($"model, {part.Part}", () => part.Error is null ? part.Signature : throw part.Error));
+        if (model.TeacherFolder is null)
+            checks.Add(("model, teacher", "absent", "labels and training need --teacher"));
+    }
+
     private static (string Name, string State, string Detail) CudaDriver()
     {
         foreach (string name in s_cudaDrivers)
@@ -81,8 +100,11 @@ internal static class DoctorCommand
         return ("CUDA driver", "absent", $"tried {string.Join(", ", s_cudaDrivers)}; everything runs on the CPU");
     }
 
-    private static string OnnxRuntimeVersion() =>
-        $"{Microsoft.ML.OnnxRuntime.OrtEnv.Instance().GetVersionString()}, providers: {string.Join(", ", Microsoft.ML.OnnxRuntime.OrtEnv.Instance().GetAvailableProviders())}";
+    private static string OnnxRuntimeVersion()
+    {
+        (string version, IReadOnlyList<string> providers) = OnnxRuntimeLocation.Load();
+        return $"{version}{(OnnxRuntimeLocation.Directory is { } folder ? $" from {folder}" : string.Empty)}, providers: {string.Join(", ", providers)}";
+    }
 
     private static string SimdName() =>
         Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : Vector128.IsHardwareAccelerated ? "128-bit vectors" : "no vectors";

@@ -4,6 +4,7 @@ using Ddoq.Cli.Terminal;
 using Ddoq.Distilled;
 using Ddoq.Latents;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Text;
 using Ddoq.Storage;
 
 namespace Ddoq.Cli.Commands;
@@ -68,6 +69,15 @@ internal static class InspectCommand
         return Description.Of(file, path);
     }
 
+    /// <summary>Every network of a model, loaded and checked.</summary>
+    /// <exception cref="DdoqException">A network is not usable.</exception>
+    private static JsonArray Networks(ModelFolder model) => new([.. ModelInspection.Run(model).Select(part => (JsonNode)new JsonObject
+    {
+        ["part"] = part.Part,
+        ["megabytes"] = Math.Round(part.Bytes / 1e6, 1),
+        ["tensors"] = part.Error is null ? part.Signature : throw part.Error,
+    })]);
+
     private static JsonObject DescribeModel(string path)
     {
         ModelFolder model = ModelFolder.Open(path);
@@ -79,11 +89,17 @@ internal static class InspectCommand
             ["latent_shape"] = model.LatentShape.ToString(),
             ["scaling_factor"] = model.ScalingFactor,
             ["fit"] = model.Fit.ToString(),
+            ["conditioned_on"] = model.Layout == ModelLayout.DiT ? "class labels" : "prompts",
             ["class_count"] = model.ClassNames.Count,
-            ["null_class"] = model.NullClass,
+            ["null_class"] = model.Layout == ModelLayout.DiT ? model.NullClass : null,
+            ["prompt"] = model.Layout == ModelLayout.DiT ? null : model.Defaults.Prompt ?? PromptTemplate.Default,
+            ["negative_prompt"] = model.Defaults.NegativePrompt,
+            ["scheduler"] = model.Scheduler.Kind.ToString(),
             ["guidance_scale"] = model.Defaults.GuidanceScale,
             ["num_inference_steps"] = model.Defaults.NumInferenceSteps,
+            ["start_alpha_bar"] = model.Defaults.StartAlphaBar,
             ["teacher"] = model.TeacherFolder,
+            ["networks"] = Networks(model),
             ["files"] = new JsonArray([.. model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (JsonNode)new JsonObject
             {
                 ["file"] = pair.Key,

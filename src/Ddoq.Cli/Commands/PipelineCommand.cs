@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
+using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 
@@ -72,6 +73,8 @@ internal sealed class PipelineCommand
                     configuration = configuration.With(setting, text);
             }
 
+            if (configuration.TryGet(Settings.OrtPath, out string? runtime))
+                OnnxRuntimeLocation.Use(runtime);
             int workers = configuration.Get(Settings.Workers);
             IProgressSink progress = ProgressFactory.Create(parsed.GetValue(_quiet));
             try

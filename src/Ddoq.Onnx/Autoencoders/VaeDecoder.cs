@@ -52,6 +52,9 @@ public sealed class VaeDecoder : IDisposable
     /// <summary>Provider, device and threads in words.</summary>
     public string Description => _session.Description;
 
+    /// <summary>What the network takes and gives, in words.</summary>
+    public string Signature => _session.Signature;
+
     /// <summary>Loads the decoder of a model folder.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="options">Provider, threads, batch size; null for the defaults.</param>

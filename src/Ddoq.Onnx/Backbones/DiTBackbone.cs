@@ -53,6 +53,9 @@ public sealed class DiTBackbone : IDiffusionBackbone
     /// <inheritdoc/>
     public string Description => $"DiT, {_session.Description}";
 
+    /// <inheritdoc/>
+    public string Signature => _session.Signature;
+
     /// <summary>Loads the transformer of a model folder.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="options">Provider and threads; null for the defaults.</param>

@@ -21,6 +21,9 @@ public interface IDiffusionBackbone : IDisposable
     /// <summary>Network, provider, device and threads in words.</summary>
     string Description { get; }
 
+    /// <summary>What the network takes and gives, in words.</summary>
+    string Signature { get; }
+
     /// <summary>Rows per batch that suit the network and the provider.</summary>
     /// <param name="requested">What the user asked for; 0 to choose.</param>
     /// <param name="guided">Whether every row needs a second one without condition.</param>

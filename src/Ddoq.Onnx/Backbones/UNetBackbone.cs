@@ -50,6 +50,9 @@ public sealed class UNetBackbone : IDiffusionBackbone
     /// <inheritdoc/>
     public string Description => $"UNet, {_session.Description}";
 
+    /// <inheritdoc/>
+    public string Signature => _session.Signature;
+
     /// <summary>Loads the UNet, the text encoder and the tokenizer of a model folder.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="classPrompts">One prompt per class, in label order; D4M takes the class's synset line.</param>

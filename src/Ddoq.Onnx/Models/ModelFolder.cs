@@ -14,10 +14,12 @@ public sealed class ModelFolder
     // The factor of the autoencoders of Stable Diffusion 1.x and DiT, and the default of the file format.
     private const double DefaultScalingFactor = 0.18215;
 
-    private ModelFolder(string path) => Path = path;
+    private readonly ModelParts _parts;
+
+    private ModelFolder(ModelParts parts) => _parts = parts;
 
     /// <summary>The folder.</summary>
-    public string Path { get; }
+    public string Path => _parts.Root;
 
     /// <summary>Which network runs the reverse process.</summary>
     public ModelLayout Layout { get; private init; }
@@ -62,19 +64,19 @@ public sealed class ModelFolder
     public string? TeacherFolder { get; private init; }
 
     /// <summary>The encoder's network.</summary>
-    public string EncoderFile => Part("vae_encoder");
+    public string EncoderFile => _parts.NetworkOf("vae_encoder");
 
     /// <summary>The decoder's network.</summary>
-    public string DecoderFile => Part("vae_decoder");
+    public string DecoderFile => _parts.NetworkOf("vae_decoder");
 
     /// <summary>The network of the reverse process.</summary>
-    public string BackboneFile => Part(Layout == ModelLayout.DiT ? "transformer" : "unet");
+    public string BackboneFile => _parts.NetworkOf(Layout == ModelLayout.DiT ? "transformer" : "unet");
 
     /// <summary>The network that turns a prompt's tokens into the UNet's condition (<see cref="ModelLayout.StableDiffusion"/>).</summary>
-    public string TextEncoderFile => Part("text_encoder");
+    public string TextEncoderFile => _parts.NetworkOf("text_encoder");
 
     /// <summary>The folder of the tokenizer's vocabulary (<see cref="ModelLayout.StableDiffusion"/>).</summary>
-    public string TokenizerFolder => System.IO.Path.Combine(Path, "tokenizer");
+    public string TokenizerFolder => _parts.FolderOf("tokenizer");
 
     /// <summary>Reads a model folder.</summary>
     /// <param name="path">The folder that holds <c>model_index.json</c>.</param>
@@ -89,21 +91,22 @@ public sealed class ModelFolder
             throw new DdoqException($"{full} holds no model_index.json, so it is not a model folder", "give the folder that holds model_index.json, vae_encoder/, vae_decoder/ and transformer/ or unet/");
 
         ConfigurationFile index = ConfigurationFile.Load(System.IO.Path.Combine(full, "model_index.json"));
-        bool hasTransformer = Directory.Exists(System.IO.Path.Combine(full, "transformer"));
-        bool hasUNet = Directory.Exists(System.IO.Path.Combine(full, "unet"));
+        ModelParts parts = ModelParts.Read(full, index);
+        bool hasTransformer = Directory.Exists(parts.FolderOf("transformer"));
+        bool hasUNet = Directory.Exists(parts.FolderOf("unet"));
         if (hasTransformer == hasUNet)
             throw new DdoqException($"{full} holds {(hasTransformer ? "both" : "neither")} transformer/ {(hasTransformer ? "and" : "nor")} unet/; one of them is expected", "export the model again");
         ModelLayout layout = hasTransformer ? ModelLayout.DiT : ModelLayout.StableDiffusion;
         string backbone = hasTransformer ? "transformer" : "unet";
         foreach (string part in hasTransformer ? (ReadOnlySpan<string>)["vae_encoder", "vae_decoder", backbone] : ["vae_encoder", "vae_decoder", backbone, "text_encoder"])
         {
-            if (!File.Exists(System.IO.Path.Combine(full, part, "model.onnx")))
-                throw new DdoqException($"{System.IO.Path.Combine(full, part, "model.onnx")} is missing", "export the model to ONNX again; the folder is incomplete");
+            if (!File.Exists(parts.NetworkOf(part)))
+                throw new DdoqException($"{parts.NetworkOf(part)} is missing", "export the model to ONNX again; the folder is incomplete");
         }
 
-        ConfigurationFile network = ConfigurationFile.Load(System.IO.Path.Combine(full, backbone, "config.json"));
-        ConfigurationFile? autoencoder = ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae_decoder", "config.json"))
-            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae_encoder", "config.json"))
+        ConfigurationFile network = ConfigurationFile.Load(System.IO.Path.Combine(parts.FolderOf(backbone), "config.json"));
+        ConfigurationFile? autoencoder = ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(parts.FolderOf("vae_decoder"), "config.json"))
+            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(parts.FolderOf("vae_encoder"), "config.json"))
             ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae", "config.json"));
         ConfigurationFile? preprocess = index.Section("preprocess");
         ConfigurationFile? defaults = index.Section("defaults");
@@ -123,8 +126,7 @@ public sealed class ModelFolder
         double scaling = autoencoder?.Number("scaling_factor") ?? DefaultScalingFactor;
         if (!(scaling > 0))
             throw new DdoqException($"{autoencoder!.Path}: 'scaling_factor' is {scaling}; it must be positive");
-        string teacher = System.IO.Path.Combine(full, "teacher");
-        return new ModelFolder(full)
+        return new ModelFolder(parts)
         {
             Layout = layout,
             ClassNames = names,
@@ -140,42 +142,30 @@ public sealed class ModelFolder
             Defaults = new ModelDefaults(
                 defaults?.Number("guidance_scale") ?? (layout == ModelLayout.DiT ? 4 : 7.5),
                 defaults?.Integer("num_inference_steps") ?? 50,
-                defaults?.Number("start_alpha_bar")),
-            Scheduler = SchedulerConfiguration.Load(System.IO.Path.Combine(full, "scheduler", "scheduler_config.json")),
-            TeacherFolder = File.Exists(System.IO.Path.Combine(teacher, "model.onnx")) ? teacher : null,
+                defaults?.Number("start_alpha_bar"))
+            {
+                Prompt = defaults?.Text("prompt"),
+                NegativePrompt = defaults?.Text("negative_prompt"),
+            },
+            Scheduler = SchedulerConfiguration.Load(System.IO.Path.Combine(parts.FolderOf("scheduler"), "scheduler_config.json")),
+            TeacherFolder = File.Exists(parts.NetworkOf("teacher")) ? parts.FolderOf("teacher") : null,
         };
     }
 
-    /// <summary>SHA-256 of every file of the folder, lower-case hexadecimal, by path relative to it with forward slashes, in ordinal order.</summary>
+    /// <summary>
+    /// SHA-256 of every file of the folder and of the parts it takes from others, lower-case hexadecimal, by path relative to
+    /// the folder with forward slashes, in ordinal order; a part of another folder is listed under the part's own name.
+    /// </summary>
     /// <remarks>Reads everything once per call; keep the result.</remarks>
     /// <exception cref="DdoqException">A file cannot be read.</exception>
-    public IReadOnlyDictionary<string, string> ComputeFileHashes() => Hash(Path);
+    public IReadOnlyDictionary<string, string> ComputeFileHashes() => _parts.ComputeFileHashes();
 
     /// <summary>One SHA-256 that changes when any file of the encoder does; a latent store keeps it.</summary>
     /// <exception cref="DdoqException">A file cannot be read.</exception>
     public string ComputeEncoderHash()
     {
-        string listing = string.Join('\n', Hash(System.IO.Path.GetDirectoryName(EncoderFile)!).Select(entry => $"{entry.Key} {entry.Value}"));
+        string listing = string.Join('\n', ModelParts.HashFolder(_parts.FolderOf("vae_encoder")).Select(entry => $"{entry.Key} {entry.Value}"));
         return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(listing)));
-    }
-
-    private static SortedDictionary<string, string> Hash(string folder)
-    {
-        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        try
-        {
-            foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
-            {
-                using FileStream stream = File.OpenRead(file);
-                hashes.Add(System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/'), Convert.ToHexStringLower(SHA256.HashData(stream)));
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new DdoqException($"model folder {folder} cannot be read: {exception.Message}", innerException: exception);
-        }
-
-        return hashes;
     }
 
     private static int Positive(ConfigurationFile file, string key, string meaning)
@@ -190,6 +180,4 @@ public sealed class ModelFolder
             && blocks.ValueKind == System.Text.Json.JsonValueKind.Array && blocks.GetArrayLength() is > 0 and < 16 and int count
             ? 1 << (count - 1)
             : 8;
-
-    private string Part(string name) => System.IO.Path.Combine(Path, name, "model.onnx");
 }

@@ -40,8 +40,10 @@ public sealed class OnnxSession : IDisposable
     /// <summary>What the network gives.</summary>
     public IReadOnlyList<TensorSignature> Outputs { get; }
 
-    internal InferenceSession Session { get; }
+    /// <summary>What the network takes and gives, in words.</summary>
+    public string Signature => $"{List(Inputs)} -> {List(Outputs)}";
 
+    internal InferenceSession Session { get; }
 
     /// <summary>Loads a network.</summary>
     /// <param name="path">The .onnx file; weights in a second file are found beside it.</param>

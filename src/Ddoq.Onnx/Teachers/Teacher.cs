@@ -73,6 +73,9 @@ public sealed class Teacher : IDisposable
     /// <summary>Provider, device and threads in words.</summary>
     public string Description => _session.Description;
 
+    /// <summary>What the network takes and gives, in words.</summary>
+    public string Signature => _session.Signature;
+
     /// <summary>Loads a teacher.</summary>
     /// <param name="folder">The folder that holds <c>model.onnx</c>, <c>config.json</c> and <c>preprocessor_config.json</c>.</param>
     /// <param name="options">Provider, threads, batch size; null for the defaults.</param>

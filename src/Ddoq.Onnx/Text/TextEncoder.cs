@@ -36,6 +36,9 @@ public sealed class TextEncoder : IDisposable
     /// <summary>Values per prompt, length times width.</summary>
     public int ConditionLength => Tokenizer.Length * Width;
 
+    /// <summary>What the network takes and gives, in words.</summary>
+    public string Signature => _session.Signature;
+
     /// <summary>Loads the text encoder of a model folder.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="options">Provider and threads; null for the defaults.</param>

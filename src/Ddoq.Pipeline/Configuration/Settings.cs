@@ -78,6 +78,22 @@ public static class Settings
     public static readonly Setting<double> GuidanceScale = new(
         "synthesize.guidance_scale", "--guidance-scale", "Classifier-free guidance scale; 1 turns it off. Default: the model's.", "a number from 0 to 100", 0, ParseReal(0, 100), FormatReal, hasDefault: false);
 
+    /// <summary>Channels that guidance acts on.</summary>
+    public static readonly Setting<string> GuidanceChannels = Choice(
+        "synthesize.guidance_channels", "--guidance-channels", "Channels guidance acts on: all (diffusers) or the first three (the original DiT code).", "all", "all", "first-three");
+
+    /// <summary>Template of the classes' prompts.</summary>
+    public static readonly Setting<string> Prompt = Text(
+        "synthesize.prompt", "--prompt", "Prompt of a class, with {class} for its name; for text-conditional models. Default: the model's, or 'a photo of {class}'.");
+
+    /// <summary>Negative prompt.</summary>
+    public static readonly Setting<string> NegativePrompt = Text(
+        "synthesize.negative_prompt", "--negative-prompt", "What guidance leads away from; for text-conditional models. Default: the model's, or the empty prompt.");
+
+    /// <summary>Words of the classes.</summary>
+    public static readonly Setting<string> ClassTexts = Text(
+        "synthesize.class_texts", "--class-texts", "File with a line 'name<tab>words' for each class, for prompts of classes whose names are numbers (ImageNet's synset list fits).");
+
     /// <summary>Start level as alpha-bar.</summary>
     public static readonly Setting<double> StartAlphaBar = new(
         "synthesize.start_alpha_bar", "--start-alpha-bar", "Start level of the reverse process as alpha-bar: the share of the prototype's variance that is kept.", "a number above 0 and below 1", 0, ParseReal(1e-6, 0.999999), FormatReal, hasDefault: false);
@@ -90,9 +106,17 @@ public static class Settings
     public static readonly Setting<double> Eta = Real(
         "synthesize.eta", "--eta", "DDIM's eta: 0 is deterministic, 1 has DDPM's noise.", 0, 0, 1);
 
+    /// <summary>Which timesteps are kept.</summary>
+    public static readonly Setting<string> TimestepSpacing = OptionalChoice(
+        "synthesize.timestep_spacing", "--timestep-spacing", "Which timesteps are kept. Default: the model's.", "leading", "linspace", "trailing");
+
+    /// <summary>PNDM's start in the middle.</summary>
+    public static readonly Setting<string> PndmStart = Choice(
+        "synthesize.pndm_start", "--pndm-start", "How PNDM starts in the middle: exact, or with the lag of one interval that D4M's library has.", "exact", "exact", "lagging");
+
     /// <summary>Images per diffusion batch.</summary>
     public static readonly Setting<int> SynthesisBatchSize = Integer(
-        "synthesize.batch_size", "--batch-size", "Images denoised at a time; rows of many classes share a batch.", 50, 1);
+        "synthesize.batch_size", "--batch-size", "Images denoised at a time; rows of many classes share a batch. 0 chooses by the latent's size and the provider (50 for small latents).", 0, 0);
 
     /// <summary>Student network.</summary>
     public static readonly Setting<string> Network = OptionalChoice(

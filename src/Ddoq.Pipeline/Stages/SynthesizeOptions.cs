@@ -1,3 +1,4 @@
+using Ddoq.Latents;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
@@ -13,7 +14,7 @@ namespace Ddoq.Pipeline.Stages;
 /// <param name="StartAlphaBar">Start level as alpha-bar; excludes <paramref name="Strength"/>.</param>
 /// <param name="Strength">Start level as strength.</param>
 /// <param name="Eta">DDIM's eta.</param>
-/// <param name="BatchSize">Images denoised at a time.</param>
+/// <param name="BatchSize">Images denoised at a time; 0 chooses by the latent's size and the provider.</param>
 /// <param name="Seed">The run's seed.</param>
 /// <param name="FromNoise">Ignore the prototypes and start from pure noise (the control).</param>
 /// <param name="WeightRule">Rule for the weights written to the metadata.</param>
@@ -39,6 +40,28 @@ public sealed record SynthesizeOptions(
     /// </remarks>
     public const double DefaultStartAlphaBar = 0.25;
 
+    // Attention over the positions of a latent grows with their square; small latents cost next to nothing.
+    private const int SmallLatent = 16 * 16, SmallLatentBatch = 50;
+    private const int CpuPositions = 8 * 32 * 32, DevicePositions = 64 * 32 * 32;
+
+    /// <summary>Template of a class's prompt; null takes the model's, or <see cref="Onnx.Text.PromptTemplate.Default"/>.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary>What guidance leads away from; null takes the model's, or the empty prompt.</summary>
+    public string? NegativePrompt { get; init; }
+
+    /// <summary>File with the classes' words for prompts (<see cref="Onnx.Text.ClassTexts"/>); null takes their names.</summary>
+    public string? ClassTexts { get; init; }
+
+    /// <summary>Whether guidance acts on all channels or on the first three only.</summary>
+    public bool GuideAllChannels { get; init; } = true;
+
+    /// <summary>Which timesteps are kept; null takes the model's.</summary>
+    public TimestepSpacing? Spacing { get; init; }
+
+    /// <summary>Whether PNDM starts in the middle with its reference implementation's lag of one interval.</summary>
+    public bool PndmImageToImageQuirk { get; init; }
+
     /// <summary>Reads the options from a configuration.</summary>
     /// <exception cref="UsageException">Both start levels are given.</exception>
     public static SynthesizeOptions From(PipelineConfiguration configuration)
@@ -60,7 +83,26 @@ public sealed record SynthesizeOptions(
             SettingsMapping.Seed(configuration),
             FromNoise: false,
             SettingsMapping.Weights(configuration.Get(Settings.Weights)),
-            SettingsMapping.Provider(configuration.Get(Settings.Provider)));
+            SettingsMapping.Provider(configuration.Get(Settings.Provider)))
+        {
+            Prompt = configuration.TryGet(Settings.Prompt, out string? prompt) ? prompt : null,
+            NegativePrompt = configuration.TryGet(Settings.NegativePrompt, out string? negative) ? negative : null,
+            ClassTexts = configuration.TryGet(Settings.ClassTexts, out string? texts) ? texts : null,
+            GuideAllChannels = configuration.Get(Settings.GuidanceChannels) == "all",
+            Spacing = configuration.TryGet(Settings.TimestepSpacing, out string? spacing) ? SettingsMapping.Spacing(spacing) : null,
+            PndmImageToImageQuirk = configuration.Get(Settings.PndmStart) == "lagging",
+        };
+    }
+
+    /// <summary>Images denoised at a time: what was asked for, or a choice that depends on settings and model only, never on the machine.</summary>
+    /// <param name="shape">Shape of one latent.</param>
+    public int RowsPerBatch(LatentShape shape)
+    {
+        int positions = shape.Height * shape.Width;
+        bool device = Provider is ExecutionProvider.Cuda or ExecutionProvider.TensorRt;
+        return BatchSize > 0 ? BatchSize
+            : positions <= SmallLatent ? SmallLatentBatch
+            : Math.Max(1, (device ? DevicePositions : CpuPositions) / positions);
     }
 
     /// <summary>Where the reverse process starts.</summary>

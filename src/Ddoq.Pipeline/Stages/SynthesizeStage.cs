@@ -1,6 +1,5 @@
 using System.Globalization;
 using Ddoq.Distilled;
-using Ddoq.Imaging;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
@@ -29,134 +28,6 @@ public static class SynthesizeStage
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = ModelFolder.Open(options.Model);
         using PrototypeSet set = PrototypeSet.Load(prototypes);
-        SynthesisOptions sampling = Resolve(options, model);
-        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, model, prototypes), context.Force);
-        if (stage.IsComplete)
-        {
-            context.Progress.Message($"synthesize: complete in {output}");
-            return;
-        }
-
-        int[] modelClasses = ModelClasses(set, model);
-        DistilledPlan plan = DistilledPlan.FromPrototypes(set, options.WeightRule, options.Seed, useCounts: !options.FromNoise);
-        Generate(set, plan, modelClasses, model, sampling, options, stage, context);
-        plan.Complete(
-            stage,
-            options.FromNoise
-                ? "generated from pure noise with the class label only"
-                : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}",
-            options.Seed,
-            options.Provider.ToString(),
-            options.FromNoise ? null : set.Distortion);
-    }
-
-    private static void Generate(
-        PrototypeSet set,
-        DistilledPlan plan,
-        int[] modelClasses,
-        ModelFolder model,
-        SynthesisOptions sampling,
-        SynthesizeOptions options,
-        StageFolder stage,
-        StageContext context)
-    {
-        var session = new OnnxSessionOptions
-        {
-            Provider = options.Provider,
-            Threads = context.Workers,
-            BatchSize = options.BatchSize,
-        };
-        int batches = (plan.Count + options.BatchSize - 1) / options.BatchSize;
-        bool[] isDone = [.. Enumerable.Range(0, batches).Select(b => plan.HasImages(stage.Path, b * options.BatchSize, options.BatchSize))];
-        int done = Enumerable.Range(0, batches).Where(b => isDone[b]).Sum(b => Math.Min(options.BatchSize, plan.Count - (b * options.BatchSize)));
-        context.Progress.Begin("synthesize", plan.Count, "images", done);
-        try
-        {
-            if (done == plan.Count)
-                return;
-            using IDiffusionBackbone backbone = DiTBackbone.Open(model, session, context.Progress);
-            using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
-            using VaeDecoder decoder = VaeDecoder.Open(model, session);
-            int group = Math.Max(1, context.Workers);
-            for (int first = 0; first < batches; first += group)
-            {
-                // Neighbouring batches go together only to keep all workers busy; their borders stay where they are.
-                foreach ((int from, int to) in Runs(isDone, first, Math.Min(batches, first + group)))
-                {
-                    int row = from * options.BatchSize;
-                    int count = Math.Min(plan.Count, to * options.BatchSize) - row;
-                    GenerateRows(set, plan, modelClasses, row, count, synthesizer, decoder, stage.Path, context);
-                }
-
-                stage.SaveTiming();
-            }
-        }
-        finally
-        {
-            context.Progress.End();
-        }
-    }
-
-    private static void GenerateRows(
-        PrototypeSet set,
-        DistilledPlan plan,
-        int[] modelClasses,
-        int first,
-        int count,
-        DiffusionSynthesizer synthesizer,
-        VaeDecoder decoder,
-        string folder,
-        StageContext context)
-    {
-        int length = set.Shape.Length, side = decoder.ImageSize, pixels = 3 * side * side;
-        var latents = new float[(long)count * length];
-        var classes = new int[count];
-        var streams = new ulong[count];
-        for (int i = 0; i < count; i++)
-        {
-            (int label, int prototype) = plan.Row(first + i);
-            set.Centroid(label, prototype).CopyTo(latents.AsSpan(i * length, length));
-            classes[i] = modelClasses[label];
-            streams[i] = DiffusionSynthesizer.NoiseStream(label, prototype);
-        }
-
-        synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation);
-        var images = new float[(long)count * pixels];
-        decoder.Decode(latents, count, images, context.Cancellation);
-        int channels = set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1" ? 1 : 3;
-        context.ForEach(count, () => new PixelBuffer(pixels), (i, buffer) =>
-        {
-            PlanarPixels.FromSigned(images.AsSpan(i * pixels, pixels), buffer.Bytes);
-            plan.WriteImage(folder, first + i, buffer.Bytes, channels, side);
-        });
-    }
-
-    private static IEnumerable<(int From, int To)> Runs(bool[] isDone, int first, int end)
-    {
-        for (int b = first; b < end; b++)
-        {
-            if (isDone[b])
-                continue;
-            int from = b;
-            while (b < end && !isDone[b])
-                b++;
-            yield return (from, b);
-        }
-    }
-
-    private static SynthesisOptions Resolve(SynthesizeOptions options, ModelFolder model) => new()
-    {
-        Scheduler = options.Scheduler,
-        NumInferenceSteps = options.NumInferenceSteps ?? model.Defaults.NumInferenceSteps,
-        GuidanceScale = options.GuidanceScale ?? model.Defaults.GuidanceScale,
-        Start = options.Start(model.Defaults.StartAlphaBar),
-        Eta = options.Eta,
-        BatchSize = options.BatchSize,
-        Seed = options.Seed,
-    };
-
-    private static int[] ModelClasses(PrototypeSet set, ModelFolder model)
-    {
         if (set.Shape != model.LatentShape)
         {
             throw new DdoqException(
@@ -164,21 +35,125 @@ public static class SynthesizeStage
                 "Encode and synthesize with the same model.");
         }
 
-        return ClassMap.Match(set.ClassNames, model.ClassNames, $"the model {model.Path}");
+        SynthesisOptions sampling = Resolve(options, model);
+        ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
+        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes), context.Force);
+        if (stage.IsComplete)
+        {
+            context.Progress.Message($"synthesize: complete in {output}");
+            return;
+        }
+
+        DistilledPlan plan = DistilledPlan.FromPrototypes(set, options.WeightRule, options.Seed, useCounts: !options.FromNoise);
+        Generate(set, plan, conditions, model, sampling, options, stage, context);
+        plan.Complete(
+            stage,
+            options.FromNoise
+                ? "generated from pure noise with the class only"
+                : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}",
+            options.Seed,
+            options.Provider.ToString(),
+            options.FromNoise ? null : set.Distortion);
     }
 
-    private static Dictionary<string, string> Describe(SynthesizeOptions options, SynthesisOptions sampling, ModelFolder model, string prototypes) => new()
+    /// <summary>The sampling a model is run with: the user's wishes, then the model's defaults.</summary>
+    internal static SynthesisOptions Resolve(SynthesizeOptions options, ModelFolder model) => new()
     {
-        ["prototypes"] = StageIdentity.Of(prototypes),
-        ["model"] = ContentHash.OfText(string.Join('\n', model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal))),
-        ["scheduler"] = sampling.Scheduler.ToString()!,
-        ["num_inference_steps"] = sampling.NumInferenceSteps.ToString(CultureInfo.InvariantCulture),
-        ["guidance_scale"] = sampling.GuidanceScale.ToString(CultureInfo.InvariantCulture),
-        ["start"] = sampling.Start.ToString(),
-        ["eta"] = sampling.Eta.ToString(CultureInfo.InvariantCulture),
-        ["batch_size"] = sampling.BatchSize.ToString(CultureInfo.InvariantCulture),
-        ["seed"] = sampling.Seed.ToString(CultureInfo.InvariantCulture),
-        ["weights"] = options.WeightRule.ToString(),
-        ["provider"] = options.Provider.ToString(),
+        Scheduler = options.Scheduler,
+        NumInferenceSteps = options.NumInferenceSteps ?? model.Defaults.NumInferenceSteps,
+        Spacing = options.Spacing,
+        GuidanceScale = options.GuidanceScale ?? model.Defaults.GuidanceScale,
+        GuideAllChannels = options.GuideAllChannels,
+        Start = options.Start(model.Defaults.StartAlphaBar),
+        Eta = options.Eta,
+        PndmImageToImageQuirk = options.PndmImageToImageQuirk,
+        BatchSize = options.RowsPerBatch(model.LatentShape),
+        Seed = options.Seed,
     };
+
+    /// <summary>How the networks are run.</summary>
+    internal static OnnxSessionOptions SessionOptions(SynthesizeOptions options, SynthesisOptions sampling, StageContext context) => new()
+    {
+        Provider = options.Provider,
+        Threads = context.Workers,
+        BatchSize = sampling.BatchSize,
+    };
+
+    private static void Generate(
+        PrototypeSet set,
+        DistilledPlan plan,
+        ClassConditions conditions,
+        ModelFolder model,
+        SynthesisOptions sampling,
+        SynthesizeOptions options,
+        StageFolder stage,
+        StageContext context)
+    {
+        int size = sampling.BatchSize, batches = (plan.Count + size - 1) / size;
+        int[] open = [.. Enumerable.Range(0, batches).Where(b => !plan.HasImages(stage.Path, b * size, size))];
+        int missing = open.Sum(b => Math.Min(size, plan.Count - (b * size)));
+        context.Progress.Begin("synthesize", plan.Count, "images", plan.Count - missing);
+        try
+        {
+            if (missing == 0)
+                return;
+            OnnxSessionOptions session = SessionOptions(options, sampling, context);
+            using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);
+            using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
+            using VaeDecoder decoder = VaeDecoder.Open(model, session);
+            var work = new SynthesisWork(set, plan, conditions.Labels, synthesizer, decoder, stage.Path, context);
+            int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers);
+            var saving = new Lock();
+
+            // On the CPU every worker takes a batch from noise to files. A device takes one batch at a time, and writing
+            // the files of one batch overlaps with the next.
+            (context with { Workers = lanes }).ForEach(open.Length, () => new PendingFiles(), (i, pending) =>
+            {
+                int first = open[i] * size, count = Math.Min(size, plan.Count - first);
+                float[] images = work.Render(first, count);
+                if (lanes == context.Workers)
+                    work.Write(first, count, images, workers: 1);
+                else
+                    pending.Replace(() => work.Write(first, count, images, context.Workers - lanes));
+                lock (saving)
+                    stage.SaveTiming();
+            });
+        }
+        finally
+        {
+            context.Progress.End();
+        }
+    }
+
+    private static Dictionary<string, string> Describe(
+        SynthesizeOptions options, SynthesisOptions sampling, ClassConditions conditions, ModelFolder model, string prototypes)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["prototypes"] = StageIdentity.Of(prototypes),
+            ["model"] = ContentHash.OfText(string.Join('\n', model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal))),
+            ["scheduler"] = sampling.Scheduler.ToString()!,
+            ["num_inference_steps"] = sampling.NumInferenceSteps.ToString(CultureInfo.InvariantCulture),
+            ["guidance_scale"] = sampling.GuidanceScale.ToString(CultureInfo.InvariantCulture),
+            ["start"] = sampling.Start.ToString(),
+            ["eta"] = sampling.Eta.ToString(CultureInfo.InvariantCulture),
+            ["batch_size"] = sampling.BatchSize.ToString(CultureInfo.InvariantCulture),
+            ["seed"] = sampling.Seed.ToString(CultureInfo.InvariantCulture),
+            ["weights"] = options.WeightRule.ToString(),
+            ["provider"] = options.Provider.ToString(),
+        };
+        if (options.Spacing is { } spacing)
+            settings["timestep_spacing"] = spacing.ToString();
+        if (!options.GuideAllChannels)
+            settings["guidance_channels"] = "first three";
+        if (options.PndmImageToImageQuirk)
+            settings["pndm_start"] = "lagging";
+        if (model.Layout == ModelLayout.StableDiffusion)
+        {
+            settings["prompts"] = conditions.Prompts.Count == 0 ? string.Empty : $"{conditions.Prompts[0]}, ... ({ContentHash.OfText(string.Join('\n', conditions.Prompts))[..16]})";
+            settings["negative_prompt"] = conditions.NegativePrompt;
+        }
+
+        return settings;
+    }
 }

@@ -41,12 +41,12 @@ internal sealed class TinyTextModel : IDisposable
             .Save(File("text_encoder", "model.onnx"));
     }
 
-    public void WriteUNet(float textWeight = 1, OnnxType type = OnnxType.F32, OnnxType timestepType = OnnxType.I64, object[]? timestepShape = null)
+    public void WriteUNet(float textWeight = 1, OnnxType type = OnnxType.F32, OnnxType timestepType = OnnxType.I64, object[]? timestepShape = null, int width = Width)
     {
         new OnnxGraph()
             .Input("sample", type, "batch", 4, 2, 2)
             .Input("timestep", timestepType, timestepShape ?? ["steps"])
-            .Input("encoder_hidden_states", type, "batch", Length, Width)
+            .Input("encoder_hidden_states", type, "batch", Length, width)
             .Output("out_sample", type, "batch", 4, 2, 2)
             .Constant("half", [1], 0.5f)
             .Constant("rate", [1], 0.0005f)

@@ -1,0 +1,181 @@
+using Ddoq.Distilled;
+using Ddoq.Latents;
+using Ddoq.Numerics;
+using Ddoq.Onnx.Schedulers;
+using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Tests.OnnxFiles;
+using Ddoq.Pipeline.Stages;
+using Ddoq.Quantization;
+
+namespace Ddoq.Pipeline.Tests.Stages;
+
+/// <summary>The synthesis stage with models of both kinds, whose networks are a few operators.</summary>
+public class SynthesizeTests
+{
+    private const int PerClass = 5;
+    private static readonly string[] s_names = ["bag", "coat", "shoe"];
+    private static readonly LatentShape s_shape = new(TinyModel.Channels, TinyModel.LatentSize, TinyModel.LatentSize);
+
+    private TinyTextModel _text = null!;
+    private TinyModel _label = null!;
+    private string _folder = string.Empty;
+
+    [SetUp]
+    public void WritePrototypes()
+    {
+        _folder = Directory.CreateTempSubdirectory("ddoq-synthesize-").FullName;
+        _text = new TinyTextModel();
+        _label = new TinyModel(labelWeight: 0.3f);
+        var info = new PrototypeInfo
+        {
+            Latents = new LatentStoreInfo { Shape = s_shape, ClassNames = s_names },
+            CentersPerClass = PerClass,
+            Algorithm = "test",
+        };
+        using var writer = PrototypeWriter.Create(Prototypes, info);
+        var random = new CounterRandom(5, 1);
+        foreach (string _ in s_names)
+        {
+            var centroids = new float[PerClass * s_shape.Length];
+            random.FillGaussian(centroids);
+            writer.Append(ClassPrototypes.Create(s_shape.Length, centroids, [3, 1, 4, 1, 5], distortion: 1));
+        }
+
+        writer.Complete();
+    }
+
+    [TearDown]
+    public void DeleteFolders()
+    {
+        _text.Dispose();
+        _label.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Test]
+    public void ATextConditionalModel_IsRunByItsPrompts()
+    {
+        byte[][] plain = Run(Options(_text.Path)), sameInWords = Run(Options(_text.Path) with { Prompt = "a photo of {class}" });
+        Assert.That(plain, Has.Length.EqualTo(s_names.Length * PerClass));
+        Assert.That(sameInWords, Is.EqualTo(plain), "the default template");
+        Assert.That(Run(Options(_text.Path) with { Prompt = "éé {class}" }), Is.Not.EqualTo(plain), "another template");
+        Assert.That(Run(Options(_text.Path) with { NegativePrompt = "éé" }), Is.Not.EqualTo(plain), "a negative prompt");
+
+        string words = Path.Combine(_folder, "words.txt");
+        File.WriteAllLines(words, s_names.Select(name => $"{name}\t{name}"));
+        Assert.That(Run(Options(_text.Path) with { ClassTexts = words }), Is.EqualTo(plain), "the names in a file");
+        File.WriteAllLines(words, s_names.Select(name => $"{name}\t{name} {name}"));
+        byte[][] twice = Run(Options(_text.Path) with { ClassTexts = words });
+        Assert.That(twice, Is.Not.EqualTo(plain), "other words");
+        Assert.That(Run(Options(_text.Path) with { Prompt = "a photo of {class} {class}" }), Is.EqualTo(twice), "the same prompts otherwise");
+    }
+
+    [Test]
+    public void TheModelsOwnDefaults_AreTheUsersWhenNoneAreGiven()
+    {
+        byte[][] given = Run(Options(_text.Path) with { Prompt = "one {class}", NegativePrompt = "bad" });
+        _text.Write("model_index.json", """{"defaults": {"prompt": "one {class}", "negative_prompt": "bad", "guidance_scale": 7.5}}""");
+        Assert.That(Run(Options(_text.Path)), Is.EqualTo(given));
+    }
+
+    [Test]
+    public void NeitherWorkersNorAnInterruption_ChangeABit([Values] bool text)
+    {
+        SynthesizeOptions options = Options(text ? _text.Path : _label.Path);
+        byte[][] one = Run(options, workers: 1);
+        Assert.That(Run(options, workers: 3), Is.EqualTo(one));
+
+        string output = Path.Combine(_folder, "interrupted");
+        using (var stop = new CancellationTokenSource())
+        {
+            var progress = new StopAfter(4, stop);
+            Assert.That(() => SynthesizeStage.Run(options, Prototypes, output, new StageContext(progress, 1, false, stop.Token)), Throws.InstanceOf<OperationCanceledException>());
+        }
+
+        int left = Directory.EnumerateFiles(output, "*.png", SearchOption.AllDirectories).Count();
+        Assert.That(left, Is.InRange(1, (s_names.Length * PerClass) - 1), "the run was stopped in the middle");
+        SynthesizeStage.Run(options, Prototypes, output, new StageContext(NullProgress.Instance, 2, false, default));
+        Assert.That(Images(output), Is.EqualTo(one));
+    }
+
+    [Test]
+    public void BatchSize_IsChosenBySettingsAlone()
+    {
+        // The choice enters the images' identity, so it must not follow the machine.
+        SynthesizeOptions options = Options(_label.Path) with { BatchSize = 0 };
+        Assert.Multiple(() =>
+        {
+            Assert.That(options.RowsPerBatch(new LatentShape(4, 8, 8)), Is.EqualTo(50));
+            Assert.That(options.RowsPerBatch(new LatentShape(4, 32, 32)), Is.EqualTo(8));
+            Assert.That(options.RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(2));
+            Assert.That((options with { Provider = ExecutionProvider.Cuda }).RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(16));
+            Assert.That((options with { BatchSize = 7 }).RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(7));
+        });
+    }
+
+    [Test]
+    public void APromptForAModelOfClassLabels_IsRefused() =>
+        Assert.That(() => Run(Options(_label.Path) with { Prompt = "a {class}" }), Throws.InstanceOf<UsageException>().With.Message.Contains("--prompt").And.Message.Contains("class labels"));
+
+    [Test]
+    public void AClassUnknownToAModelOfClassLabels_IsNamed()
+    {
+        _label.Write("model_index.json", """{"id2label": {"0": "bag", "1": "hat", "2": "shoe"}, "preprocess": {"image_size": 4}}""");
+        Assert.That(() => Run(Options(_label.Path)), Throws.InstanceOf<DdoqException>().With.Message.Contains("'coat'"));
+    }
+
+    [Test]
+    public void Estimate_CountsWhatTheStageDoes()
+    {
+        SynthesizeOptions options = Options(_text.Path);
+        SynthesisEstimate estimate = SynthesisEstimate.Measure(options, s_names, 15, Context(2));
+        Assert.Multiple(() =>
+        {
+            Assert.That((estimate.Images, estimate.BatchSize, estimate.Batches, estimate.Lanes), Is.EqualTo((15, 4, 4, 2)));
+            Assert.That(estimate.CallsPerBatch, Is.InRange(1, 5));
+            Assert.That(estimate.Calls, Is.EqualTo(4 * estimate.CallsPerBatch));
+            Assert.That(estimate.Seconds, Is.EqualTo(2 * ((estimate.CallsPerBatch * estimate.SecondsPerCall) + estimate.SecondsPerDecode)).Within(1e-9));
+            Assert.That(estimate.MostBytes, Is.EqualTo(15 * TinyModel.Pixels));
+        });
+    }
+
+    private string Prototypes => Path.Combine(_folder, "prototypes.safetensors");
+
+    private static SynthesizeOptions Options(string model) => new(
+        model, SchedulerKind.Ddim, 5, null, 0.5, null, 0, 4, 3, FromNoise: false, WeightRule.SquareRoot, ExecutionProvider.Cpu);
+
+    private static StageContext Context(int workers) => new(NullProgress.Instance, workers, false, default);
+
+    private static byte[][] Images(string output) =>
+        [.. Directory.EnumerateFiles(output, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+
+    private byte[][] Run(SynthesizeOptions options, int workers = 2)
+    {
+        string output = Path.Combine(_folder, $"set-{Directory.EnumerateDirectories(_folder).Count()}");
+        SynthesizeStage.Run(options, Prototypes, output, Context(workers));
+        return Images(output);
+    }
+
+    private sealed class StopAfter(int images, CancellationTokenSource source) : IProgressSink
+    {
+        private long _done;
+
+        public void Begin(string stage, long total, string unit, long completed = 0)
+        {
+        }
+
+        public void Advance(long units)
+        {
+            if ((_done += units) > images)
+                source.Cancel();
+        }
+
+        public void End()
+        {
+        }
+
+        public void Message(string text)
+        {
+        }
+    }
+}
