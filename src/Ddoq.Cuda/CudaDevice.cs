@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Ddoq.Cuda.Interop;
+
+namespace Ddoq.Cuda;
+
+/// <summary>A device that the CUDA driver offers.</summary>
+public sealed unsafe record CudaDevice
+{
+    private const int OldestMajor = 8;
+
+    private CudaDevice()
+    {
+    }
+
+    /// <summary>Its number, 0-based, as in <c>--device cuda:N</c>.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Compute capability.</summary>
+    public required Version ComputeCapability { get; init; }
+
+    /// <summary>Multiprocessors.</summary>
+    public required int MultiprocessorCount { get; init; }
+
+    /// <summary>Memory in bytes.</summary>
+    public required long TotalMemory { get; init; }
+
+    /// <summary>Second-level cache in bytes.</summary>
+    public required long CacheBytes { get; init; }
+
+    /// <summary>Highest clock of the multiprocessors in hertz.</summary>
+    public required double ClockRate { get; init; }
+
+    /// <summary>Whether the kernels run on it: compute capability 8.0 or newer.</summary>
+    public bool IsSupported => ComputeCapability.Major >= OldestMajor;
+
+    /// <summary>Whether it is the emulation of the tests, which proves logic and has no speed.</summary>
+    public required bool IsEmulated { get; init; }
+
+    /// <summary>Number and name, for messages.</summary>
+    internal string Label => string.Create(CultureInfo.InvariantCulture, $"device {Index} ({Name})");
+
+    /// <summary>All devices.</summary>
+    /// <exception cref="DeviceUnavailableException">There is no driver, or no device.</exception>
+    /// <exception cref="CudaException">The driver failed.</exception>
+    public static IReadOnlyList<CudaDevice> List()
+    {
+        DriverLibrary.Require();
+        int count;
+        CudaCall.Check(DriverApi.DeviceGetCount(&count));
+        var devices = new CudaDevice[count];
+        for (int i = 0; i < count; i++)
+            devices[i] = Describe(i);
+        return devices;
+    }
+
+    /// <summary>The devices with some numbers, or all that the kernels run on.</summary>
+    /// <param name="indices">Numbers, or null for all that are supported.</param>
+    /// <exception cref="DeviceUnavailableException">There is no driver, no such device, or it is too old.</exception>
+    /// <exception cref="CudaException">The driver failed.</exception>
+    public static IReadOnlyList<CudaDevice> Select(IReadOnlyList<int>? indices)
+    {
+        IReadOnlyList<CudaDevice> all = List();
+        if (indices is not null)
+            return [.. indices.Distinct().Select(index => Supported(all, index))];
+        CudaDevice[] supported = [.. all.Where(device => device.IsSupported)];
+        if (supported.Length == 0)
+            Supported(all, 0);
+        return supported;
+    }
+
+    private static CudaDevice Supported(IReadOnlyList<CudaDevice> all, int index)
+    {
+        if ((uint)index >= (uint)all.Count)
+        {
+            throw new DeviceUnavailableException(
+                all.Count == 0 ? $"CUDA device {index} does not exist; the driver offers none." : $"CUDA device {index} does not exist; there are devices 0 to {all.Count - 1}.",
+                "Choose one with --device cuda:N, or run with --device cpu; ddoq doctor lists them.");
+        }
+
+        CudaDevice device = all[index];
+        if (!device.IsSupported)
+        {
+            throw new DeviceUnavailableException(
+                $"CUDA {device.Label} has compute capability {device.ComputeCapability}; the kernels need 8.0 (Ampere) or newer.",
+                "Choose another device with --device cuda:N, or run with --device cpu.");
+        }
+
+        return device;
+    }
+
+    private static CudaDevice Describe(int index)
+    {
+        int device;
+        CudaCall.Check(DriverApi.DeviceGet(&device, index), $"cuDeviceGet({index})");
+        byte* name = stackalloc byte[256];
+        CudaCall.Check(DriverApi.DeviceGetName(name, 256, device), $"cuDeviceGetName({index})");
+        nuint bytes;
+        CudaCall.Check(DriverApi.DeviceTotalMem(&bytes, device), $"cuDeviceTotalMem({index})");
+        return new CudaDevice
+        {
+            Index = index,
+            Name = Marshal.PtrToStringUTF8((nint)name) ?? string.Empty,
+            ComputeCapability = new Version(Attribute(DeviceAttribute.ComputeCapabilityMajor, device), Attribute(DeviceAttribute.ComputeCapabilityMinor, device)),
+            MultiprocessorCount = Attribute(DeviceAttribute.MultiprocessorCount, device),
+            TotalMemory = (long)bytes,
+            CacheBytes = Attribute(DeviceAttribute.CacheBytes, device),
+            IsEmulated = DriverLibrary.IsEmulated,
+            ClockRate = 1000.0 * Attribute(DeviceAttribute.ClockKilohertz, device),
+        };
+    }
+
+    private static int Attribute(DeviceAttribute attribute, int device)
+    {
+        int value;
+        CudaCall.Check(DriverApi.DeviceGetAttribute(&value, (int)attribute, device), $"cuDeviceGetAttribute({attribute})");
+        return value;
+    }
+
+    // CUdevice_attribute of the driver API.
+    private enum DeviceAttribute
+    {
+        ClockKilohertz = 13,
+        MultiprocessorCount = 16,
+        CacheBytes = 38,
+        ComputeCapabilityMajor = 75,
+        ComputeCapabilityMinor = 76,
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.ExceptionServices;
+using Ddoq.Cuda.Interop;
+using Ddoq.Cuda.Memory;
+using Ddoq.Latents;
+
+namespace Ddoq.Cuda.Quantization;
+
+/// <summary>Brings the rows of a batch to the device, piece by piece through a page-locked ring, and refuses values that are not finite.</summary>
+internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
+{
+    // Rows copied by one task when several share a piece.
+    private const int TaskBytes = 1 << 20;
+
+    /// <summary>Puts the copies on a stream; the rows lie at the batch's places when it gets there.</summary>
+    /// <exception cref="DdoqException">A value is not finite.</exception>
+    public void Send(BatchClass[] classes, RowOrder order, ClassDeal deal, DeviceBuffer<byte> rows, StreamHandle stream)
+    {
+        long total = classes[^1].RowEnd, rowBytes = classes[0].RowBytes;
+        int step = (int)Math.Clamp(pieceBytes / rowBytes, 1, total);
+        int tasks = Math.Max(1, deal.Options.Workers > 0 ? deal.Options.Workers : Environment.ProcessorCount);
+        int first = 0; // the class that holds the piece's first row
+        for (long row = 0; row < total; row += step)
+        {
+            deal.Cancellation.ThrowIfCancellationRequested();
+            int count = (int)Math.Min(step, total - row);
+            PinnedRing.Piece piece = ring.Take(step * rowBytes);
+            while (classes[first].RowEnd <= row)
+                first++;
+            Fill(piece.Pointer, classes, first, row, count, order, deal.Source, tasks);
+            rows.Upload(piece.Pointer, row * rowBytes, count * rowBytes, stream);
+            piece.Submitted(stream);
+        }
+    }
+
+    private static void Fill(byte* piece, BatchClass[] classes, int first, long row, int count, RowOrder order, ILatentSource source, int tasks)
+    {
+        long end = row + count;
+        for (int c = first; row < end; c++)
+        {
+            BatchClass one = classes[c];
+            int from = (int)(row - one.RowBegin), rows = (int)Math.Min(end, one.RowEnd) - (int)row;
+            int share = (int)Math.Max(1, TaskBytes / one.RowBytes);
+            int parts = (rows + share - 1) / share;
+            if (parts == 1 || tasks == 1)
+                Copy(one, from, rows, piece, order, source);
+            else
+                CopyInParallel(one, from, rows, share, parts, piece, order, source, tasks);
+            piece += rows * one.RowBytes;
+            row += rows;
+        }
+    }
+
+    private static void CopyInParallel(
+        BatchClass one, int from, int rows, int share, int parts, byte* destination, RowOrder order, ILatentSource source, int tasks)
+    {
+        try
+        {
+            Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = tasks }, part =>
+            {
+                int begin = part * share;
+                Copy(one, from + begin, Math.Min(share, rows - begin), destination + (begin * one.RowBytes), order, source);
+            });
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
+        }
+    }
+
+    // Rows `from` to `from + rows` of the batch's order of a class.
+    private static void Copy(in BatchClass one, int from, int rows, byte* destination, RowOrder order, ILatentSource source)
+    {
+        ReadOnlySpan<int> origins = order.Of(one).Slice(from, rows);
+        int bytes = one.Dimension * one.Format.Bytes;
+        long stride = one.RowBytes;
+        if (RowFormat.TryGet(source, one.ClassIndex, out ReadOnlySpan<byte> inPlace))
+        {
+            for (int i = 0; i < rows; i++)
+                inPlace.Slice(checked(origins[i] * bytes), bytes).CopyTo(new Span<byte>(destination + (i * stride), bytes));
+        }
+        else
+        {
+            for (int i = 0; i < rows;)
+            {
+                int run = 1; // neighbours are read together
+                while (stride == bytes && i + run < rows && origins[i + run] == origins[i] + run)
+                    run++;
+                RowFormat.Read(source, one.ClassIndex, origins[i], new Span<byte>(destination + (i * stride), run * bytes));
+                i += run;
+            }
+        }
+
+        for (int i = 0; i < rows; i++)
+            one.Format.RefuseNonFinite(new ReadOnlySpan<byte>(destination + (i * stride), bytes), one.ClassIndex, origins[i], source);
+    }
+}
