@@ -19,6 +19,7 @@ internal static class Description
         ["latents"] = path,
         ["rows"] = store.Count,
         ["shape"] = store.Shape.ToString(),
+        ["type"] = store.ElementType.ToString(),
         ["shards"] = store.Files.Count,
         ["encoder"] = store.Info.EncoderHash,
         ["scaling_factor"] = store.Info.ScalingFactor,
@@ -30,7 +31,7 @@ internal static class Description
             ["class"] = c,
             ["name"] = store.ClassNames[c],
             ["rows"] = store.RowCount(c),
-            ["contiguous"] = store.TryGetRows(c, out _),
+            ["contiguous"] = store.IsContiguous(c),
         }),
     };
 

@@ -23,7 +23,8 @@ internal static class QuantizeCommand
             Settings.HoldOut,
             Settings.Seed,
             Settings.Device,
-            Settings.Workers);
+            Settings.Workers,
+            Settings.Memory);
         Option<string?> latents = command.AddOption("--latents", "Latent store (folder or one safetensors file).", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
         return command.Does(run =>

@@ -186,6 +186,11 @@ public static class Settings
     public static readonly Setting<int> Workers = Integer(
         "runtime.workers", "--workers", "Worker threads; 0 is one per core. Results do not depend on it.", 0, 0, 4096, isVolatile: true);
 
+    /// <summary>Memory limit of the quantiser.</summary>
+    public static readonly Setting<long> Memory = new(
+        "runtime.memory", "--memory", "Most memory that quantize may take: fewer workers, then direct space for classes whose Gram matrix does not fit; 0 sets no limit.", "0 or a size as 2GiB, 1500MiB, 4GB", 0, ParseSize, FormatSize)
+    { IsVolatile = true };
+
     /// <summary>All settings in declaration order.</summary>
     public static IReadOnlyList<Setting> All { get; } =
         [.. typeof(Settings).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => field.GetValue(null)).OfType<Setting>()];
@@ -232,6 +237,27 @@ public static class Settings
     private static Func<string, (bool Ok, double Value)> ParseReal(double minimum, double maximum) => text =>
         (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= minimum && value <= maximum, value);
 
+    private static (bool Ok, long Value) ParseSize(string text)
+    {
+        string number = text.TrimEnd("BKMGTibk ".ToCharArray()), unit = text[number.Length..].Trim();
+        double? factor = unit switch
+        {
+            "" or "B" => 1,
+            "KiB" or "K" => 1 << 10,
+            "MiB" or "M" => 1 << 20,
+            "GiB" or "G" => 1 << 30,
+            "TiB" or "T" => 1L << 40,
+            "kB" or "KB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "TB" => 1e12,
+            _ => null,
+        };
+        bool ok = double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && factor is not null;
+        double bytes = value * (factor ?? 0);
+        return (ok && bytes < long.MaxValue, (long)bytes);
+    }
+
     private static (bool Ok, string Value) ParseDevice(string text)
     {
         bool named = text is "auto" or "cpu" or "cuda";
@@ -241,6 +267,9 @@ public static class Settings
     }
 
     private static string FormatInvariant(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string FormatSize(long bytes) => Quote(
+        bytes > 0 && bytes % (1 << 20) == 0 ? (bytes >> 20).ToString(CultureInfo.InvariantCulture) + "MiB" : bytes.ToString(CultureInfo.InvariantCulture));
 
     // TOML wants a fraction or an exponent in a float.
     private static string FormatReal(double value)

@@ -22,6 +22,7 @@ public sealed record QuantizeOptions(QuantizerOptions Quantizer, string Device)
                 Restarts = configuration.Get(Settings.Restarts),
                 HoldOutFraction = configuration.Get(Settings.HoldOut),
                 Seed = SettingsMapping.Seed(configuration),
+                MemoryLimit = configuration.Get(Settings.Memory),
             },
             configuration.Get(Settings.Device));
     }
@@ -35,6 +36,7 @@ public sealed record QuantizeOptions(QuantizerOptions Quantizer, string Device)
             Algorithm = QuantizationAlgorithm.D4m,
             HoldOutFraction = Quantizer.HoldOutFraction,
             Seed = Quantizer.Seed,
+            MemoryLimit = Quantizer.MemoryLimit,
         },
     };
 }

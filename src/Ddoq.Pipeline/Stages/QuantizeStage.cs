@@ -24,14 +24,15 @@ public static class QuantizeStage
         ArgumentNullException.ThrowIfNull(context);
         QuantizerOptions quantizer = options.Quantizer with { Workers = context.Workers };
         quantizer.Validate();
-        using StageFolder stage = StageFolder.Open(output, "quantize", Describe(quantizer, latents), context.Force);
+        string identity = StageIdentity.Of(latents);
+        using LatentStore store = LatentStore.Open(latents);
+        using StageFolder stage = StageFolder.Open(output, "quantize", Describe(quantizer, identity, store), context.Force);
         if (stage.IsComplete)
         {
             context.Progress.Message($"quantize: complete in {output}");
             return;
         }
 
-        using LatentStore store = LatentStore.Open(latents);
         RequireRows(store, latents);
         var info = new PrototypeInfo
         {
@@ -80,15 +81,19 @@ public static class QuantizeStage
         }
     }
 
-    private static Dictionary<string, string> Describe(QuantizerOptions options, string latents)
+    private static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
     {
         var settings = new Dictionary<string, string>(DescribeAlgorithm(options))
         {
-            ["latents"] = StageIdentity.Of(latents),
+            ["latents"] = identity,
             ["ipc"] = options.CentroidCount.ToString(CultureInfo.InvariantCulture),
             ["algorithm"] = options.Algorithm.ToString(),
             ["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture),
         };
+
+        // A memory limit changes digits only where it rules Gram space out; then it belongs to what made the result.
+        if (MemoryPlan.Create(store, options).DirectFromRows is int rows)
+            settings["direct_space_from_rows"] = rows.ToString(CultureInfo.InvariantCulture);
         return settings;
     }
 

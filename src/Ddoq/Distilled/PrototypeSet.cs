@@ -218,6 +218,10 @@ public sealed class PrototypeSet : IDisposable
                 throw new DdoqException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{where}: centre {i} holds {centroid[bad]} at value {bad}"), FormatHint);
         }
 
+        // Checking all classes must not leave all of them in resident memory.
+        long perClass = (long)k * Shape.Length;
+        if (perClass <= int.MaxValue)
+            _file.Release(_file.GetTensor("centroids"), classIndex * perClass, (int)perClass);
         return used;
     }
 }

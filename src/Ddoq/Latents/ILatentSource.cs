@@ -1,10 +1,14 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
 namespace Ddoq.Latents;
 
 /// <summary>Labelled latents, read class by class: the input of every quantiser.</summary>
 /// <remarks>
 /// Rows of a class have a fixed order that depends only on the data, so results do not depend on how they are read.
 /// Implementations are safe for concurrent readers. Values are finite: non-finite rows are refused when a source opens
-/// or when the row is first read, naming file, row and class.
+/// or when the row is first read, naming file, row and class. A source whose values are not halves overrides
+/// <see cref="ElementType"/>, the two methods for bytes and <see cref="ReadRows(int, int, Span{float})"/>.
 /// </remarks>
 public interface ILatentSource
 {
@@ -14,19 +18,64 @@ public interface ILatentSource
     /// <summary>Class names in label order; the count is C.</summary>
     IReadOnlyList<string> ClassNames { get; }
 
+    /// <summary>How the values are stored.</summary>
+    LatentElementType ElementType => LatentElementType.F16;
+
     /// <summary>Rows of one class (N).</summary>
     int RowCount(int classIndex);
 
-    /// <summary>Copies consecutive rows of one class.</summary>
+    /// <summary>Copies consecutive rows of one class, in half precision.</summary>
     /// <param name="classIndex">The class, 0-based.</param>
     /// <param name="firstRow">First row within the class, 0-based.</param>
     /// <param name="destination">Receives <c>destination.Length / D</c> rows, row-major; its length is a multiple of D.</param>
     /// <exception cref="ArgumentOutOfRangeException">The class or a row does not exist.</exception>
+    /// <exception cref="DdoqException">The values are stored in another type and one does not fit half precision.</exception>
     void ReadRows(int classIndex, int firstRow, Span<Half> destination);
 
-    /// <summary>The rows of a class in place, without a copy, when the class is stored contiguously.</summary>
+    /// <summary>Copies consecutive rows of one class in single precision, which holds every stored type exactly.</summary>
+    /// <inheritdoc cref="ReadRows(int, int, Span{Half})"/>
+    void ReadRows(int classIndex, int firstRow, Span<float> destination)
+    {
+        var halves = new Half[destination.Length];
+        ReadRows(classIndex, firstRow, halves);
+        TensorPrimitives.ConvertToSingle(halves, destination);
+    }
+
+    /// <summary>Copies consecutive rows of one class as they are stored.</summary>
+    /// <param name="classIndex">The class, 0-based.</param>
+    /// <param name="firstRow">First row within the class, 0-based.</param>
+    /// <param name="destination">Receives whole rows of D values of <see cref="ElementType"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The class or a row does not exist.</exception>
+    void ReadRowBytes(int classIndex, int firstRow, Span<byte> destination) =>
+        ReadRows(classIndex, firstRow, MemoryMarshal.Cast<byte, Half>(destination));
+
+    /// <summary>The rows of a class in place, without a copy, when the class is stored contiguously as halves.</summary>
     /// <param name="classIndex">The class, 0-based.</param>
     /// <param name="rows">N x D values, row-major, valid until the source is disposed.</param>
-    /// <returns>False when the class is scattered: use <see cref="ReadRows"/>.</returns>
+    /// <returns>False when the class is scattered or stored in another type: use a method that copies.</returns>
     bool TryGetRows(int classIndex, out ReadOnlySpan<Half> rows);
+
+    /// <summary>The rows of a class in place, as they are stored, when the class is stored contiguously.</summary>
+    /// <param name="classIndex">The class, 0-based.</param>
+    /// <param name="rows">N x D values of <see cref="ElementType"/>, row-major, valid until the source is disposed.</param>
+    /// <returns>False when the class is scattered: use <see cref="ReadRowBytes"/>.</returns>
+    bool TryGetRowBytes(int classIndex, out ReadOnlySpan<byte> rows)
+    {
+        bool inPlace = TryGetRows(classIndex, out ReadOnlySpan<Half> halves);
+        rows = MemoryMarshal.AsBytes(halves);
+        return inPlace;
+    }
+
+    /// <summary>A hint that a class will be read soon: a source on a disk starts to load it, without waiting.</summary>
+    void Prefetch(int classIndex)
+    {
+    }
+
+    /// <summary>
+    /// A hint that a class is done with: a mapped source lets go of its resident pages. Rows handed out in place stay
+    /// valid and are loaded again when used.
+    /// </summary>
+    void Release(int classIndex)
+    {
+    }
 }

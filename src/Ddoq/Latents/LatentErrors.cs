@@ -10,7 +10,7 @@ internal static class LatentErrors
 {
     public static DdoqException NotFinite(string where, long row, int classIndex, string className, int value, float found) => new(
         string.Create(CultureInfo.InvariantCulture,
-            $"{where}: row {row} (class {classIndex} {StorageErrors.Quote(className)}) holds {found} at value {value}; latents are finite halves, at most 65504 in size"),
+            $"{where}: row {row} (class {classIndex} {StorageErrors.Quote(className)}) holds {found} at value {value}; latents are finite, at most 65504 in size (1e14 in bfloat16 and single precision)"),
         "Encode this image again in single precision; if the value is right, scale the latents down.");
 
     /// <summary>Checks that labels name classes and that there are as many as rows.</summary>

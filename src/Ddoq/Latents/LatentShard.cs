@@ -5,7 +5,8 @@ namespace Ddoq.Latents;
 /// <summary>One mapped file of a latent store, its tensors checked.</summary>
 internal sealed class LatentShard : IDisposable
 {
-    private const string FormatHint = "Expected are tensors latents F16 [n, c, h, w] and labels I32 [n]; convert the file or make it again.";
+    private const string FormatHint = "Expected are tensors latents F16, BF16 or F32 [n, c, h, w] and labels I32 [n]; convert the file or make it again.";
+    private const int LabelChunk = 1 << 16;
     private readonly SafetensorsTensor _latents;
     private readonly SafetensorsTensor _labels;
 
@@ -14,8 +15,9 @@ internal sealed class LatentShard : IDisposable
         File = file;
         _latents = file.GetTensor("latents");
         _labels = file.GetTensor("labels");
-        if (_latents.Type != SafetensorsType.F16 || _latents.Shape.Count != 4)
+        if (_latents.Shape.Count != 4)
             throw new DdoqException($"'{file.Path}': tensor latents is {_latents}", FormatHint);
+        ElementType = LatentElement.Of(_latents.Type) ?? throw new DdoqException($"'{file.Path}': tensor latents is {_latents}", FormatHint);
         Shape = LatentMetadata.CheckShape($"'{file.Path}': tensor latents", _latents.Shape[1], _latents.Shape[2], _latents.Shape[3]);
         RowCount = _latents.Shape[0];
         if (_labels.Type is not (SafetensorsType.I32 or SafetensorsType.I64) || _labels.Shape.Count != 1)
@@ -27,6 +29,8 @@ internal sealed class LatentShard : IDisposable
     public SafetensorsFile File { get; }
 
     public LatentShape Shape { get; }
+
+    public LatentElementType ElementType { get; }
 
     public long RowCount { get; }
 
@@ -44,30 +48,56 @@ internal sealed class LatentShard : IDisposable
         }
     }
 
-    /// <summary>Consecutive rows in place; the caller keeps <c>count * D</c> within a span.</summary>
-    public ReadOnlySpan<Half> Rows(long first, int count) =>
-        File.GetSpan<Half>(_latents, first * Shape.Length, checked(count * Shape.Length));
+    /// <summary>Consecutive rows in place, as halves; the shard holds halves.</summary>
+    public ReadOnlySpan<Half> Halves(long first, int count) => File.GetSpan<Half>(_latents, first * Shape.Length, Values(count));
 
-    /// <summary>Copies the labels, refusing negative ones and those beyond 32 bits.</summary>
-    public void ReadLabels(Span<int> destination)
+    /// <summary>Consecutive rows in place, as stored; the caller keeps their bytes within a span.</summary>
+    public ReadOnlySpan<byte> Bytes(long first, int count) => File.GetBytes(_latents, first * Shape.Length, Values(count));
+
+    /// <summary>Copies consecutive rows as stored, without making their pages resident.</summary>
+    public void ReadBytes(long first, Span<byte> destination) => File.ReadBytes(_latents, first * Shape.Length, destination);
+
+    public void Prefetch(long first, int count) => File.Prefetch(_latents, first * Shape.Length, Values(count));
+
+    public void Release(long first, int count) => File.Release(_latents, first * Shape.Length, Values(count));
+
+    /// <summary>Walks the labels in pieces, refusing negative ones and those beyond 32 bits.</summary>
+    /// <param name="firstRow">Number of the shard's first row, added to what the visitor gets.</param>
+    /// <param name="visit">Gets consecutive labels.</param>
+    public void VisitLabels(int firstRow, ClassRowIndex.LabelVisitor visit)
     {
-        if (_labels.Type == SafetensorsType.I32)
+        int[] wide = _labels.Type == SafetensorsType.I64 ? new int[LabelChunk] : [];
+        for (int start = 0; start < RowCount; start += LabelChunk)
         {
-            File.GetSpan<int>(_labels, 0, destination.Length).CopyTo(destination);
-        }
-        else
-        {
-            ReadOnlySpan<long> wide = File.GetSpan<long>(_labels, 0, destination.Length);
-            for (int i = 0; i < wide.Length; i++)
-                destination[i] = wide[i] is >= 0 and < int.MaxValue ? (int)wide[i] : throw BadLabel(i, wide[i]);
-        }
+            int count = (int)Math.Min(LabelChunk, RowCount - start);
+            if (_labels.Type == SafetensorsType.I32)
+            {
+                ReadOnlySpan<int> labels = File.GetSpan<int>(_labels, start, count);
+                int bad = labels.IndexOfAnyExceptInRange(0, int.MaxValue - 1);
+                if (bad >= 0)
+                    throw BadLabel(start + bad, labels[bad]);
+                visit(firstRow + start, labels);
+                continue;
+            }
 
-        int bad = destination.IndexOfAnyExceptInRange(0, int.MaxValue - 1);
-        if (bad >= 0)
-            throw BadLabel(bad, destination[bad]);
+            ReadOnlySpan<long> stored = File.GetSpan<long>(_labels, start, count);
+            for (int i = 0; i < count; i++)
+                wide[i] = stored[i] is >= 0 and < int.MaxValue ? (int)stored[i] : throw BadLabel(start + i, stored[i]);
+            visit(firstRow + start, wide.AsSpan(0, count));
+        }
     }
 
+    /// <summary>The label of one row, which <see cref="VisitLabels"/> has checked.</summary>
+    public int Label(long row) => _labels.Type == SafetensorsType.I32
+        ? File.GetSpan<int>(_labels, row, 1)[0]
+        : (int)File.GetSpan<long>(_labels, row, 1)[0];
+
+    /// <summary>Takes the labels out of resident memory, once they are indexed.</summary>
+    public void ReleaseLabels() => File.Release(_labels, 0, (int)RowCount);
+
     public void Dispose() => File.Dispose();
+
+    private int Values(int rows) => checked(rows * Shape.Length);
 
     private DdoqException BadLabel(int row, long label) =>
         new($"'{File.Path}': row {row} has label {label}, labels count from 0", "Check the tool that wrote the labels.");

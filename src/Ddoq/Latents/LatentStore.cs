@@ -1,36 +1,42 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Ddoq.Storage;
 
 namespace Ddoq.Latents;
 
 /// <summary>A latent store on disk, memory-mapped: rows are read by class, wherever they lie, in place where possible.</summary>
 /// <remarks>
-/// <para>Opening checks every shard (present, whole, same shape and metadata, labels in range) and sorts row numbers by
-/// class: 8 bytes of memory per row. Values are checked to be finite once per class, when the class is first read.</para>
+/// <para>Opening checks every shard (present, whole, same type, shape and metadata, labels in range) and notes where the
+/// rows of each class are: a few bytes per class where rows of a class follow each other, 1 to 3 bytes per row where
+/// classes are fully mixed. Labels stay in the files. Values are checked to be finite whenever they are copied, and once per class when its rows are handed
+/// out in place.</para>
+/// <para>A class that lies in one piece is used through the mapping; others are read piece by piece with ordinary reads.
+/// <see cref="Release"/> takes a mapped class out of resident memory, so a pass over all classes holds only those in use.</para>
 /// <para>The global order of rows is the order of the shards in the index, then within a shard; a class's rows keep it.
 /// Spans are valid until the store is disposed. Safe for concurrent readers.</para>
 /// </remarks>
 public sealed class LatentStore : ILatentSource, IDisposable
 {
-    private readonly string _path;
     private readonly LatentShard[] _shards;
     private readonly int[] _shardFirstRow;
-    private readonly int[] _labels;
-    private readonly int[] _rowsByClass;
-    private readonly int[] _classFirst;
+    private readonly ClassRowIndex _index;
     private readonly bool[] _checked;
+    private readonly int _rowBytes;
 
     private LatentStore(string path, LatentShard[] shards)
     {
-        _path = path;
         _shards = shards;
         _shardFirstRow = FirstRows(path, shards);
-        _labels = new int[_shardFirstRow[^1]];
-        for (int s = 0; s < shards.Length; s++)
-            shards[s].ReadLabels(_labels.AsSpan(_shardFirstRow[s].._shardFirstRow[s + 1]));
-        Info = ReadInfo(shards, _labels);
-        CheckLabels();
-        _classFirst = new int[Info.ClassNames.Count + 1];
-        _rowsByClass = SortByClass(_labels, _classFirst);
+        ElementType = shards[0].ElementType;
+        _rowBytes = checked(shards[0].Shape.Length * LatentElement.Size(ElementType));
+        int mostLabel = 0;
+        VisitLabels((_, labels) => mostLabel = Math.Max(mostLabel, TensorPrimitives.Max(labels)));
+        Info = ReadInfo(shards, mostLabel);
+        if (mostLabel >= Info.ClassNames.Count)
+            throw FindBadLabel();
+        _index = ClassRowIndex.Build(Info.ClassNames.Count, VisitLabels);
+        foreach (LatentShard shard in shards)
+            shard.ReleaseLabels();
         _checked = new bool[Info.ClassNames.Count];
     }
 
@@ -43,14 +49,17 @@ public sealed class LatentStore : ILatentSource, IDisposable
     /// <inheritdoc/>
     public IReadOnlyList<string> ClassNames => Info.ClassNames;
 
-    /// <summary>Rows of all classes.</summary>
-    public int Count => _labels.Length;
+    /// <inheritdoc/>
+    public LatentElementType ElementType { get; }
 
-    /// <summary>The class of every row, in global order.</summary>
-    public ReadOnlySpan<int> Labels => _labels;
+    /// <summary>Rows of all classes.</summary>
+    public int Count => _shardFirstRow[^1];
 
     /// <summary>The files, in global order of their rows.</summary>
     public IReadOnlyList<string> Files => [.. _shards.Select(s => s.File.Path)];
+
+    /// <summary>Bytes that the list of each class's rows takes in memory.</summary>
+    public long IndexByteCount => _index.ByteCount;
 
     /// <summary>Opens a store.</summary>
     /// <param name="path">Its folder, its index file, or a single safetensors file.</param>
@@ -85,7 +94,30 @@ public sealed class LatentStore : ILatentSource, IDisposable
     public int RowCount(int classIndex)
     {
         LatentErrors.CheckClass(classIndex, ClassNames.Count);
-        return _classFirst[classIndex + 1] - _classFirst[classIndex];
+        return _index.Count(classIndex);
+    }
+
+    /// <summary>Copies the labels of consecutive rows in global order.</summary>
+    /// <param name="firstRow">First row, 0-based.</param>
+    /// <param name="destination">Receives as many labels as it has room for.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A row does not exist.</exception>
+    public void ReadLabels(int firstRow, Span<int> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(destination.Length, Count - firstRow, nameof(destination));
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int shard = ShardOf(firstRow + i);
+            destination[i] = _shards[shard].Label(firstRow + i - _shardFirstRow[shard]);
+        }
+    }
+
+    /// <summary>Whether the rows of a class follow each other in the global order.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
+    public bool IsContiguous(int classIndex)
+    {
+        LatentErrors.CheckClass(classIndex, ClassNames.Count);
+        return _index.IsOneRun(classIndex);
     }
 
     /// <summary>The global number of a class's row, 0-based.</summary>
@@ -93,21 +125,75 @@ public sealed class LatentStore : ILatentSource, IDisposable
     public int GlobalRow(int classIndex, int row)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)RowCount(classIndex), nameof(row));
-        return _rowsByClass[_classFirst[classIndex] + row];
+        foreach (ClassRowIndex.Run run in _index.Runs(classIndex))
+        {
+            if (row < run.Count)
+                return run.First + row;
+            row -= run.Count;
+        }
+
+        throw new InvalidOperationException("The runs of a class hold fewer rows than counted.");
     }
 
     /// <inheritdoc/>
-    /// <exception cref="DdoqException">A value of the class is infinite or NaN, or a shard was cut while open.</exception>
+    /// <exception cref="DdoqException">
+    /// A value is infinite, NaN or too large, or does not fit half precision; or a shard was cut while open.
+    /// </exception>
     public void ReadRows(int classIndex, int firstRow, Span<Half> destination)
     {
-        int count = LatentErrors.CheckWindow(firstRow, destination.Length, Shape.Length, RowCount(classIndex));
-        EnsureFinite(classIndex);
-        ReadOnlySpan<int> rows = _rowsByClass.AsSpan(_classFirst[classIndex] + firstRow, count);
-        for (int start = 0; start < count;)
+        if (ElementType == LatentElementType.F16)
         {
-            ReadOnlySpan<Half> run = Run(rows[start..], out _);
-            run.CopyTo(destination[(start * Shape.Length)..]);
-            start += run.Length / Shape.Length;
+            ReadRowBytes(classIndex, firstRow, MemoryMarshal.AsBytes(destination));
+            return;
+        }
+
+        // Row by row: a value beyond half precision is named by its row.
+        int count = LatentErrors.CheckWindow(firstRow, destination.Length, Shape.Length, RowCount(classIndex));
+        var values = new float[Shape.Length];
+        for (int i = 0; i < count; i++)
+        {
+            ReadRows(classIndex, firstRow + i, values.AsSpan());
+            Span<Half> row = destination.Slice(i * Shape.Length, Shape.Length);
+            TensorPrimitives.ConvertToHalf(values, row);
+            int bad = FiniteScan.IndexOfNonFinite(row);
+            if (bad >= 0)
+                throw NotFinite(GlobalRow(classIndex, firstRow + i), bad, values[bad]);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DdoqException">A value is infinite, NaN or too large, or a shard was cut while open.</exception>
+    public void ReadRows(int classIndex, int firstRow, Span<float> destination)
+    {
+        if (ElementType == LatentElementType.F32)
+        {
+            ReadRowBytes(classIndex, firstRow, MemoryMarshal.AsBytes(destination));
+            return;
+        }
+
+        // The upper half of the destination's memory takes the stored values, which then spread from the front.
+        Span<byte> stored = MemoryMarshal.AsBytes(destination)[(destination.Length * sizeof(ushort))..];
+        ReadRowBytes(classIndex, firstRow, stored);
+        for (int i = 0; i < destination.Length; i++)
+            destination[i] = FiniteScan.ValueAt(stored, ElementType, i);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="DdoqException">A value is infinite, NaN or too large, or a shard was cut while open.</exception>
+    public void ReadRowBytes(int classIndex, int firstRow, Span<byte> destination)
+    {
+        int count = LatentErrors.CheckWindow(firstRow, destination.Length, _rowBytes, RowCount(classIndex));
+        foreach (Piece piece in Pieces(classIndex, firstRow, count))
+        {
+            int most = Array.MaxLength / _rowBytes;
+            for (int done = 0; done < piece.Count; done += most)
+            {
+                int rows = Math.Min(most, piece.Count - done);
+                Span<byte> part = destination[..(rows * _rowBytes)];
+                piece.Shard.ReadBytes(piece.First + done, part);
+                ThrowIfUnusable(piece.Shard, piece.First + done, part);
+                destination = destination[part.Length..];
+            }
         }
     }
 
@@ -115,43 +201,91 @@ public sealed class LatentStore : ILatentSource, IDisposable
     /// <exception cref="DdoqException">A value of the class is infinite or NaN, or a shard was cut while open.</exception>
     public bool TryGetRows(int classIndex, out ReadOnlySpan<Half> rows)
     {
-        ReadOnlySpan<int> numbers = Rows(classIndex);
         rows = default;
-        if (numbers.IsEmpty)
-            return true;
-        ReadOnlySpan<Half> run = Run(numbers, out _);
-        if (run.Length != (long)numbers.Length * Shape.Length)
+        if (ElementType != LatentElementType.F16 || !TryGetPiece(classIndex, Array.MaxLength / Shape.Length, out Piece piece))
             return false;
-        EnsureFinite(classIndex);
-        rows = run;
+        EnsureUsable(classIndex, piece);
+        if (piece.Count > 0)
+            rows = piece.Shard.Halves(piece.First, piece.Count);
         return true;
     }
 
-    /// <summary>Copies one row by its global number.</summary>
+    /// <inheritdoc/>
+    /// <exception cref="DdoqException">A value of the class is infinite, NaN or too large, or a shard was cut while open.</exception>
+    public bool TryGetRowBytes(int classIndex, out ReadOnlySpan<byte> rows)
+    {
+        rows = default;
+        if (!TryGetPiece(classIndex, Array.MaxLength / _rowBytes, out Piece piece))
+            return false;
+        EnsureUsable(classIndex, piece);
+        if (piece.Count > 0)
+            rows = piece.Shard.Bytes(piece.First, piece.Count);
+        return true;
+    }
+
+    /// <summary>Copies one row by its global number, in half precision.</summary>
     /// <param name="row">0 to <see cref="Count"/> - 1.</param>
     /// <param name="destination">Receives D values.</param>
     /// <exception cref="ArgumentOutOfRangeException">The row does not exist.</exception>
     /// <exception cref="ArgumentException">The destination has not D values.</exception>
-    /// <exception cref="DdoqException">A value of the row is infinite or NaN, or its shard was cut while open.</exception>
+    /// <exception cref="DdoqException">A value of the row does not fit half precision, or its shard was cut while open.</exception>
     public void ReadRow(int row, Span<Half> destination)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Count, nameof(row));
         if (destination.Length != Shape.Length)
             throw new ArgumentException($"the destination has {destination.Length} values, a row has {Shape.Length}", nameof(destination));
-        ReadOnlySpan<Half> values = Run([row], out LatentShard shard);
-        ThrowIfNotFinite(shard, row, values);
-        values.CopyTo(destination);
+        int shard = ShardOf(row);
+        long first = row - _shardFirstRow[shard];
+        byte[]? copy = ElementType == LatentElementType.F16 ? null : new byte[_rowBytes];
+        Span<byte> stored = copy is null ? MemoryMarshal.AsBytes(destination) : copy;
+        _shards[shard].ReadBytes(first, stored);
+        ThrowIfUnusable(_shards[shard], first, stored);
+        if (copy is null)
+            return;
+        for (int i = 0; i < destination.Length; i++)
+        {
+            float value = FiniteScan.ValueAt(stored, ElementType, i);
+            destination[i] = (Half)value;
+            if (!Half.IsFinite(destination[i]))
+                throw NotFinite(row, i, value);
+        }
     }
 
     /// <summary>Reads every value once and refuses infinities and NaNs; without it each class is checked on its first use.</summary>
     /// <exception cref="DdoqException">A value is not finite; the message names file, row and class.</exception>
     public void EnsureFinite(CancellationToken cancellationToken = default)
     {
-        for (int c = 0; c < ClassNames.Count; c++)
+        // In the order of the files, whatever the classes, a few megabytes at a time.
+        int step = Math.Max(1, (8 << 20) / _rowBytes);
+        foreach (LatentShard shard in _shards)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            EnsureFinite(c);
+            for (long first = 0; first < shard.RowCount; first += step)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                int count = (int)Math.Min(step, shard.RowCount - first);
+                if (first + count < shard.RowCount)
+                    shard.Prefetch(first + count, (int)Math.Min(step, shard.RowCount - first - count));
+                ThrowIfUnusable(shard, first, shard.Bytes(first, count));
+                shard.Release(first, count);
+            }
         }
+
+        Array.Fill(_checked, true);
+    }
+
+    /// <inheritdoc/>
+    public void Prefetch(int classIndex)
+    {
+        foreach (Piece piece in Pieces(classIndex, 0, RowCount(classIndex)))
+            piece.Shard.Prefetch(piece.First, piece.Count);
+    }
+
+    /// <inheritdoc/>
+    public void Release(int classIndex)
+    {
+        // Scattered classes are not read through the mapping: there is nothing to release.
+        if (TryGetPiece(classIndex, int.MaxValue, out Piece piece) && piece.Count > 0)
+            piece.Shard.Release(piece.First, piece.Count);
     }
 
     /// <summary>Unmaps the files: spans into them are invalid from here on.</summary>
@@ -169,6 +303,8 @@ public sealed class LatentStore : ILatentSource, IDisposable
         {
             if (shards[s].Shape != shards[0].Shape)
                 throw Unlike(shards, s, "latents", shards[s].Shape.ToString(), shards[0].Shape.ToString());
+            if (shards[s].ElementType != shards[0].ElementType)
+                throw Unlike(shards, s, "latents", shards[s].ElementType.ToString(), shards[0].ElementType.ToString());
             total += shards[s].RowCount;
             if (total > int.MaxValue)
                 throw new DdoqException($"'{path}': more than {int.MaxValue} rows", "Split it into several stores.");
@@ -180,7 +316,7 @@ public sealed class LatentStore : ILatentSource, IDisposable
         return first;
     }
 
-    private static LatentStoreInfo ReadInfo(LatentShard[] shards, int[] labels)
+    private static LatentStoreInfo ReadInfo(LatentShard[] shards, int mostLabel)
     {
         // Class lists are long: compare the texts, parse once.
         IReadOnlyDictionary<string, string> first = shards[0].File.Metadata;
@@ -195,38 +331,33 @@ public sealed class LatentStore : ILatentSource, IDisposable
             }
         }
 
-        return LatentMetadata.Parse(shards[0].File.Path, first, shards[0].Shape, () => LatentMetadata.NumberedNames(labels.Max() + 1));
-    }
-
-    private static int[] SortByClass(int[] labels, int[] classFirst)
-    {
-        foreach (int label in labels)
-            classFirst[label + 1]++;
-        for (int c = 1; c < classFirst.Length; c++)
-            classFirst[c] += classFirst[c - 1];
-        int[] next = classFirst[..^1];
-        int[] rows = new int[labels.Length];
-        for (int row = 0; row < labels.Length; row++)
-            rows[next[labels[row]]++] = row;
-        return rows;
+        return LatentMetadata.Parse(shards[0].File.Path, first, shards[0].Shape, () => LatentMetadata.NumberedNames(mostLabel + 1));
     }
 
     private static DdoqException Unlike(LatentShard[] shards, int shard, string what, string found, string expected) => new(
         $"'{shards[shard].File.Path}': {what} is {StorageErrors.Quote(found)}, the first shard has {StorageErrors.Quote(expected)}",
         "The shards come from different runs: encode again into an empty folder.");
 
-    private void CheckLabels()
+    private void VisitLabels(ClassRowIndex.LabelVisitor visit)
     {
-        int bad = _labels.AsSpan().IndexOfAnyExceptInRange(0, ClassNames.Count - 1);
-        if (bad < 0)
-            return;
-        int shard = ShardOf(bad);
-        throw new DdoqException(
-            $"'{_shards[shard].File.Path}': row {bad - _shardFirstRow[shard]} has label {_labels[bad]}, allowed are 0 to {ClassNames.Count - 1}",
-            "Check the class list and the tool that wrote the labels.");
+        for (int s = 0; s < _shards.Length; s++)
+            _shards[s].VisitLabels(_shardFirstRow[s], visit);
     }
 
-    private ReadOnlySpan<int> Rows(int classIndex) => _rowsByClass.AsSpan(_classFirst[classIndex], RowCount(classIndex));
+    private DdoqException FindBadLabel()
+    {
+        int row = -1, label = 0;
+        VisitLabels((firstRow, labels) =>
+        {
+            int bad = row >= 0 ? -1 : labels.IndexOfAnyExceptInRange(0, ClassNames.Count - 1);
+            if (bad >= 0)
+                (row, label) = (firstRow + bad, labels[bad]);
+        });
+        int shard = ShardOf(row);
+        return new DdoqException(
+            $"'{_shards[shard].File.Path}': row {row - _shardFirstRow[shard]} has label {label}, allowed are 0 to {ClassNames.Count - 1}",
+            "Check the class list and the tool that wrote the labels.");
+    }
 
     private int ShardOf(int row)
     {
@@ -244,43 +375,95 @@ public sealed class LatentStore : ILatentSource, IDisposable
         return low;
     }
 
-    /// <summary>The longest piece of some rows that lies in one place, from the first on, in place.</summary>
-    private ReadOnlySpan<Half> Run(ReadOnlySpan<int> rows, out LatentShard shard)
-    {
-        int s = ShardOf(rows[0]);
-        shard = _shards[s];
-        int most = Math.Min(Math.Min(rows.Length, _shardFirstRow[s + 1] - rows[0]), Array.MaxLength / Shape.Length);
+    private PieceEnumerator Pieces(int classIndex, int firstRow, int count) => new(this, _index.Runs(classIndex), firstRow, count);
 
-        // Rows ascend: when the last is as far away as it would be without a gap, there is none.
-        int count = rows[most - 1] - rows[0] == most - 1 ? most : 1;
-        while (count < most && rows[count] == rows[0] + count)
-            count++;
-        return shard.Rows(rows[0] - _shardFirstRow[s], count);
+    /// <summary>The place of a class that lies in one piece of at most some rows; no shard for a class without rows.</summary>
+    private bool TryGetPiece(int classIndex, int mostRows, out Piece piece)
+    {
+        int count = RowCount(classIndex);
+        PieceEnumerator pieces = Pieces(classIndex, 0, count);
+        piece = pieces.MoveNext() ? pieces.Current : new Piece(null!, 0, 0);
+        return piece.Count == count && count <= mostRows;
     }
 
-    private void EnsureFinite(int classIndex)
+    private void EnsureUsable(int classIndex, Piece piece)
     {
         // Two readers may both check; they find the same.
         if (Volatile.Read(ref _checked[classIndex]))
             return;
-        for (ReadOnlySpan<int> rows = Rows(classIndex); !rows.IsEmpty;)
+        int step = Math.Max(1, Array.MaxLength / _rowBytes);
+        for (int done = 0; done < piece.Count; done += step)
         {
-            ReadOnlySpan<Half> run = Run(rows, out LatentShard shard);
-            ThrowIfNotFinite(shard, rows[0], run);
-            rows = rows[(run.Length / Shape.Length)..];
+            int count = Math.Min(step, piece.Count - done);
+            ThrowIfUnusable(piece.Shard, piece.First + done, piece.Shard.Bytes(piece.First + done, count));
         }
 
         Volatile.Write(ref _checked[classIndex], true);
     }
 
-    private void ThrowIfNotFinite(LatentShard shard, int firstRow, ReadOnlySpan<Half> values)
+    private void ThrowIfUnusable(LatentShard shard, long firstRow, ReadOnlySpan<byte> values)
     {
-        int bad = FiniteScan.IndexOfNonFinite(values);
+        int bad = FiniteScan.IndexOfUnusable(values, ElementType);
         if (bad < 0)
             return;
         (int row, int place) = Math.DivRem(bad, Shape.Length);
-        row += firstRow;
-        throw LatentErrors.NotFinite(
-            $"'{shard.File.Path}'", row - _shardFirstRow[ShardOf(row)], _labels[row], ClassNames[_labels[row]], place, (float)values[bad]);
+        int globalRow = (int)(_shardFirstRow[Array.IndexOf(_shards, shard)] + firstRow + row);
+        throw NotFinite(globalRow, place, FiniteScan.ValueAt(values, ElementType, bad));
+    }
+
+    private DdoqException NotFinite(int row, int place, float found)
+    {
+        int shard = ShardOf(row), rowInShard = row - _shardFirstRow[shard];
+        int label = _shards[shard].Label(rowInShard);
+        return LatentErrors.NotFinite($"'{_shards[shard].File.Path}'", rowInShard, label, ClassNames[label], place, found);
+    }
+
+    /// <summary>Rows of a class that lie together in one file.</summary>
+    private readonly record struct Piece(LatentShard Shard, long First, int Count);
+
+    /// <summary>Walks a window of a class's rows piece by piece.</summary>
+    private ref struct PieceEnumerator
+    {
+        private readonly LatentStore _store;
+        private ClassRowIndex.RunEnumerator _runs;
+        private int _skip;
+        private int _left;
+        private int _next;
+        private int _leftInRun;
+
+        public PieceEnumerator(LatentStore store, ClassRowIndex.RunEnumerator runs, int firstRow, int count)
+        {
+            _store = store;
+            _runs = runs;
+            _skip = firstRow;
+            _left = count;
+        }
+
+        public Piece Current { get; private set; }
+
+        public readonly PieceEnumerator GetEnumerator() => this;
+
+        public bool MoveNext()
+        {
+            if (_left == 0)
+                return false;
+            while (_leftInRun == 0)
+            {
+                if (!_runs.MoveNext())
+                    return false;
+                int skipped = Math.Min(_skip, _runs.Current.Count);
+                _skip -= skipped;
+                _next = _runs.Current.First + skipped;
+                _leftInRun = _runs.Current.Count - skipped;
+            }
+
+            int shard = _store.ShardOf(_next);
+            int count = Math.Min(Math.Min(_left, _leftInRun), _store._shardFirstRow[shard + 1] - _next);
+            Current = new Piece(_store._shards[shard], _next - _store._shardFirstRow[shard], count);
+            _next += count;
+            _left -= count;
+            _leftInRun -= count;
+            return true;
+        }
     }
 }

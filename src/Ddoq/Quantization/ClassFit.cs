@@ -10,7 +10,7 @@ namespace Ddoq.Quantization;
 /// <summary>Quantises one class after another on one thread, in working space that is reused.</summary>
 internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
 {
-    private readonly NativeBuffer<Half> _copy = new();
+    private readonly NativeBuffer<byte> _copy = new();
     private readonly NativeBuffer<int> _permutation = new();
     private readonly NativeBuffer<byte> _heldOut = new();
     private readonly ClassRows _training = new();
@@ -24,26 +24,30 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     private readonly CentroidTable _centroids = new(kernels);
     private bool _spaceHoldsResult;
 
-    /// <summary>Quantises a class of a source.</summary>
+    /// <summary>The type of the rows it reads.</summary>
+    public LatentElementType RowType => kernels.RowType;
+
+    /// <summary>Quantises a class of a source, whose values are of <see cref="RowType"/>.</summary>
     public ClassQuantization Run(ILatentSource source, int classIndex, QuantizerOptions options, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
         int rows = source.RowCount(classIndex);
         int dimension = source.Shape.Length;
         string name = source.ClassNames[classIndex];
-        if (source.TryGetRows(classIndex, out ReadOnlySpan<Half> inPlace))
+        if (source.TryGetRowBytes(classIndex, out ReadOnlySpan<byte> inPlace))
         {
-            fixed (Half* values = inPlace)
+            fixed (byte* values = inPlace)
                 return Run(values, rows, dimension, classIndex, name, options, start, cancellation);
         }
 
-        Half* copy = _copy.Reserve((nint)rows * dimension);
-        int step = Math.Max(1, (1 << 26) / dimension);
+        nint rowBytes = RowBytes(dimension);
+        byte* copy = _copy.Reserve(rows * rowBytes);
+        int step = (int)Math.Max(1, (1 << 26) / rowBytes);
         for (int first = 0; first < rows; first += step)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(step, rows - first);
-            source.ReadRows(classIndex, first, new Span<Half>(copy + ((nint)first * dimension), count * dimension));
+            source.ReadRowBytes(classIndex, first, new Span<byte>(copy + (first * rowBytes), checked((int)(count * rowBytes))));
         }
 
         return Run(copy, rows, dimension, classIndex, name, options, start, cancellation);
@@ -51,7 +55,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
 
     /// <summary>Quantises rows in memory, which stay in place during the call.</summary>
     public ClassQuantization Run(
-        Half* values, int rows, int dimension, int classIndex, string className, QuantizerOptions options, long start, CancellationToken cancellation)
+        byte* values, int rows, int dimension, int classIndex, string className, QuantizerOptions options, long start, CancellationToken cancellation)
     {
         RefuseNonFinite(values, rows, dimension, classIndex, className);
         if (rows == 0)
@@ -59,7 +63,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         int heldOut = Split(values, rows, dimension, classIndex, options);
         int centroids = Math.Min(options.CentroidCount, _training.Count);
         _training.ComputeMean(kernels);
-        ClusterSpace space = Open(SpaceCostModel.Choose(options, _training.Count, centroids, dimension), centroids);
+        ClusterSpace space = Open(new ClassMemory(kernels, options, dimension).ChooseSpace(_training.Count), centroids);
         if ((long)centroids * dimension > Array.MaxLength)
             throw new UsageException($"{centroids} centres of {dimension} values exceed one array ({Array.MaxLength} values).", "Ask for fewer centres per class.");
         var best = new float[centroids * dimension];
@@ -84,6 +88,8 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _centroids.Dispose();
     }
 
+    private nint RowBytes(int dimension) => (nint)dimension * LatentElement.Size(kernels.RowType);
+
     private static ClassQuantization Empty(int classIndex, int dimension, QuantizerOptions options, long start) => new()
     {
         ClassIndex = classIndex,
@@ -102,18 +108,21 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
     };
 
-    private static void RefuseNonFinite(Half* values, int rows, int dimension, int classIndex, string className)
+    private void RefuseNonFinite(byte* values, int rows, int dimension, int classIndex, string className)
     {
-        nint position = FiniteCheck.FirstNonFinite(values, (nint)rows * dimension);
+        // A source has refused values of other types that are not finite; halves are checked again for sources of others' making.
+        if (kernels.RowType != LatentElementType.F16)
+            return;
+        nint position = FiniteCheck.FirstNonFinite((Half*)values, (nint)rows * dimension);
         if (position < 0)
             return;
         throw new DdoqException(
-            $"Class {classIndex} ('{className}'), row {position / dimension}: value {position % dimension} of the latent is {values[position]}; latents must be finite.",
+            $"Class {classIndex} ('{className}'), row {position / dimension}: value {position % dimension} of the latent is {((Half*)values)[position]}; latents must be finite.",
             "Encode the class again; a half overflows above 65504, so check the scaling factor of the encoder.");
     }
 
     // A random subset of the rows, keyed by seed and class, is kept out of the fit; at least one row stays in.
-    private int Split(Half* values, int rows, int dimension, int classIndex, QuantizerOptions options)
+    private int Split(byte* values, int rows, int dimension, int classIndex, QuantizerOptions options)
     {
         int heldOut = Math.Min((int)(options.HoldOutFraction * rows), rows - 1);
         Span<byte> held = _heldOut.Span(rows);
@@ -132,7 +141,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _training.Reset(rows - heldOut, dimension);
         _rest.Reset(heldOut, dimension);
         for (int i = 0; i < rows; i++)
-            (held[i] == 0 ? _training : _rest).Add(values + ((nint)i * dimension));
+            (held[i] == 0 ? _training : _rest).Add(values + (i * RowBytes(dimension)));
         return heldOut;
     }
 
@@ -187,7 +196,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     }
 
     private ClassQuantization Finish(
-        ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, Half* values, int rows, int heldOut, int classIndex, QuantizerOptions options, long start)
+        ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, byte* values, int rows, int heldOut, int classIndex, QuantizerOptions options, long start)
     {
         _centroids.Reset(space.CentroidCount, _training.Dimension);
         _centroids.Load(centroids, _training);
@@ -256,13 +265,13 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     }
 
     // Takes over the labels of a part of the rows; the sum of their squared distances.
-    private double Measure(ClassRows part, Half* values, int[] labels, long[] counts)
+    private double Measure(ClassRows part, byte* values, int[] labels, long[] counts)
     {
         double sum = 0;
         for (int i = 0; i < part.Count; i++)
         {
             int label = _partLabels.Pointer[i];
-            labels[(part[i] - values) / part.Dimension] = label;
+            labels[((byte*)part[i] - values) / RowBytes(part.Dimension)] = label;
             counts[label]++;
             sum += _centroids.SquaredDistance(_training, part[i], label);
         }

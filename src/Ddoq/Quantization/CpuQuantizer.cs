@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Ddoq.Latents;
 using Ddoq.Numerics.Kernels;
@@ -9,14 +10,15 @@ namespace Ddoq.Quantization;
 /// <summary>Quantises on the processor: one class per worker, each on a thread of its own.</summary>
 /// <remarks>
 /// Results are bit-identical for any number of workers on one kind of processor (another instruction set rounds
-/// differently). Memory: per worker, the working space of the largest class it met, which <see cref="Dispose"/> frees.
-/// Thread-safe. The environment variable <c>DDOQ_SIMD</c> (<c>AVX-512</c>, <c>AVX2</c>, <c>Vector128</c>, <c>scalar</c>)
+/// differently). Memory: per worker, the rows and working space of the largest class it met, which <see cref="Dispose"/>
+/// frees; <see cref="MemoryPlan"/> says how much, and <see cref="QuantizerOptions.MemoryLimit"/> bounds it. The class that
+/// comes next is prefetched while one is worked on. Thread-safe. The environment variable <c>DDOQ_SIMD</c> (<c>AVX-512</c>, <c>AVX2</c>, <c>Vector128</c>, <c>scalar</c>)
 /// forces an instruction set.
 /// </remarks>
 public sealed class CpuQuantizer : IQuantizer
 {
     private readonly LatentKernels _kernels;
-    private readonly ConcurrentBag<ClassFit> _idle = [];
+    private readonly ConcurrentDictionary<LatentElementType, ConcurrentBag<ClassFit>> _idle = new();
 
     /// <summary>Creates a quantiser for this processor.</summary>
     /// <exception cref="UsageException"><c>DDOQ_SIMD</c> names an instruction set that is unknown or not supported.</exception>
@@ -51,10 +53,12 @@ public sealed class CpuQuantizer : IQuantizer
             .OrderByDescending(source.RowCount)
             .ThenBy(index => index)];
         int total = source.ClassNames.Count;
+        MemoryPlan plan = MemoryPlan.Create(_kernels, source, options, classes);
+        Explain(plan, options, progress);
         progress.Begin("quantize", total, "classes", total - classes.Length);
         try
         {
-            new ClassDeal(this, source, options, onClassCompleted, progress, classes).Run(cancellation);
+            new ClassDeal(this, source, options, onClassCompleted, progress, classes, plan.Workers).Run(cancellation);
         }
         finally
         {
@@ -70,39 +74,59 @@ public sealed class CpuQuantizer : IQuantizer
         options.Validate();
         if ((uint)classIndex >= (uint)source.ClassNames.Count)
             throw new UsageException($"Class {classIndex} does not exist; the source has classes 0 to {source.ClassNames.Count - 1}.");
-        ClassFit fit = Rent();
+        ClassFit fit = Rent(source.ElementType);
         try
         {
             return fit.Run(source, classIndex, options, cancellation);
         }
         finally
         {
-            _idle.Add(fit);
+            Return(fit);
+            source.Release(classIndex);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        while (_idle.TryTake(out ClassFit? fit))
-            fit.Dispose();
+        foreach (ConcurrentBag<ClassFit> idle in _idle.Values)
+        {
+            while (idle.TryTake(out ClassFit? fit))
+                fit.Dispose();
+        }
     }
 
     internal unsafe ClassQuantization FitRows(ReadOnlySpan<Half> rows, int rowCount, int dimension, QuantizerOptions options)
     {
-        ClassFit fit = Rent();
+        ClassFit fit = Rent(LatentElementType.F16);
         try
         {
             fixed (Half* values = rows)
-                return fit.Run(values, rowCount, dimension, 0, "rows", options, Stopwatch.GetTimestamp(), CancellationToken.None);
+                return fit.Run((byte*)values, rowCount, dimension, 0, "rows", options, Stopwatch.GetTimestamp(), CancellationToken.None);
         }
         finally
         {
-            _idle.Add(fit);
+            Return(fit);
         }
     }
 
-    private ClassFit Rent() => _idle.TryTake(out ClassFit? fit) ? fit : new ClassFit(_kernels);
+    private static void Explain(MemoryPlan plan, QuantizerOptions options, IProgressSink progress)
+    {
+        if (plan.Workers < plan.RequestedWorkers)
+        {
+            progress.Message(string.Create(
+                CultureInfo.InvariantCulture,
+                $"memory: {plan.Workers} instead of {plan.RequestedWorkers} workers to stay below {options.MemoryLimit >> 20} MiB (the largest class takes {plan.LargestClassBytes >> 20} MiB)"));
+        }
+
+        if (plan.DirectFromRows is int rows)
+            progress.Message(string.Create(CultureInfo.InvariantCulture, $"memory: {plan.DirectClasses} classes of {rows} rows and more are worked on in direct space"));
+    }
+
+    private ClassFit Rent(LatentElementType type) =>
+        _idle.TryGetValue(type, out ConcurrentBag<ClassFit>? idle) && idle.TryTake(out ClassFit? fit) ? fit : new ClassFit(_kernels.ForRows(type));
+
+    private void Return(ClassFit fit) => _idle.GetOrAdd(fit.RowType, static _ => []).Add(fit);
 
     /// <summary>One run over many classes: workers take the next class until none is left.</summary>
     private sealed class ClassDeal(
@@ -111,7 +135,8 @@ public sealed class CpuQuantizer : IQuantizer
         QuantizerOptions options,
         Action<ClassQuantization> onClassCompleted,
         IProgressSink progress,
-        int[] classes)
+        int[] classes,
+        int workers)
     {
         private readonly Lock _report = new();
         private ExceptionDispatchInfo? _failure;
@@ -120,7 +145,6 @@ public sealed class CpuQuantizer : IQuantizer
         public void Run(CancellationToken cancellation)
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            int workers = Math.Min(options.Workers > 0 ? options.Workers : Environment.ProcessorCount, classes.Length);
             var threads = new Thread[Math.Max(0, workers - 1)];
             for (int i = 0; i < threads.Length; i++)
             {
@@ -139,7 +163,7 @@ public sealed class CpuQuantizer : IQuantizer
         {
             if (classes.Length == 0)
                 return;
-            ClassFit fit = quantizer.Rent();
+            ClassFit fit = quantizer.Rent(source.ElementType);
             try
             {
                 while (!stop.IsCancellationRequested)
@@ -147,7 +171,15 @@ public sealed class CpuQuantizer : IQuantizer
                     int taken = Interlocked.Increment(ref _next) - 1;
                     if (taken >= classes.Length)
                         return;
-                    Report(fit.Run(source, classes[taken], options, stop.Token));
+
+                    // Each class is announced once: the first ones by who works on them, the others while one before is worked on.
+                    if (taken < workers)
+                        source.Prefetch(classes[taken]);
+                    if (taken + workers < classes.Length)
+                        source.Prefetch(classes[taken + workers]);
+                    ClassQuantization result = fit.Run(source, classes[taken], options, stop.Token);
+                    source.Release(classes[taken]);
+                    Report(result);
                 }
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -161,7 +193,7 @@ public sealed class CpuQuantizer : IQuantizer
             }
             finally
             {
-                quantizer._idle.Add(fit);
+                quantizer.Return(fit);
             }
         }
 

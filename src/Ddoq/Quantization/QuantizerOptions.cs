@@ -70,6 +70,13 @@ public sealed record QuantizerOptions
     /// <summary>Threads of the CPU quantiser, one class each; 0 takes one per logical processor.</summary>
     public int Workers { get; init; }
 
+    /// <summary>
+    /// Most bytes the CPU quantiser may take, the process included; 0 sets no limit. It first works on fewer classes at
+    /// once, which changes no result; a class whose Gram matrix does not fit even alone is worked on in direct space
+    /// where <see cref="Space"/> is <see cref="QuantizationSpace.Auto"/> (see <see cref="MemoryPlan"/>).
+    /// </summary>
+    public long MemoryLimit { get; init; }
+
     /// <summary>Coordinates in which the iterations run.</summary>
     public QuantizationSpace Space { get; init; }
 
@@ -86,6 +93,8 @@ public sealed record QuantizerOptions
         Positive(MaxNoImprovement, nameof(MaxNoImprovement), "scikit-learn's default is 10.");
         if (Workers < 0)
             throw Wrong(nameof(Workers), Workers, "0 (one per processor) or more", null);
+        if (MemoryLimit < 0)
+            throw Wrong(nameof(MemoryLimit), MemoryLimit, "0 (no limit) or bytes", null);
         if (!(Tolerance >= 0) || !double.IsFinite(Tolerance))
             throw Wrong(nameof(Tolerance), Tolerance, "a finite number, 0 or more", "0 runs until no label changes.");
         if (!(ReassignmentRatio >= 0) || !(ReassignmentRatio < 1))

@@ -137,6 +137,11 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return new ReadOnlySpan<T>(Address(tensor, start, count), count);
     }
 
+    /// <summary>The bytes of a window of a tensor's elements, in place.</summary>
+    /// <inheritdoc cref="GetSpan{T}(SafetensorsTensor, long, int)"/>
+    internal ReadOnlySpan<byte> GetBytes(SafetensorsTensor tensor, long start, int count) =>
+        new(Address(tensor, start, count), checked(count * SafetensorsTensor.ElementSize(tensor.Type)));
+
     /// <summary>Copies a window of a floating-point tensor to single precision (F16, BF16, F32 or F64, rounded).</summary>
     /// <param name="name">The tensor.</param>
     /// <param name="start">First element, 0-based.</param>
@@ -168,6 +173,44 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>Copies a window of a tensor's elements as they lie in the file, by reading rather than through the mapping.</summary>
+    /// <remarks>
+    /// For scattered pieces: no neighbouring pages become resident, and a file that is cut meanwhile is an error here, not
+    /// the end of the process.
+    /// </remarks>
+    /// <param name="tensor">A tensor of this file.</param>
+    /// <param name="start">First element, 0-based.</param>
+    /// <param name="destination">Receives the bytes; a whole number of elements.</param>
+    /// <exception cref="DdoqException">The file was cut or cannot be read.</exception>
+    internal void ReadBytes(SafetensorsTensor tensor, long start, Span<byte> destination)
+    {
+        int size = SafetensorsTensor.ElementSize(tensor.Type);
+        long offset = Address(tensor, start, destination.Length / size) - _base;
+        try
+        {
+            while (!destination.IsEmpty)
+            {
+                int read = RandomAccess.Read(_handle, destination, offset);
+                if (read == 0)
+                    throw Cut();
+                offset += read;
+                destination = destination[read..];
+            }
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotRead(Path, e);
+        }
+    }
+
+    /// <summary>Starts reading a window of a tensor into the system's cache; does not wait.</summary>
+    internal void Prefetch(SafetensorsTensor tensor, long start, int count) =>
+        MappedPages.Prefetch(Address(tensor, start, count), (nint)count * SafetensorsTensor.ElementSize(tensor.Type));
+
+    /// <summary>Takes a window of a tensor out of resident memory; spans into it stay valid and are read again when used.</summary>
+    internal void Release(SafetensorsTensor tensor, long start, int count) =>
+        MappedPages.Release(Address(tensor, start, count), (nint)count * SafetensorsTensor.ElementSize(tensor.Type), _base, (nint)Length);
+
     /// <summary>Unmaps and closes the file: spans into it are invalid from here on.</summary>
     public void Dispose()
     {
@@ -194,14 +237,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
         // Reading a mapped page beyond the end of a file kills the process; a length query costs well under a microsecond.
         if (RandomAccess.GetLength(_handle) < Length)
-        {
-            throw new DdoqException(
-                $"'{Path}': the file was cut from {Length} to {RandomAccess.GetLength(_handle)} bytes while in use",
-                "Let no other program write to it during a run.");
-        }
-
+            throw Cut();
         return data + _dataStart + tensor.Offset + (start * SafetensorsTensor.ElementSize(tensor.Type));
     }
+
+    private DdoqException Cut() => new(
+        $"'{Path}': the file was cut from {Length} to {RandomAccess.GetLength(_handle)} bytes while in use",
+        "Let no other program write to it during a run.");
 
     private long ReadHeaderLength()
     {

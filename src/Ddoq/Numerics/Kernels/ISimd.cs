@@ -59,4 +59,7 @@ internal unsafe interface ISimd<TVector>
     /// subnormals. Infinity and NaN would come out finite; callers have refused them.
     /// </summary>
     static abstract TVector WidenHalf(Half* source);
+
+    /// <summary>Converts <see cref="Width"/> bfloat16 values exactly: they are the upper 16 bits of floats.</summary>
+    static abstract TVector WidenBFloat(ushort* source);
 }

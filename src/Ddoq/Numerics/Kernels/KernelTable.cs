@@ -13,13 +13,13 @@ internal static class KernelTable
     /// <summary>The environment variable that forces a variant by name, for tests and comparisons.</summary>
     public const string EnvironmentVariable = "DDOQ_SIMD";
 
-    /// <summary>Every variant, supported or not, widest first.</summary>
+    /// <summary>Every variant, supported or not, widest first, for rows of halves; <see cref="LatentKernels.ForRows"/> has the others.</summary>
     public static IReadOnlyList<LatentKernels> All { get; } =
     [
-        new LatentKernels<SimdVector512, Vector512<float>>(),
-        new LatentKernels<SimdVector256, Vector256<float>>(),
-        new LatentKernels<SimdVector128, Vector128<float>>(),
-        new LatentKernels<SimdScalar, float>(),
+        new LatentKernels<SimdVector512, Vector512<float>, HalfRow>(),
+        new LatentKernels<SimdVector256, Vector256<float>, HalfRow>(),
+        new LatentKernels<SimdVector128, Vector128<float>, HalfRow>(),
+        new LatentKernels<SimdScalar, float, HalfRow>(),
     ];
 
     /// <summary>The variant of <c>DDOQ_SIMD</c>, or the widest this processor supports.</summary>

@@ -7,7 +7,7 @@ namespace Ddoq.Numerics.Kernels;
 /// The loops run along the columns with four centres at a time, so V is read in order and the running minimum is read
 /// and written a quarter as often. Lanes are independent: the lowest centre wins among equals because a later one has to be smaller.
 /// </remarks>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

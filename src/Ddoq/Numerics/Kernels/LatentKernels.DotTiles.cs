@@ -9,7 +9,7 @@ namespace Ddoq.Numerics.Kernels;
 /// per pair and not once per block. 6x4 needs 29 of 32 registers, 3x4 all 16; wider tiles spill. Best for few centres:
 /// nothing is transposed, and a remainder of 2 wastes at most one centre.
 /// </remarks>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     /// <summary>6 rows by 4 centres.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

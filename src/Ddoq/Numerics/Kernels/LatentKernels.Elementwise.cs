@@ -1,12 +1,17 @@
 using System.Runtime.CompilerServices;
+using Ddoq.Latents;
 
 namespace Ddoq.Numerics.Kernels;
 
 /// <summary>The kernels over one instruction set: conversion and operations along one row.</summary>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector> : LatentKernels
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow> : LatentKernels
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
+    where TRow : struct, IRowFormat
 {
+    /// <inheritdoc/>
+    public override LatentElementType RowType => TRow.Type;
+
     /// <inheritdoc/>
     public override string Name => TSimd.Name;
 
@@ -14,36 +19,44 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector> : LatentKerne
     public override bool IsSupported => TSimd.IsSupported;
 
     /// <inheritdoc/>
+    public override LatentKernels ForRows(LatentElementType type) => type == RowType ? this : type switch
+    {
+        LatentElementType.F16 => new LatentKernels<TSimd, TVector, HalfRow>(),
+        LatentElementType.BF16 => new LatentKernels<TSimd, TVector, BFloatRow>(),
+        _ => new LatentKernels<TSimd, TVector, SingleRow>(),
+    };
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Widen(Half* source, float* destination, int count)
+    public override void Widen(void* source, float* destination, int count)
     {
         nint j = 0;
         for (; j <= count - TSimd.Width; j += TSimd.Width)
-            TSimd.Store(TSimd.WidenHalf(source + j), destination + j);
+            TSimd.Store(TRow.Widen<TSimd, TVector>(source, j), destination + j);
         for (; j < count; j++)
-            destination[j] = SimdScalar.WidenHalf(source + j);
+            destination[j] = TRow.Widen(source, j);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void WidenCentred(Half* source, float* mean, float* destination, int count)
+    public override void WidenCentred(void* source, float* mean, float* destination, int count)
     {
         nint j = 0;
         for (; j <= count - TSimd.Width; j += TSimd.Width)
-            TSimd.Store(TSimd.Subtract(TSimd.WidenHalf(source + j), TSimd.Load(mean + j)), destination + j);
+            TSimd.Store(TSimd.Subtract(TRow.Widen<TSimd, TVector>(source, j), TSimd.Load(mean + j)), destination + j);
         for (; j < count; j++)
-            destination[j] = SimdScalar.WidenHalf(source + j) - mean[j];
+            destination[j] = TRow.Widen(source, j) - mean[j];
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void AddWidened(Half* row, float* sums, int count)
+    public override void AddWidened(void* row, float* sums, int count)
     {
         nint j = 0;
         for (; j <= count - TSimd.Width; j += TSimd.Width)
-            TSimd.Store(TSimd.Add(TSimd.Load(sums + j), TSimd.WidenHalf(row + j)), sums + j);
+            TSimd.Store(TSimd.Add(TSimd.Load(sums + j), TRow.Widen<TSimd, TVector>(row, j)), sums + j);
         for (; j < count; j++)
-            sums[j] += SimdScalar.WidenHalf(row + j);
+            sums[j] += TRow.Widen(row, j);
     }
 
     /// <inheritdoc/>

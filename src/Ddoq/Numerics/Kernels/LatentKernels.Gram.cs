@@ -7,7 +7,7 @@ namespace Ddoq.Numerics.Kernels;
 /// upper. Entry (i, j) takes the same operations in the same order for every i and j, so equal rows give equal entries,
 /// and <c>G_ii + G_jj - 2 G_ij</c> is exactly 0 for them. Work: N^2 D; bytes: rows once, G once per block.
 /// </remarks>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     /// <inheritdoc/>
     public override int GramStride(int rows)

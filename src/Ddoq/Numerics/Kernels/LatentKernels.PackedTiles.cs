@@ -8,7 +8,7 @@ namespace Ddoq.Numerics.Kernels;
 /// positive length. Each score adds its block sum once. 12 rows need 27 of 32 registers, 6 rows 15 of 16. Best for many
 /// centres and for the Gram matrix: no sums across lanes. Tiles of 8 x 3 and 24 x 1 vectors were slower or equal.
 /// </remarks>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     /// <summary>12 rows by 2 vectors of centres.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -8,7 +8,7 @@ namespace Ddoq.Numerics.Kernels;
 /// same sequence of operations wherever its row and centre stand, so equal centres give equal scores. Bytes: each row
 /// once (2 D), the panels once per call (4 K D, from the second cache when they fit). Work: 2 K D per row.
 /// </remarks>
-internal sealed unsafe partial class LatentKernels<TSimd, TVector>
+internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     private const int BlockStride = KernelTuning.BlockStride;
 
@@ -130,7 +130,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector>
         for (int r = 0; r < tileRows; r++)
         {
             float* row = scratch + (r * BlockStride);
-            WidenCentred((Half*)rows[Math.Min(r, count - 1)] + first, mean + first, row, length);
+            WidenCentred((byte*)rows[Math.Min(r, count - 1)] + ((nint)first * TRow.Size), mean + first, row, length);
             new Span<float>(row + length, padded - length).Clear();
         }
     }

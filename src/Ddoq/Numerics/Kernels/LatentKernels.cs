@@ -1,3 +1,5 @@
+using Ddoq.Latents;
+
 namespace Ddoq.Numerics.Kernels;
 
 /// <summary>The inner loops of the quantiser for one instruction set. <see cref="KernelTable"/> lists and chooses.</summary>
@@ -21,6 +23,12 @@ internal abstract unsafe partial class LatentKernels
 
     /// <summary>Whether this processor can run the variant.</summary>
     public abstract bool IsSupported { get; }
+
+    /// <summary>How the values of the rows are stored that the kernels read; each kernel is compiled per type.</summary>
+    public abstract LatentElementType RowType { get; }
+
+    /// <summary>The kernels of the same instruction set for rows of another type.</summary>
+    public abstract LatentKernels ForRows(LatentElementType type);
 
     /// <summary>The smallest padded length that holds <paramref name="count"/> values.</summary>
     public static int Pad(int count) => checked(count + Padding - 1) & -Padding;
@@ -50,11 +58,11 @@ internal abstract unsafe partial class LatentKernels
             return LowerTo(b, v, values.Length);
     }
 
-    /// <summary>Converts finite halves to floats exactly; any length, any alignment.</summary>
-    public abstract void Widen(Half* source, float* destination, int count);
+    /// <summary>Converts the finite values of a row to floats exactly; any length, any alignment.</summary>
+    public abstract void Widen(void* source, float* destination, int count);
 
     /// <summary><c>destination[j] = source[j] - mean[j]</c>; any length, any alignment.</summary>
-    public abstract void WidenCentred(Half* source, float* mean, float* destination, int count);
+    public abstract void WidenCentred(void* source, float* mean, float* destination, int count);
 
     /// <summary><c>sum x[j] * y[j]</c>; padded.</summary>
     public abstract float Dot(float* x, float* y, int count);
@@ -68,8 +76,8 @@ internal abstract unsafe partial class LatentKernels
     /// <summary><c>y[j] = keep * y[j] + scale * x[j]</c>; padded.</summary>
     public abstract void Blend(float keep, float scale, float* x, float* y, int count);
 
-    /// <summary><c>sums[j] += row[j]</c> for a row of halves; any length, any alignment.</summary>
-    public abstract void AddWidened(Half* row, float* sums, int count);
+    /// <summary><c>sums[j] += row[j]</c> for a row; any length, any alignment.</summary>
+    public abstract void AddWidened(void* row, float* sums, int count);
 
     /// <summary>Floats between the scores of two rows against K centres; the surplus scores mean nothing.</summary>
     public abstract int ScoreStride(int centroids);
@@ -84,7 +92,7 @@ internal abstract unsafe partial class LatentKernels
     public abstract void Pack(float* centroids, int stride, int count, int dimension, float* panels);
 
     /// <summary><c>scores[i, k] = (row i - mean) . centre k</c>.</summary>
-    /// <param name="rows">Pointers to rows of D finite halves.</param>
+    /// <param name="rows">Pointers to rows of D finite values of <see cref="RowType"/>.</param>
     /// <param name="count">Rows, at most <see cref="RowsPerBlock"/>.</param>
     /// <param name="mean">D floats, subtracted from every row; the centres are relative to it.</param>
     /// <param name="dimension">D.</param>
@@ -111,7 +119,7 @@ internal abstract unsafe partial class LatentKernels
     public abstract nint GramScratchLength(int rows);
 
     /// <summary><c>gram[i, j] = (row i - mean) . (row j - mean)</c>, symmetric.</summary>
-    /// <param name="rows">Pointers to rows of D finite halves.</param>
+    /// <param name="rows">Pointers to rows of D finite values of <see cref="RowType"/>.</param>
     /// <param name="count">N.</param>
     /// <param name="mean">D floats, subtracted from every row.</param>
     /// <param name="dimension">D.</param>

@@ -48,4 +48,8 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float WidenHalf(Half* source) =>
         BitConverter.Int32BitsToSingle((*(short*)source << HalfBits.Shift) & HalfBits.Mask) * HalfBits.Scale;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float WidenBFloat(ushort* source) =>
+        BitConverter.Int32BitsToSingle(*source << 16);
 }

@@ -56,4 +56,8 @@ internal readonly unsafe struct SimdVector256 : ISimd<Vector256<float>>
         Vector256<int> bits = Avx2.ConvertToVector256Int32(Vector128.Load((short*)source));
         return ((bits << HalfBits.Shift) & Vector256.Create(HalfBits.Mask)).AsSingle() * Vector256.Create(HalfBits.Scale);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> WidenBFloat(ushort* source) =>
+        (Avx2.ConvertToVector256Int32(Vector128.Load(source)) << 16).AsSingle();
 }

@@ -56,4 +56,8 @@ internal readonly unsafe struct SimdVector512 : ISimd<Vector512<float>>
         Vector512<int> bits = Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source));
         return ((bits << HalfBits.Shift) & Vector512.Create(HalfBits.Mask)).AsSingle() * Vector512.Create(HalfBits.Scale);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> WidenBFloat(ushort* source) =>
+        (Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle();
 }

@@ -56,7 +56,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     }
 
     /// <summary>Puts a centre on a row.</summary>
-    public void Load(int centroid, Half* row, ClassRows frame)
+    public void Load(int centroid, void* row, ClassRows frame)
     {
         kernels.WidenCentred(row, frame.Mean, this[centroid], _dimension);
         UpdateNorm(centroid);
@@ -105,7 +105,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     }
 
     /// <summary>Nearest centre of one row without packing, for centres that change at every step.</summary>
-    public int Nearest(ClassRows frame, Half* row, out float distance)
+    public int Nearest(ClassRows frame, void* row, out float distance)
     {
         kernels.WidenCentred(row, frame.Mean, _row.Pointer, _dimension);
         int nearest = 0;
@@ -125,7 +125,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     }
 
     /// <summary>Squared distance of a row to a centre, from their difference: no cancellation, fp64 across blocks.</summary>
-    public double SquaredDistance(ClassRows frame, Half* row, int centroid)
+    public double SquaredDistance(ClassRows frame, void* row, int centroid)
     {
         kernels.WidenCentred(row, frame.Mean, _row.Pointer, _dimension);
         return kernels.SquaredDistanceInBlocks(_row.Pointer, this[centroid], _paddedDimension);

@@ -1,3 +1,4 @@
+using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
 
@@ -25,11 +26,11 @@ internal sealed unsafe class ClassRows : IDisposable
     /// <summary>The shift of all coordinates (padded D, zeros behind).</summary>
     public float* Mean => _mean.Pointer;
 
-    /// <summary>Pointers to the rows (N), each D halves in place.</summary>
+    /// <summary>Pointers to the rows (N), each D values in place.</summary>
     public nint* Pointers => _rows.Pointer;
 
     /// <summary>Row <paramref name="index"/>.</summary>
-    public Half* this[int index] => (Half*)_rows.Pointer[index];
+    public void* this[int index] => (void*)_rows.Pointer[index];
 
     /// <summary>Starts a new list of at most <paramref name="capacity"/> rows, with no shift.</summary>
     public void Reset(int capacity, int dimension)
@@ -42,7 +43,7 @@ internal sealed unsafe class ClassRows : IDisposable
     }
 
     /// <summary>Adds a row, which must stay in place until the next <see cref="Reset"/>.</summary>
-    public void Add(Half* row) => _rows.Pointer[Count++] = (nint)row;
+    public void Add(void* row) => _rows.Pointer[Count++] = (nint)row;
 
     /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows.</summary>
     public void ComputeMean(LatentKernels kernels)
@@ -50,7 +51,18 @@ internal sealed unsafe class ClassRows : IDisposable
         for (int i = 0; i < Count; i++)
             kernels.AddWidened(this[i], Mean, Dimension);
         for (int j = 0; j < Dimension; j++)
-            Mean[j] = (float)(Half)(Mean[j] / Count);
+        {
+            float mean = Mean[j] / Count;
+            Mean[j] = kernels.RowType == LatentElementType.F16 ? (float)(Half)mean : RoundMantissa(mean);
+        }
+    }
+
+    // What rounding to half does, without half's range: the other types have exponents that half has not.
+    private static float RoundMantissa(float value)
+    {
+        const int Cut = (1 << HalfBits.Shift) - 1;
+        int bits = BitConverter.SingleToInt32Bits(value);
+        return BitConverter.Int32BitsToSingle((bits + (Cut >> 1) + ((bits >> HalfBits.Shift) & 1)) & ~Cut);
     }
 
     /// <inheritdoc/>
