@@ -7,7 +7,7 @@ internal static class Program
 {
     private const string Usage = """
         write --file F --rows N --held-out H --dimension D --classes C [--seed S]
-        run   --file F --held-out H --centroids K --algorithm A --workers W --repeat R --output CENTROIDS.npy [--space S] [--seed S]
+        run   --file F --held-out H --centroids K --algorithm A --workers W --repeat R --output CENTROIDS.npy [--restarts R] [--budget SECONDS] [--space S] [--seed S]
         """;
 
     private static int Main(string[] arguments)

@@ -17,17 +17,21 @@ internal static class QuantizeRun
             Algorithm = Enum.Parse<QuantizationAlgorithm>(arguments["--algorithm"], ignoreCase: true),
             Workers = Program.Number(arguments, "--workers"),
             Space = arguments.TryGetValue("--space", out string? space) ? Enum.Parse<QuantizationSpace>(space, ignoreCase: true) : QuantizationSpace.Auto,
+            Restarts = Program.Number(arguments, "--restarts", 1),
             Seed = (ulong)Program.Number(arguments, "--seed", 1),
         };
         using var source = new NpyLatentSource(arguments["--file"], Program.Number(arguments, "--held-out"));
         using var quantizer = new CpuQuantizer();
         int repeat = Program.Number(arguments, "--repeat");
+        double budget = Program.Number(arguments, "--budget", 60);
         var results = new ClassQuantization[source.ClassNames.Count];
 
-        // Compile the code paths, and bring the file into memory.
-        quantizer.Fit(source, options, result => results[result.ClassIndex] = result, null, NullProgress.Instance, default);
+        // Compile the code paths, to the end of what the runtime does in the background, and bring the file into memory.
+        long began = Stopwatch.GetTimestamp();
+        for (int warmUp = 0; warmUp < 1 || (warmUp < 20 && Stopwatch.GetElapsedTime(began).TotalSeconds < 1.5); warmUp++)
+            quantizer.Fit(source, options, result => results[result.ClassIndex] = result, null, NullProgress.Instance, default);
         var seconds = new List<double>();
-        for (int i = 0; i < repeat; i++)
+        while (seconds.Count < repeat && seconds.Sum() < budget)
         {
             long start = Stopwatch.GetTimestamp();
             quantizer.Fit(source, options, result => results[result.ClassIndex] = result, null, NullProgress.Instance, default);
@@ -37,7 +41,7 @@ internal static class QuantizeRun
         WriteCentroids(arguments["--output"], results, options.CentroidCount, source.Shape.Length);
         Console.WriteLine(JsonSerializer.Serialize(new Dictionary<string, object>
         {
-            ["method"] = "ddoq " + options.Algorithm.ToString().ToLowerInvariant(),
+            ["method"] = "ddoq " + options.Algorithm.ToString().ToLowerInvariant() + (options.Restarts > 1 ? $" x{options.Restarts}" : ""),
             ["device"] = quantizer.Description,
             ["space"] = results[0].Space.ToString(),
             ["seconds"] = seconds,

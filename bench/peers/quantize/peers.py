@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--centroids", type=int, required=True)
     parser.add_argument("--method", choices=METHODS, required=True)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=60, help="seconds after which there is no further repeat")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", required=True)
     options = parser.parse_args()
@@ -78,7 +79,7 @@ def main():
     fit = METHODS[options.method]
     fit(np.random.default_rng(0).standard_normal((2 * options.centroids, 8), dtype=np.float32), options.centroids, 1)
     seconds = []
-    for _ in range(options.repeat):
+    while len(seconds) < options.repeat and (not seconds or sum(seconds) < options.budget):
         total, centroids = 0.0, []
         for index in range(len(data)):
             values = np.ascontiguousarray(data[index, :rows], dtype=np.float32)

@@ -108,17 +108,36 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
-    // Transposes rows of a block into one panel; columns beyond the rows are zero.
+    // Transposes rows of a block into one panel; columns beyond the rows are zero. One cache line of a row at a time: rows a
+    // power of two apart share a few sets of the cache, and walking down a column would load every line 16 times.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackPanel(float* rows, nint stride, int count, int length, float* panel)
     {
-        int width = PanelWidth;
-        for (int k = 0; k < length; k++)
+        nint width = PanelWidth;
+        if (count < width)
+            new Span<float>(panel, length * (int)width).Clear();
+        for (int first = 0; first < length; first += Padding)
         {
+            int line = Math.Min(Padding, length - first);
             for (int j = 0; j < count; j++)
-                panel[j] = rows[(j * stride) + k];
-            for (int j = count; j < width; j++)
-                panel[j] = 0;
-            panel += width;
+            {
+                float* from = rows + (j * stride) + first, to = panel + (first * width) + j;
+                if (line < Padding)
+                {
+                    for (int k = 0; k < line; k++)
+                        to[k * width] = from[k];
+                    continue;
+                }
+
+                for (int k = 0; k < Padding; k += 4)
+                {
+                    to[0] = from[k];
+                    to[width] = from[k + 1];
+                    to[2 * width] = from[k + 2];
+                    to[3 * width] = from[k + 3];
+                    to += 4 * width;
+                }
+            }
         }
     }
 

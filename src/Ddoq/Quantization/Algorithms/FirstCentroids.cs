@@ -71,6 +71,7 @@ internal static class FirstCentroids
         Span<float> distances = context.Candidates(checked(trials * rowLimit));
         Span<int> rows = context.Order(trials);
         var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(rowLimit)));
+        context.Space.ExpectOrigins(1 + (trials * (centroids - 1)), rowLimit);
         rows[0] = random.NextInt32(rowLimit);
         context.Space.Place(0, rows[0]);
         context.Space.DistancesFrom(rows[..1], rowLimit, nearest);

@@ -31,6 +31,11 @@ internal abstract class ClusterSpace : IDisposable
     /// <summary>Nearest centre of some rows, in their order.</summary>
     public abstract void Assign(ReadOnlySpan<int> rows, Span<int> labels, Span<float> distances);
 
+    /// <summary>Announces how many origins <see cref="DistancesFrom"/> will be asked for at a row limit, so that it may prepare.</summary>
+    public virtual void ExpectOrigins(int count, int rowLimit)
+    {
+    }
+
     /// <summary>Squared distances of the rows below a limit to some rows; 0 for equal rows.</summary>
     /// <param name="origins">T rows.</param>
     /// <param name="rowLimit">Rows 0 to this number are measured.</param>

@@ -16,7 +16,12 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     private readonly NativeBuffer<float> _norms = new();
     private readonly NativeBuffer<nint> _pointers = new();
     private readonly NativeBuffer<long> _changed = new();
+    private readonly NativeBuffer<float> _gram = new();
+    private readonly NativeBuffer<float> _gramScratch = new();
+    private readonly NativeBuffer<float> _gramNorms = new();
+    private readonly NativeBuffer<float> _gramDistances = new();
     private ClassRows _rows = null!;
+    private int _gramRows;
 
     public DirectSpace(LatentKernels kernels)
     {
@@ -39,6 +44,7 @@ internal sealed unsafe class DirectSpace : ClusterSpace
         CentroidCount = centroidCount;
         _centroids.Reset(centroidCount, rows.Dimension);
         _row.ReserveZeroed(rows.PaddedDimension);
+        _gramRows = 0;
         _norms.Reserve(rows.Count);
         double total = 0;
         for (int i = 0; i < rows.Count; i++)
@@ -79,8 +85,32 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// D4M's first centres come from one buffer of K rows, and k-means++ asks for the distances of each of them several times:
+    /// the Gram matrix of the buffer, <c>B^2 D / 2</c>, is then cheaper than <c>count B D</c>.
+    /// </remarks>
+    public override void ExpectOrigins(int count, int rowLimit)
+    {
+        if (rowLimit == _gramRows || rowLimit > Math.Min(2L * count, SpaceCostModel.MostRows))
+            return;
+        float* gram = _gram.Reserve(_kernels.GramLength(rowLimit));
+        _kernels.Gram(_rows.Pointers, rowLimit, _rows.Mean, Dimension, _gramScratch.Reserve(_kernels.GramScratchLength(rowLimit)), gram);
+        float* norms = _gramNorms.ReserveZeroed(LatentKernels.Pad(rowLimit));
+        for (int i = 0; i < rowLimit; i++)
+            norms[i] = gram[((nint)i * _kernels.GramStride(rowLimit)) + i];
+        _gramDistances.Reserve(LatentKernels.Pad(rowLimit));
+        _gramRows = rowLimit;
+    }
+
+    /// <inheritdoc/>
     public override void DistancesFrom(ReadOnlySpan<int> origins, int rowLimit, Span<float> distances)
     {
+        if (rowLimit == _gramRows)
+        {
+            DistancesInGram(origins, rowLimit, distances);
+            return;
+        }
+
         _origins.Reset(origins.Length, Dimension);
         for (int t = 0; t < origins.Length; t++)
             _origins.Load(t, _rows[origins[t]], _rows);
@@ -183,6 +213,21 @@ internal sealed unsafe class DirectSpace : ClusterSpace
         _norms.Dispose();
         _pointers.Dispose();
         _changed.Dispose();
+        _gram.Dispose();
+        _gramScratch.Dispose();
+        _gramNorms.Dispose();
+        _gramDistances.Dispose();
+    }
+
+    private void DistancesInGram(ReadOnlySpan<int> origins, int rowLimit, Span<float> distances)
+    {
+        float* padded = _gramDistances.Pointer, norms = _gramNorms.Pointer;
+        nint stride = _kernels.GramStride(rowLimit);
+        for (int t = 0; t < origins.Length; t++)
+        {
+            _kernels.DistancesInColumns(_gram.Pointer + (origins[t] * stride), norms, norms[origins[t]], padded, LatentKernels.Pad(rowLimit));
+            new ReadOnlySpan<float>(padded, rowLimit).CopyTo(distances[(t * rowLimit)..]);
+        }
     }
 
     private bool TryMove(int row, float* scores, Span<int> labels, Span<int> counts, Span<long> changed, long block)
