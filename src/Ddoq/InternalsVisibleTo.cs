@@ -1,3 +1,4 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("Ddoq.Tests")]
+[assembly: InternalsVisibleTo("Ddoq.Bench.Kernels")]
