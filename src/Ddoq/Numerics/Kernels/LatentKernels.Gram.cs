@@ -27,7 +27,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     /// <inheritdoc/>
     public override void Gram(nint* rows, int count, float* mean, int dimension, float* scratch, float* gram)
     {
-        int tileRows = PackedRows, width = PanelWidth, stride = GramStride(count);
+        int tileRows = TSimd.HasManyRegisters ? 12 : 6, width = PanelWidth, stride = GramStride(count);
         int padded = RoundUp(count, tileRows);
         float* panel = scratch + ((nint)RoundUp(count, 12) * BlockStride);
         for (int first = 0; first < dimension; first += Block)
@@ -36,10 +36,16 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
             WidenBlock(rows, count, padded, mean, first, dimension, scratch);
             for (int j = 0; j < count; j += width)
             {
-                PackPanel(scratch + ((nint)j * BlockStride), BlockStride, Math.Min(width, count - j), length, panel);
+                PackPanel(scratch + ((nint)j * BlockStride), BlockStride, Math.Min(width, count - j), width, length, panel);
                 int last = Math.Min(j + width, count);
                 for (int i = 0; i < last; i += tileRows)
-                    PackedTile(scratch + ((nint)i * BlockStride), panel, length, gram + ((nint)i * stride) + j, stride, first == 0);
+                {
+                    float* sums = gram + ((nint)i * stride) + j;
+                    if (TSimd.HasManyRegisters)
+                        PackedTile12(scratch + ((nint)i * BlockStride), panel, length, sums, stride, first == 0);
+                    else
+                        PackedTile6(scratch + ((nint)i * BlockStride), panel, length, sums, stride, first == 0);
+                }
             }
         }
 

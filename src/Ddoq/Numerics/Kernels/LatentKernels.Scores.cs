@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Ddoq.Numerics.Kernels;
 
@@ -14,13 +15,14 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     private static int DotRows => TSimd.HasManyRegisters ? 6 : 3;
 
-    private static int PackedRows => TSimd.HasManyRegisters ? 12 : 6;
-
     private static int PanelWidth => 2 * TSimd.Width;
+
+    // Panels narrower than two vectors hold what is left over: one vector, or half of one where the half is a vector too.
+    private static int NarrowestPanel => TSimd.Width >= 8 ? TSimd.Width / 2 : TSimd.Width;
 
     /// <inheritdoc/>
     public override int ScoreStride(int centroids) =>
-        centroids <= KernelTuning.MostDotCentroids ? Pad(centroids) : Pad(RoundUp(centroids, PanelWidth));
+        centroids <= KernelTuning.MostDotCentroids ? Pad(centroids) : Pad(PackedColumns(centroids));
 
     /// <inheritdoc/>
     public override nint PanelLength(int centroids, int dimension)
@@ -28,7 +30,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
         nint blocks = (dimension + Block - 1) / Block;
         return centroids <= KernelTuning.MostDotCentroids
             ? blocks * RoundUp(centroids, 2) * BlockStride
-            : blocks * RoundUp(centroids, PanelWidth) * Block;
+            : blocks * PackedColumns(centroids) * Block;
     }
 
     /// <inheritdoc/>
@@ -39,12 +41,12 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     public override void Pack(float* centroids, int stride, int count, int dimension, float* panels)
     {
         bool dot = count <= KernelTuning.MostDotCentroids;
-        int padded = RoundUp(count, dot ? 2 : PanelWidth);
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Math.Min(Block, stride - first);
             if (dot)
             {
+                int padded = RoundUp(count, 2);
                 for (int k = 0; k < padded; k++)
                 {
                     var row = new Span<float>(panels + ((nint)k * BlockStride), length);
@@ -58,10 +60,11 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
                 continue;
             }
 
-            for (int k = 0; k < padded; k += PanelWidth)
+            for (int k = 0, width; k < count; k += width)
             {
-                PackPanel(centroids + ((nint)k * stride) + first, stride, Math.Min(PanelWidth, count - k), length, panels);
-                panels += (nint)Block * PanelWidth;
+                width = NextPanel(count - k);
+                PackPanel(centroids + ((nint)k * stride) + first, stride, Math.Min(width, count - k), width, length, panels);
+                panels += (nint)Block * width;
             }
         }
     }
@@ -111,9 +114,8 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     // Transposes rows of a block into one panel; columns beyond the rows are zero. One cache line of a row at a time: rows a
     // power of two apart share a few sets of the cache, and walking down a column would load every line 16 times.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackPanel(float* rows, nint stride, int count, int length, float* panel)
+    private static void PackPanel(float* rows, nint stride, int count, nint width, int length, float* panel)
     {
-        nint width = PanelWidth;
         if (count < width)
             new Span<float>(panel, length * (int)width).Clear();
         for (int first = 0; first < length; first += Padding)
@@ -223,29 +225,64 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     private void ScoresInPackedForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
     {
-        int tileRows = PackedRows, width = PanelWidth;
-        int padded = RoundUp(centroids, width);
-        int stride = ScoreStride(centroids);
+        int stride = ScoreStride(centroids), columns = PackedColumns(centroids);
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Math.Min(Block, dimension - first);
-            for (int i = 0; i < count; i += tileRows)
+            for (int i = 0; i < count; i += 12)
             {
-                WidenBlock(rows + i, count - i, tileRows, mean, first, dimension, scratch);
-                for (int k = 0; k < padded; k += width)
-                    PackedTile(scratch, panels + ((nint)k * Block), length, scores + ((nint)i * stride) + k, stride, first == 0);
+                WidenBlock(rows + i, count - i, 12, mean, first, dimension, scratch);
+                for (int k = 0, width; k < centroids; k += width)
+                {
+                    width = NextPanel(centroids - k);
+                    PackedTiles(scratch, panels + ((nint)k * Block), width, length, scores + ((nint)i * stride) + k, stride, first == 0);
+                }
             }
 
-            panels += (nint)padded * Block;
+            panels += (nint)columns * Block;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PackedTile(float* rows, float* panel, nint count, float* scores, nint stride, bool first)
+    private static int PackedColumns(int centroids)
     {
-        if (TSimd.HasManyRegisters)
+        int columns = centroids / PanelWidth * PanelWidth;
+        while (columns < centroids)
+            columns += NextPanel(centroids - columns);
+        return columns;
+    }
+
+    // The widest panel that wastes no narrower one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int NextPanel(int remaining)
+    {
+        int vector = TSimd.Width, half = NarrowestPanel;
+        if (remaining > (half < vector ? vector + half : vector))
+            return 2 * vector;
+        return remaining > half ? vector : half;
+    }
+
+    // 12 rows against one panel. The narrow tiles take the same operations per score, so the width changes no result.
+    private static void PackedTiles(float* rows, float* panel, int width, nint count, float* scores, nint stride, bool first)
+    {
+        if (width == TSimd.Width)
+        {
+            NarrowTile12<TSimd, TVector>(rows, panel, count, scores, stride, first);
+        }
+        else if (width < TSimd.Width)
+        {
+            if (width == SimdVector256.Width)
+                NarrowTile12<SimdVector256, Vector256<float>>(rows, panel, count, scores, stride, first);
+            else
+                NarrowTile12<SimdVector128, Vector128<float>>(rows, panel, count, scores, stride, first);
+        }
+        else if (TSimd.HasManyRegisters)
+        {
             PackedTile12(rows, panel, count, scores, stride, first);
+        }
         else
+        {
             PackedTile6(rows, panel, count, scores, stride, first);
+            PackedTile6(rows + (6 * BlockStride), panel, count, scores + (6 * stride), stride, first);
+        }
     }
 }
