@@ -72,6 +72,9 @@ internal sealed class ClassMemory(LatentKernels kernels, QuantizerOptions option
         else
         {
             bytes += TableBytes(centroids) + TableBytes(trials);
+            long buffer = (long)options.KmExpand * centroids;
+            if (options.Algorithm == QuantizationAlgorithm.D4m && DirectSpace.HasGramOfBuffer(fitRows, buffer))
+                bytes += sizeof(float) * ((long)kernels.GramLength((int)buffer) + kernels.GramScratchLength((int)buffer));
         }
 
         return bytes;

@@ -50,10 +50,12 @@ public class MemoryPlanTests
     [TestCase(QuantizationSpace.Gram, 300, 4096, 50)]
     [TestCase(QuantizationSpace.Direct, 900, 512, 200)]
     [TestCase(QuantizationSpace.Direct, 5000, 256, 3)]
-    public void Estimate_CoversWhatIsReserved_AndNotMuchMore(QuantizationSpace space, int rows, int dimension, int centroids)
+    [TestCase(QuantizationSpace.Direct, 3000, 128, 900, QuantizationAlgorithm.D4m)]
+    public void Estimate_CoversWhatIsReserved_AndNotMuchMore(
+        QuantizationSpace space, int rows, int dimension, int centroids, QuantizationAlgorithm algorithm = QuantizationAlgorithm.Hartigan)
     {
         var source = new ArrayLatentSource(dimension, TestRows.Gaussian(rows, dimension, 1)) { InPlace = false };
-        var options = new QuantizerOptions { CentroidCount = centroids, Space = space, HoldOutFraction = 0.1 };
+        var options = new QuantizerOptions { CentroidCount = centroids, Space = space, Algorithm = algorithm, HoldOutFraction = 0.1 };
         using var fit = new ClassFit(KernelTable.Default);
         ClassQuantization result = fit.Run(source, 0, options, CancellationToken.None);
         long reserved = Reserved(fit) + (4L * result.Centroids.Length) + (4L * result.Labels.Length);

@@ -87,11 +87,12 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     /// <inheritdoc/>
     /// <remarks>
     /// D4M's first centres come from one buffer of K rows, and k-means++ asks for the distances of each of them several times:
-    /// the Gram matrix of the buffer, <c>B^2 D / 2</c>, is then cheaper than <c>count B D</c>.
+    /// the Gram matrix of the buffer, <c>B^2 D / 2</c>, is then cheaper than <c>count B D</c>. All rows of the class are no
+    /// such buffer: their Gram matrix is what this space does without.
     /// </remarks>
     public override void ExpectOrigins(int count, int rowLimit)
     {
-        if (rowLimit == _gramRows || rowLimit > Math.Min(2L * count, SpaceCostModel.MostRows))
+        if (rowLimit == _gramRows || !HasGramOfBuffer(RowCount, rowLimit) || rowLimit > 2L * count)
             return;
         float* gram = _gram.Reserve(_kernels.GramLength(rowLimit));
         _kernels.Gram(_rows.Pointers, rowLimit, _rows.Mean, Dimension, _gramScratch.Reserve(_kernels.GramScratchLength(rowLimit)), gram);
@@ -218,6 +219,9 @@ internal sealed unsafe class DirectSpace : ClusterSpace
         _gramNorms.Dispose();
         _gramDistances.Dispose();
     }
+
+    /// <summary>Whether the first centres may be drawn with the Gram matrix of a buffer.</summary>
+    public static bool HasGramOfBuffer(int rows, long buffer) => 2 * buffer <= rows && buffer <= SpaceCostModel.MostRows;
 
     private void DistancesInGram(ReadOnlySpan<int> origins, int rowLimit, Span<float> distances)
     {
