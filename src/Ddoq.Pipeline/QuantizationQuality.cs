@@ -6,35 +6,108 @@ using Ddoq.Storage;
 namespace Ddoq.Pipeline;
 
 /// <summary>The quality report of a quantisation, one line per class: <c>quality.csv</c>.</summary>
-/// <remarks>Lines are kept beside the class checkpoints until all are there, so that a resumed run reports every class.</remarks>
-internal sealed class QuantizationQuality(string checkpointFolder)
+/// <remarks>
+/// Columns: class, its name, rows, centres; mean squared distance of the rows of the fit and of the held-out rows to their
+/// centres; iterations and moves; cells without rows, cells with few (one, or at most a tenth of an equal share), the
+/// effective number of cells <c>(sum v)^2 / sum v^2</c>, the least and the most rows of a cell. Equal runs give equal bytes: times
+/// are kept apart, in <see cref="ClassTimes"/>.
+/// </remarks>
+public static class QuantizationQuality
 {
+    /// <summary>Name of the file.</summary>
     public const string FileName = "quality.csv";
 
     private const string Header =
-        "class,class_name,rows,centres,distortion,held_out_rows,held_out_distortion,iterations,moves,empty_cells,effective_cells,min_count,max_count";
+        "class,class_name,rows,centres,distortion,held_out_rows,held_out_distortion,iterations,moves,empty_cells,tiny_cells,effective_cells,min_count,max_count";
 
-    public void Save(ClassQuantization result)
-    {
-        string line = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{result.RowCount},{result.CentroidCount},{result.Distortion:R},{result.HeldOutRowCount},{result.HeldOutDistortion:R},{result.IterationCount},{result.MoveCount},{result.EmptyCells},{result.EffectiveCells:R},{result.Counts.Min()},{result.Counts.Max()}");
-        AtomicFile.WriteAllText(PathOf(result.ClassIndex), line);
-    }
+    /// <summary>The line of one class, without its number and name.</summary>
+    internal static string Line(ClassQuantization result) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{result.RowCount},{result.CentroidCount},{result.Distortion:R},{result.HeldOutRowCount},{result.HeldOutDistortion:R},{result.IterationCount},{result.MoveCount},{result.EmptyCells},{TinyCells(result)},{result.EffectiveCells:R},{result.Counts.DefaultIfEmpty().Min()},{result.Counts.DefaultIfEmpty().Max()}");
 
-    public void Assemble(string path, IReadOnlyList<string> classNames)
+    /// <summary>Writes the file, atomically.</summary>
+    internal static void Write(string path, IReadOnlyList<string> classNames, IReadOnlyList<string> lines)
     {
         var text = new StringBuilder(Header).Append('\n');
         for (int c = 0; c < classNames.Count; c++)
         {
             text.Append(CultureInfo.InvariantCulture, $"{c},\"{classNames[c].Replace("\"", "\"\"", StringComparison.Ordinal)}\",")
-                .Append(File.ReadAllText(PathOf(c)))
+                .Append(lines[c])
                 .Append('\n');
         }
 
         AtomicFile.WriteAllText(path, text.ToString());
     }
 
-    private string PathOf(int classIndex) =>
-        Path.Combine(checkpointFolder, string.Create(CultureInfo.InvariantCulture, $"{classIndex:D5}.csv"));
+    /// <summary>The report in a few figures.</summary>
+    /// <param name="path">A <c>quality.csv</c>.</param>
+    /// <exception cref="DdoqException">The file cannot be read or is not such a report.</exception>
+    public static QualitySummary Summarise(string path)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DdoqException($"cannot read '{path}': {e.Message}", "Run the quantize stage again with --force.", e);
+        }
+
+        if (lines.Length < 2 || lines[0] != Header)
+            throw Bad(path, 1);
+        double rows = 0, distortion = 0, heldOutRows = 0, heldOut = 0, effective = 0;
+        long empty = 0, tiny = 0, iterations = 0, centres = 0;
+        for (int i = 1; i < lines.Length; i++)
+        {
+            // The name may hold commas; the twelve figures behind it do not.
+            string[] fields = lines[i].Split(',');
+            ReadOnlySpan<string> f = fields.Length >= 14 ? fields.AsSpan(fields.Length - 12) : throw Bad(path, i + 1);
+            try
+            {
+                double n = Number(f[0]), held = Number(f[3]);
+                rows += n;
+                centres += (long)Number(f[1]);
+                distortion += (n - held) * Number(f[2]);
+                heldOutRows += held;
+                heldOut += held > 0 ? held * Number(f[4]) : 0;
+                iterations += (long)Number(f[5]);
+                empty += (long)Number(f[7]);
+                tiny += (long)Number(f[8]);
+                effective += Number(f[9]);
+            }
+            catch (FormatException)
+            {
+                throw Bad(path, i + 1);
+            }
+        }
+
+        int classes = lines.Length - 1;
+        return new QualitySummary(
+            classes, (long)rows, centres, distortion / Math.Max(1, rows - heldOutRows), heldOutRows > 0 ? heldOut / heldOutRows : null, empty, tiny, effective / classes, (double)iterations / classes);
+    }
+
+    private static long TinyCells(ClassQuantization result)
+    {
+        long most = Math.Max(1, result.RowCount / (10L * Math.Max(1, result.CentroidCount)));
+        return result.Counts.LongCount(count => count > 0 && count <= most);
+    }
+
+    private static double Number(string text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+
+    private static DdoqException Bad(string path, int line) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"'{path}', line {line}: not a quality report of this version"), "Run the quantize stage again with --force.");
 }
+
+/// <summary>The quality report in a few figures, over all classes.</summary>
+/// <param name="Classes">Classes.</param>
+/// <param name="Rows">Rows.</param>
+/// <param name="Centres">Centres.</param>
+/// <param name="Distortion">Mean squared distance over all rows of the fits.</param>
+/// <param name="HeldOutDistortion">The same over all rows held out; null when there are none.</param>
+/// <param name="EmptyCells">Cells without rows.</param>
+/// <param name="TinyCells">Cells of one row, or of at most a tenth of an equal share.</param>
+/// <param name="EffectiveCells">Effective number of cells, mean over the classes.</param>
+/// <param name="Iterations">Iterations, mean over the classes.</param>
+public sealed record QualitySummary(
+    int Classes, long Rows, long Centres, double Distortion, double? HeldOutDistortion, long EmptyCells, long TinyCells, double EffectiveCells, double Iterations);

@@ -11,6 +11,7 @@ internal static class CommandTable
         DistillCommand.Create(signals),
         EncodeCommand.Create(signals),
         QuantizeCommand.Create(signals),
+        MergeCommand.Create(signals),
         SynthesizeCommand.Create(signals),
         LabelCommand.Create(signals),
         TrainCommand.Create(signals),

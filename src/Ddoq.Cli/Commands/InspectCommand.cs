@@ -35,13 +35,13 @@ internal static class InspectCommand
         }
 
         if (File.Exists(Path.Combine(path, PrototypeSet.FileName)))
-            return DescribeFile(Path.Combine(path, PrototypeSet.FileName));
+            return PrototypeDescription.OfFolder(path);
         if (File.Exists(Path.Combine(path, "model_index.json")))
             return DescribeModel(path);
         if (File.Exists(Path.Combine(path, "train", "metadata.jsonl")))
             return Description.OfDistilledSet(path);
         if (File.Exists(Path.Combine(path, StageFolder.RecordFileName)))
-            return Description.Of(StageFolder.Read(path), path);
+            return PrototypeDescription.OfUnfinished(Description.Of(StageFolder.Read(path), path), path);
         throw new DdoqException(
             $"'{path}' is no folder that ddoq knows",
             "Known are latent stores, prototypes, distilled sets, model folders and stage folders.");

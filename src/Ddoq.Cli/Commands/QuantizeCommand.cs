@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
-using Ddoq.Distilled;
+using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
 
@@ -27,12 +27,15 @@ internal static class QuantizeCommand
             Settings.Memory);
         Option<string?> latents = command.AddOption("--latents", "Latent store (folder or one safetensors file).", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
+        Option<string?> shard = command.AddOption("--shard", "Quantise one of N shares of the classes, for several processes; 'ddoq merge' joins them.", "I/N");
         return command.Does(run =>
         {
             string folder = run.Required(output);
-            QuantizeStage.Run(QuantizeOptions.From(run.Configuration), run.Required(latents), folder, run.Context);
-            using PrototypeSet set = PrototypeSet.Load(Path.Combine(folder, PrototypeSet.FileName));
-            Output.Write(run.Json, Description.Of(set, folder));
+            QuantizeOptions options = QuantizeOptions.From(run.Configuration);
+            if (run.Optional(shard) is string share)
+                options = options with { Share = ClassShare.Parse(share) };
+            QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);
+            Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : PrototypeDescription.OfShare(result, folder));
         });
     }
 }

@@ -64,7 +64,7 @@ public static class Settings
 
     /// <summary>Held-out fraction.</summary>
     public static readonly Setting<double> HoldOut = Real(
-        "quantize.hold_out", "--hold-out", "Fraction of each class kept aside to measure held-out distortion.", 0, 0, 0.9);
+        "quantize.hold_out", "--holdout", "Fraction of each class kept aside to measure held-out distortion.", 0, 0, 0.9);
 
     /// <summary>Sampler.</summary>
     public static readonly Setting<string> Scheduler = Choice(

@@ -8,6 +8,9 @@ namespace Ddoq.Pipeline.Stages;
 /// <param name="Device">Where: auto, cpu, cuda or cuda:i.</param>
 public sealed record QuantizeOptions(QuantizerOptions Quantizer, string Device)
 {
+    /// <summary>The classes this process quantises; other processes take the others. It changes no result.</summary>
+    public ClassShare Share { get; init; } = ClassShare.All;
+
     /// <summary>Reads the options of the DDOQ prototypes from a configuration.</summary>
     public static QuantizeOptions From(PipelineConfiguration configuration)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Latents;
@@ -6,31 +7,40 @@ using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
 
-/// <summary>Latents to prototypes: quantises every class and writes <c>prototypes.safetensors</c>.</summary>
-/// <remarks>Resumes class by class. The bytes do not depend on the number of workers or on interruptions.</remarks>
+/// <summary>Latents to prototypes: quantises every class and writes <c>prototypes.safetensors</c> and <c>quality.csv</c>.</summary>
+/// <remarks>
+/// Resumes class by class. The bytes do not depend on the number of workers, on interruptions, or on how many processes
+/// shared the classes, in one folder or in several that <see cref="MergeStage"/> joins. A process that is killed loses the
+/// classes it was working on, no other; the files of single classes are not flushed to the disk one by one, so after a
+/// power failure a class may be found damaged, and is computed again.
+/// </remarks>
 public static class QuantizeStage
 {
-    private const string CheckpointFolder = "classes";
+    internal const string Name = "quantize";
+    private static readonly TimeSpan s_timingInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
-    /// <param name="options">Algorithm and device.</param>
+    /// <param name="options">Algorithm, device and share.</param>
     /// <param name="latents">Latent store.</param>
-    /// <param name="output">Folder of the result.</param>
+    /// <param name="output">Folder of the result; processes with other shares may use it at the same time.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
-    /// <exception cref="DdoqException">The store, a class or the output folder is not usable.</exception>
-    public static void Run(QuantizeOptions options, string latents, string output, StageContext context)
+    /// <returns>Whether the result is complete: a share completes it when it finds all others done in the same folder.</returns>
+    /// <exception cref="DdoqException">The store, a class or the output folder is not usable, or the memory limit is too low.</exception>
+    public static QuantizeResult Run(QuantizeOptions options, string latents, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         QuantizerOptions quantizer = options.Quantizer with { Workers = context.Workers };
         quantizer.Validate();
-        string identity = StageIdentity.Of(latents);
         using LatentStore store = LatentStore.Open(latents);
-        using StageFolder stage = StageFolder.Open(output, "quantize", Describe(quantizer, identity, store), context.Force);
+        string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
+        using StageFolder stage = StageFolder.Open(output, Name, Describe(quantizer, identity, store), context.Force);
+        IReadOnlySet<int> share = options.Share.Of(store);
+        var result = new QuantizeResult(true, options.Share, share.Count, store.ClassNames.Count);
         if (stage.IsComplete)
         {
             context.Progress.Message($"quantize: complete in {output}");
-            return;
+            return result;
         }
 
         RequireRows(store, latents);
@@ -42,32 +52,67 @@ public static class QuantizeStage
             Seed = quantizer.Seed,
             Options = DescribeAlgorithm(quantizer),
         };
-        var checkpoint = new PrototypeCheckpoint(stage.Path, info);
-        HashSet<int> missing = [.. checkpoint.MissingClasses()];
-        var done = Enumerable.Range(0, store.ClassNames.Count).Where(c => !missing.Contains(c)).ToHashSet();
-        var quality = new QuantizationQuality(stage.PathOf(CheckpointFolder));
-        using (IQuantizer engine = QuantizerFactory.Create(options.Device, context.Progress))
+        var checkpoint = new PrototypeCheckpoint(stage.Path, info, flushToDisk: false);
+        checkpoint.SaveHeader(stage.Path);
+        Quantize(store, quantizer, options, stage, checkpoint, share, context);
+        context.Cancellation.ThrowIfCancellationRequested();
+        if (options.Share.IsPartial && !checkpoint.HasAllFiles())
         {
-            if (missing.Count > 0)
-                engine.Fit(store, quantizer, result => Save(result), done, context.Progress, context.Cancellation);
+            context.Progress.Message(string.Create(
+                CultureInfo.InvariantCulture,
+                $"quantize: share {options.Share} is done, {share.Count} of {store.ClassNames.Count} classes; join the shares with 'ddoq merge'"));
+            return result with { IsComplete = false };
         }
 
-        context.Cancellation.ThrowIfCancellationRequested();
-        checkpoint.Assemble(stage.PathOf(PrototypeSet.FileName));
-        quality.Assemble(stage.PathOf(QuantizationQuality.FileName), store.ClassNames);
+        Join(stage, [checkpoint]);
+        if (options.Share.IsPartial)
+            ClassTimes.Merge([stage.Path], stage.Path);
+        return result;
+    }
+
+    /// <summary>Joins checkpoints to the result of a stage and marks it complete.</summary>
+    internal static void Join(StageFolder stage, IReadOnlyList<PrototypeCheckpoint> parts)
+    {
+        IReadOnlyList<string> reports = PrototypeCheckpoint.Assemble(stage.PathOf(PrototypeSet.FileName), parts);
+        QuantizationQuality.Write(stage.PathOf(QuantizationQuality.FileName), parts[0].Info.Latents.ClassNames, reports);
         stage.Complete([PrototypeSet.FileName, QuantizationQuality.FileName]);
+    }
+
+    private static void Quantize(
+        LatentStore store, QuantizerOptions quantizer, QuantizeOptions options, StageFolder stage, PrototypeCheckpoint checkpoint, IReadOnlySet<int> share, StageContext context)
+    {
+        HashSet<int> missing = [.. checkpoint.MissingClasses(share)];
+        if (missing.Count == 0)
+            return;
+        var others = Enumerable.Range(0, store.ClassNames.Count).Where(c => !missing.Contains(c)).ToHashSet();
+        ClassTimes times = ClassTimes.Open(stage.Path, options.Share);
+        var sinceTiming = Stopwatch.StartNew();
+        var progress = new RowProgress(context.Progress);
+        using IQuantizer engine = QuantizerFactory.Create(options.Device, context.Progress);
+        progress.BeginRows(share.Sum(c => (long)store.RowCount(c)), share.Where(others.Contains).Sum(c => (long)store.RowCount(c)));
+        try
+        {
+            engine.Fit(store, quantizer, Save, others, progress, context.Cancellation);
+        }
+        finally
+        {
+            progress.EndRows();
+        }
+
+        times.Save();
 
         void Save(ClassQuantization result)
         {
-            if (result.CentroidCount < result.RequestedCentroidCount)
-            {
-                context.Progress.Message(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"class '{store.ClassNames[result.ClassIndex]}' has {result.RowCount} rows: it gets {result.CentroidCount} centres instead of {result.RequestedCentroidCount}"));
-            }
-
-            quality.Save(result);
-            checkpoint.Save(result.ClassIndex, ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion));
+            checkpoint.Save(
+                result.ClassIndex,
+                ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion),
+                QuantizationQuality.Line(result));
+            progress.AdvanceRows(result.RowCount);
+            if (times.Add(result.ClassIndex, result.Seconds))
+                times.Save();
+            if (sinceTiming.Elapsed < s_timingInterval)
+                return;
+            sinceTiming.Restart();
             stage.SaveTiming();
         }
     }

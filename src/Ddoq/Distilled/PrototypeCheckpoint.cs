@@ -7,11 +7,16 @@ namespace Ddoq.Distilled;
 /// <summary>One file per finished class, so that an interrupted or sharded quantisation continues class by class.</summary>
 /// <remarks>
 /// Files <c>classes/00012.safetensors</c> hold <c>distortion</c> F64 [1], <c>counts</c> I64 [K_c] and <c>centroids</c> F32
-/// [K_c, c, h, w]; the metadata names class, algorithm, seed and options. Several processes may save different classes
-/// into one folder. Safe for concurrent use.
+/// [K_c, c, h, w]; the metadata names class, algorithm, seed and options, and may hold a line of report. Several processes
+/// may save different classes into one folder, or into folders of their own that <see cref="Assemble(string, IReadOnlyList{PrototypeCheckpoint})"/> joins.
+/// Safe for concurrent use.
 /// </remarks>
 public sealed class PrototypeCheckpoint
 {
+    /// <summary>Name of the file in the stage's folder that describes the run, for joining its parts.</summary>
+    public const string HeaderFileName = "classes.header.safetensors";
+
+    private const string ReportKey = "report";
     private readonly PrototypeInfo _info;
     private readonly bool _flushToDisk;
     private readonly SortedDictionary<string, string> _metadata;
@@ -46,6 +51,28 @@ public sealed class PrototypeCheckpoint
         }
     }
 
+    /// <summary>What makes the prototypes.</summary>
+    public PrototypeInfo Info => _info;
+
+    /// <summary>Opens the checkpoints of a stage as its header describes them.</summary>
+    /// <param name="folder">The stage's folder.</param>
+    /// <exception cref="DdoqException">There is no header, or it is damaged.</exception>
+    public static PrototypeCheckpoint Open(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return new PrototypeCheckpoint(folder, PrototypeInfo.Load(Path.Combine(folder, HeaderFileName)));
+    }
+
+    /// <summary>Writes the header that <see cref="Open"/> reads, unless it is there.</summary>
+    /// <param name="folder">The stage's folder.</param>
+    /// <exception cref="DdoqException">It cannot be written.</exception>
+    public void SaveHeader(string folder)
+    {
+        string path = Path.Combine(folder, HeaderFileName);
+        if (!File.Exists(path))
+            _info.Save(path);
+    }
+
     /// <summary>Where the files are.</summary>
     public string Folder { get; }
 
@@ -54,9 +81,12 @@ public sealed class PrototypeCheckpoint
         Path.Combine(Folder, string.Create(CultureInfo.InvariantCulture, $"{classIndex:D5}.safetensors"));
 
     /// <summary>Saves one class, atomically.</summary>
+    /// <param name="classIndex">The class, 0-based.</param>
+    /// <param name="prototypes">Its result.</param>
+    /// <param name="report">A line about the class that <see cref="Assemble(string)"/> hands back; must depend on the result alone.</param>
     /// <exception cref="ArgumentException">The result does not fit K or D.</exception>
     /// <exception cref="DdoqException">The file cannot be written.</exception>
-    public void Save(int classIndex, ClassPrototypes prototypes)
+    public void Save(int classIndex, ClassPrototypes prototypes, string report = "")
     {
         ArgumentNullException.ThrowIfNull(prototypes);
         LatentErrors.CheckClass(classIndex, _info.Latents.ClassNames.Count);
@@ -64,6 +94,9 @@ public sealed class PrototypeCheckpoint
         if (prototypes.Count > _info.CentersPerClass || prototypes.Centroids.Length != (long)prototypes.Count * shape.Length)
             throw new ArgumentException($"class {classIndex}: {prototypes.Count} centres and {prototypes.Centroids.Length} values, allowed are {_info.CentersPerClass} centres of {shape.Length}", nameof(prototypes));
         long k = prototypes.Count;
+        SortedDictionary<string, string> metadata = MetadataOf(classIndex);
+        if (report.Length > 0)
+            metadata[ReportKey] = report;
         using SafetensorsWriter writer = SafetensorsWriter.Create(
             PathOf(classIndex),
             [
@@ -71,7 +104,7 @@ public sealed class PrototypeCheckpoint
                 ("counts", SafetensorsType.I64, [k]),
                 ("centroids", SafetensorsType.F32, [k, shape.Channels, shape.Height, shape.Width]),
             ],
-            MetadataOf(classIndex),
+            metadata,
             _flushToDisk);
         writer.Append<double>("distortion", [prototypes.Distortion]);
         writer.Append("counts", prototypes.Counts.Span);
@@ -82,8 +115,11 @@ public sealed class PrototypeCheckpoint
     /// <summary>Loads one class.</summary>
     /// <returns>False when there is no file or it is damaged: compute the class again.</returns>
     /// <exception cref="DdoqException">The file is whole but belongs to another class, seed, algorithm or set of options.</exception>
-    public bool TryLoad(int classIndex, out ClassPrototypes? prototypes)
+    public bool TryLoad(int classIndex, out ClassPrototypes? prototypes) => TryLoad(classIndex, out prototypes, out _);
+
+    private bool TryLoad(int classIndex, out ClassPrototypes? prototypes, out string report)
     {
+        report = "";
         LatentErrors.CheckClass(classIndex, _info.Latents.ClassNames.Count);
         prototypes = null;
         string path = PathOf(classIndex);
@@ -112,34 +148,61 @@ public sealed class PrototypeCheckpoint
                 }
             }
 
+            report = file.Metadata.GetValueOrDefault(ReportKey, "");
             return TryRead(file, out prototypes);
         }
     }
 
     /// <summary>Classes without a usable file, ascending.</summary>
-    /// <inheritdoc cref="TryLoad" path="/exception"/>
-    public IReadOnlyList<int> MissingClasses() =>
-        [.. Enumerable.Range(0, _info.Latents.ClassNames.Count).Where(c => !TryLoad(c, out _))];
+    /// <inheritdoc cref="TryLoad(int, out ClassPrototypes?)" path="/exception"/>
+    public IReadOnlyList<int> MissingClasses() => MissingClasses(Enumerable.Range(0, _info.Latents.ClassNames.Count));
+
+    /// <summary>Those of some classes that have no usable file, ascending.</summary>
+    /// <inheritdoc cref="TryLoad(int, out ClassPrototypes?)" path="/exception"/>
+    public IReadOnlyList<int> MissingClasses(IEnumerable<int> classes) => [.. classes.Where(c => !TryLoad(c, out _)).Order()];
+
+    /// <summary>Whether every class has a file, whole or not: cheap, for knowing when to join.</summary>
+    public bool HasAllFiles() => Enumerable.Range(0, _info.Latents.ClassNames.Count).All(c => File.Exists(PathOf(c)));
 
     /// <summary>Joins the files of all classes to <c>prototypes.safetensors</c>, one class in memory at a time.</summary>
     /// <param name="path">The file to write.</param>
+    /// <returns>The line of report of each class.</returns>
     /// <exception cref="DdoqException">A class is missing or of another run, or the file cannot be written.</exception>
-    public void Assemble(string path)
-    {
-        using PrototypeWriter writer = PrototypeWriter.Create(path, _info);
-        for (int c = 0; c < _info.Latents.ClassNames.Count; c++)
-        {
-            if (!TryLoad(c, out ClassPrototypes? prototypes))
-            {
-                throw new DdoqException(
-                    $"'{PathOf(c)}' is missing or damaged: class {c} {StorageErrors.Quote(_info.Latents.ClassNames[c])} is not quantised yet",
-                    "Run the quantize stage again (every shard of it): it computes only what is missing.");
-            }
+    public IReadOnlyList<string> Assemble(string path) => Assemble(path, [this]);
 
+    /// <summary>Joins the files of several parts of one run; of a class that two parts have, the first is taken.</summary>
+    /// <param name="path">The file to write.</param>
+    /// <param name="parts">Checkpoints of one run: equal infos.</param>
+    /// <returns>The line of report of each class.</returns>
+    /// <exception cref="DdoqException">A class is missing or of another run, or the file cannot be written.</exception>
+    public static IReadOnlyList<string> Assemble(string path, IReadOnlyList<PrototypeCheckpoint> parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        PrototypeInfo info = parts[0]._info;
+        var reports = new string[info.Latents.ClassNames.Count];
+        using PrototypeWriter writer = PrototypeWriter.Create(path, info);
+        for (int c = 0; c < reports.Length; c++)
+        {
+            ClassPrototypes? prototypes = null;
+            reports[c] = "";
+            if (!parts.Any(part => part.TryLoad(c, out prototypes, out reports[c])))
+                throw Missing(parts, c);
             writer.Append(prototypes!);
         }
 
         writer.Complete();
+        return reports;
+    }
+
+    // Says how much is missing, so that a forgotten share is told from a damaged file.
+    private static DdoqException Missing(IReadOnlyList<PrototypeCheckpoint> parts, int first)
+    {
+        IReadOnlyList<string> names = parts[0]._info.Latents.ClassNames;
+        int others = Enumerable.Range(first + 1, names.Count - first - 1).Count(c => !parts.Any(part => File.Exists(part.PathOf(c))));
+        string more = others > 0 ? string.Create(CultureInfo.InvariantCulture, $", nor are {others} others of {names.Count}") : "";
+        return new DdoqException(
+            $"'{parts[0].PathOf(first)}' is missing or damaged: class {first} {StorageErrors.Quote(names[first])} is not quantised yet{more}",
+            "Run the quantize stage again (every share of it): it computes only what is missing.");
     }
 
     private SortedDictionary<string, string> MetadataOf(int classIndex) => new(_metadata, StringComparer.Ordinal)

@@ -29,6 +29,32 @@ public sealed record PrototypeInfo
     /// <summary>Further options of the algorithm, by name.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Writes the description alone: a safetensors file of metadata and a tensor <c>centroids</c> without elements.</summary>
+    /// <exception cref="DdoqException">The info is not usable or the file cannot be written.</exception>
+    public void Save(string path)
+    {
+        LatentMetadata.Check(Latents);
+        LatentShape shape = Latents.Shape;
+        using SafetensorsWriter writer = SafetensorsWriter.Create(
+            path, [("centroids", SafetensorsType.F32, [0, CentersPerClass, shape.Channels, shape.Height, shape.Width])], Format());
+        writer.Complete();
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="DdoqException">The file is missing, damaged or of another kind.</exception>
+    public static PrototypeInfo Load(string path)
+    {
+        const string Hint = "Run the quantize stage again: it writes the file anew.";
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        SafetensorsTensor tensor = file.GetTensor("centroids");
+        if (tensor.Shape.Count != 5 || tensor.Shape[1] is < 1 or > int.MaxValue)
+            throw new DdoqException($"'{path}': tensor centroids is {tensor}", Hint);
+        LatentShape shape = LatentMetadata.CheckShape($"'{path}': tensor centroids", tensor.Shape[2], tensor.Shape[3], tensor.Shape[4]);
+        PrototypeInfo info = Parse(file, shape, null, (int)tensor.Shape[1]);
+        LatentMetadata.CheckNames($"'{path}'", info.Latents.ClassNames);
+        return info;
+    }
+
     /// <summary>The pairs for the header of a prototypes file.</summary>
     internal SortedDictionary<string, string> Format()
     {
@@ -47,7 +73,7 @@ public sealed record PrototypeInfo
         return pairs;
     }
 
-    internal static PrototypeInfo Parse(SafetensorsFile file, LatentShape shape, int classCount, int centersPerClass)
+    internal static PrototypeInfo Parse(SafetensorsFile file, LatentShape shape, int? classCount, int centersPerClass)
     {
         IReadOnlyDictionary<string, string> pairs = file.Metadata;
         ulong seed = 0;
@@ -67,8 +93,8 @@ public sealed record PrototypeInfo
         }
 
         LatentStoreInfo latents = LatentMetadata.Parse(
-            file.Path, pairs, shape, () => LatentMetadata.NumberedNames(classCount), AlgorithmKey, SeedKey, OptionsKey, CentersKey);
-        if (latents.ClassNames.Count != classCount)
+            file.Path, pairs, shape, () => LatentMetadata.NumberedNames(classCount ?? 0), AlgorithmKey, SeedKey, OptionsKey, CentersKey);
+        if (classCount is not null && latents.ClassNames.Count != classCount)
             throw new DdoqException($"'{file.Path}': {latents.ClassNames.Count} class names for {classCount} classes", "The file was made by another tool or damaged: quantize again.");
         return new PrototypeInfo
         {

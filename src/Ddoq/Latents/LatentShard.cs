@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using Ddoq.Storage;
 
 namespace Ddoq.Latents;
@@ -94,6 +97,28 @@ internal sealed class LatentShard : IDisposable
 
     /// <summary>Takes the labels out of resident memory, once they are indexed.</summary>
     public void ReleaseLabels() => File.Release(_labels, 0, (int)RowCount);
+
+    /// <summary>Adds type, shape, metadata, labels and 256 pages of the values to a hash.</summary>
+    public void AppendSample(IncrementalHash hash)
+    {
+        const int Samples = 256, SampleBytes = 4096;
+        var text = new StringBuilder().Append(_latents).Append('\n').Append(_labels).Append('\n');
+        foreach ((string key, string value) in File.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            text.Append(key.Length).Append(':').Append(key).Append(value.Length).Append(':').Append(value).Append('\n');
+        hash.AppendData(Encoding.UTF8.GetBytes(text.ToString()));
+        VisitLabels(0, (_, labels) => hash.AppendData(MemoryMarshal.AsBytes(labels)));
+        ReleaseLabels();
+        int size = LatentElement.Size(ElementType);
+        long values = _latents.ElementCount;
+        Span<byte> buffer = stackalloc byte[SampleBytes];
+        for (int i = 0; i < Samples; i++)
+        {
+            long first = values * i / Samples;
+            int count = (int)Math.Min(SampleBytes / size, values - first);
+            File.ReadBytes(_latents, first, buffer[..(count * size)]);
+            hash.AppendData(buffer[..(count * size)]);
+        }
+    }
 
     public void Dispose() => File.Dispose();
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Ddoq.Storage;
 
 namespace Ddoq.Latents;
@@ -271,6 +272,23 @@ public sealed class LatentStore : ILatentSource, IDisposable
         }
 
         Array.Fill(_checked, true);
+    }
+
+    /// <summary>
+    /// A hash of what the store is and a sample of what it holds: headers, all labels, and 256 pages of 4 KiB, evenly
+    /// spread, of the values of every shard. For large stores, where hashing everything would take a pass over the data.
+    /// </summary>
+    /// <exception cref="DdoqException">A shard cannot be read.</exception>
+    public string ComputeSampleHash(CancellationToken cancellationToken = default)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (LatentShard shard in _shards)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            shard.AppendSample(hash);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <inheritdoc/>
