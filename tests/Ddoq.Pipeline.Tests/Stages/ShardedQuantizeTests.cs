@@ -156,8 +156,8 @@ public class ShardedQuantizeTests
         Run("limited", memory: 1L << 30);
         AssertSameResult("limited");
         Assert.That(
-            () => Run("low", memory: 160L << 20),
-            Throws.TypeOf<DdoqException>().With.Message.Contain("the memory limit of 160 MiB is too low").And.Message.Contain("class 0 'class, 0' with 40 rows"));
+            () => Run("low", memory: 100L << 20),
+            Throws.TypeOf<DdoqException>().With.Message.Contain("the memory limit of 100 MiB is too low").And.Message.Contain("class 0 'class, 0' with 40 rows"));
     }
 
     private string Latents => Folder("latents");

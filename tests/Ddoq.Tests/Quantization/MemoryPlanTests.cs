@@ -27,12 +27,12 @@ public class MemoryPlanTests
         Assert.That((two.Workers, two.DirectFromRows), Is.EqualTo((2, (int?)null)));
         Assert.That(two.TotalBytes, Is.LessThan(free.TotalBytes));
 
-        MemoryPlan direct = MemoryPlan.Create(source, options with { MemoryLimit = (160 * MiB) + free.LargestClassBytes - 1 });
+        MemoryPlan direct = MemoryPlan.Create(source, options with { MemoryLimit = ClassMemory.ProcessBytes + free.LargestClassBytes - 1 });
         Assert.That((direct.DirectFromRows, direct.DirectClasses), Is.EqualTo(((int?)3000, 1)));
         Assert.That(direct.LargestClassBytes, Is.LessThan(free.LargestClassBytes));
         Assert.That(
-            () => MemoryPlan.Create(source, options with { MemoryLimit = 161 * MiB }),
-            Throws.TypeOf<DdoqException>().With.Message.Contain("class 0 'class0' with 3000 rows of 512 values needs").And.Message.Contain("161 MiB")
+            () => MemoryPlan.Create(source, options with { MemoryLimit = 129 * MiB }),
+            Throws.TypeOf<DdoqException>().With.Message.Contain("class 0 'class0' with 3000 rows of 512 values needs").And.Message.Contain("129 MiB")
                 .And.Property(nameof(DdoqException.Hint)).Contain("--memory"));
     }
 
