@@ -60,12 +60,14 @@ void Device::reset(uint64_t seed) {
     sticky = CUDA_SUCCESS;
     fault.clear();
     launches = 0;
+    calls.clear();
     operations_done_ = 0;
     configure();
     random_state_ = seed * 0x9E3779B97F4A7C15ull | 1;
 }
 
 CUresult Device::injected(const char* call) {
+    calls[call]++;
     for (InjectedFailure& failure : failures_)
         if (failure.countdown > 0 && failure.call == call && --failure.countdown == 0)
             return failure.result;

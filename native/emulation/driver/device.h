@@ -92,6 +92,7 @@ class Device {
     CUresult sticky = CUDA_SUCCESS; // after a fault every call fails with it, as on a device
     std::string fault;
     uint64_t launches = 0;
+    std::map<std::string, uint64_t> calls; // of exported functions since the last reset
 
     // Starts anew with another seed. Objects of before are gone.
     void reset(uint64_t seed);

@@ -281,6 +281,17 @@ DDOQ_EXPORT int ddoqEmulationLeaks(char* buffer, int size) {
     return text.empty() ? 0 : 1;
 }
 
+// How often each exported function was called since the last reset: "cuInit=1,cuMemAlloc_v2=20,...". Returns the length.
+DDOQ_EXPORT int ddoqEmulationCalls(char* buffer, int size) {
+    Device& device = Device::instance();
+    const std::lock_guard<std::recursive_mutex> hold(device.lock);
+    std::string text;
+    for (const auto& [call, count] : device.calls)
+        text += (text.empty() ? "" : ",") + call + "=" + std::to_string(count);
+    copy_text(text, buffer, size);
+    return static_cast<int>(text.size());
+}
+
 // Kernels launched since the last reset.
 DDOQ_EXPORT uint64_t ddoqEmulationLaunches() {
     Device& device = Device::instance();

@@ -8,8 +8,8 @@ namespace Ddoq.Cuda.Quantization;
 /// <summary>Brings the rows of a batch to the device, piece by piece through a page-locked ring, and refuses values that are not finite.</summary>
 internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
 {
-    // Rows copied by one task when several share a piece.
-    private const int TaskBytes = 1 << 20;
+    // Tasks that share a piece at most: 1 MiB each of one of 8 MiB.
+    private const int MostTasks = 8;
 
     /// <summary>Puts the copies on a stream; the rows lie at the batch's places when it gets there.</summary>
     /// <exception cref="DdoqException">A value is not finite.</exception>
@@ -32,14 +32,14 @@ internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
         }
     }
 
-    private static void Fill(byte* piece, BatchClass[] classes, int first, long row, int count, RowOrder order, ILatentSource source, int tasks)
+    private void Fill(byte* piece, BatchClass[] classes, int first, long row, int count, RowOrder order, ILatentSource source, int tasks)
     {
         long end = row + count;
         for (int c = first; row < end; c++)
         {
             BatchClass one = classes[c];
             int from = (int)(row - one.RowBegin), rows = (int)Math.Min(end, one.RowEnd) - (int)row;
-            int share = (int)Math.Max(1, TaskBytes / one.RowBytes);
+            int share = (int)Math.Max(1, pieceBytes / MostTasks / one.RowBytes);
             int parts = (rows + share - 1) / share;
             if (parts == 1 || tasks == 1)
                 Copy(one, from, rows, piece, order, source);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -44,6 +45,32 @@ internal static unsafe class EmulatedDriver
 
     /// <summary>Kernels that have run.</summary>
     public static ulong Launches => ((delegate* unmanaged<ulong>)Export("ddoqEmulationLaunches"))();
+
+    /// <summary>How often each driver function was called.</summary>
+    public static IReadOnlyDictionary<string, int> Calls
+    {
+        get
+        {
+            byte* buffer = stackalloc byte[8192];
+            ((delegate* unmanaged<byte*, int, int>)Export("ddoqEmulationCalls"))(buffer, 8192);
+            return Marshal.PtrToStringUTF8((nint)buffer)!
+                .Split(',', StringSplitOptions.RemoveEmptyEntries)
+                .Select(one => one.Split('='))
+                .ToDictionary(one => one[0], one => int.Parse(one[1], CultureInfo.InvariantCulture));
+        }
+    }
+
+    /// <summary>Checks that the device has no fault, and that nothing is left on it.</summary>
+    public static void ExpectClean()
+    {
+        if (s_missing.Value is not null)
+            return;
+        Assert.Multiple(() =>
+        {
+            Assert.That(Fault, Is.Empty);
+            Assert.That(Leaks, Is.Empty);
+        });
+    }
 
     private static string Text(string function)
     {
