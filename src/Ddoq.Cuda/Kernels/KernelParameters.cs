@@ -220,3 +220,58 @@ internal struct DistancesParameters
     public int Dimension;
     public int ClassCount;
 }
+
+/// <summary>ddoq_clvq_update_*.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ClvqUpdateParameters
+{
+    public ulong Rows;
+    public ulong Classes;
+    public ulong TileBegin;
+    public ulong Labels;
+    public ulong StepBegin;
+    public ulong Centroids;
+    public ulong Counts;
+    public ulong CountsAfter;
+    public ulong CompanionWeights;
+    public double Scale;
+    public double Offset;
+    public long RowStride;
+    public long CentroidStride;
+    public int Dimension;
+    public int ClassCount;
+    public int Prior;
+    public int Reserved;
+}
+
+/// <summary>ddoq_weighted_ce_*.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WeightedCeParameters
+{
+    public ulong Logits;
+    public ulong Targets;
+    public ulong Labels;
+    public ulong Weights;
+    public ulong Losses;
+    public ulong Gradients;
+    public long LogitStride;
+    public long TargetStride;
+    public long GradientStride;
+    public long RowCount;
+    public int ClassCount;
+    public int TargetKind;
+    public int SubtractEntropy;
+    public float Temperature;
+    public float TargetTemperature;
+    public float GradientScale;
+}
+
+/// <summary>ddoq_loss_sum_f32.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct LossSumParameters
+{
+    public ulong Losses;
+    public ulong Weights;
+    public ulong Sums;
+    public long RowCount;
+}

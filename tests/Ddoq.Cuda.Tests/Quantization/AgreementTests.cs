@@ -26,4 +26,49 @@ public class AgreementTests
             options = options with { ReassignmentRatio = 0 };
         Agreement.Check(source, options);
     }
+
+    [Test]
+    public void Variants_GiveTheSame([Range(0, 13)] int variant)
+    {
+        EmulatedDriver.Start(seed: (ulong)variant);
+        var source = new ArrayLatentSource(24, TestRows.Gaussian(90, 24, 1), TestRows.Gaussian(41, 24, 2), []);
+        var options = new QuantizerOptions { CentroidCount = 7, Seed = 12, Space = QuantizationSpace.Gram };
+        Agreement.Check(source, variant switch
+        {
+            0 => options with { Restarts = 4 },
+            1 => options with { Initialization = CentroidInitialization.Random, Restarts = 2 },
+            2 => options with { HoldOutFraction = 0.25 },
+            3 => options with { Algorithm = QuantizationAlgorithm.Lloyd, MaxIterations = 2 },
+            4 => options with { Algorithm = QuantizationAlgorithm.Lloyd, Tolerance = 0.01 },
+            5 => options with { MaxIterations = 1 },
+            6 => options with { Algorithm = QuantizationAlgorithm.Clvq, ClvqSteps = ClvqStepRule.Decaying(1, 10), Passes = 3 },
+            7 => options with { Algorithm = QuantizationAlgorithm.Clvq, HoldOutFraction = 0.1, Restarts = 2 },
+            8 => options with { Algorithm = QuantizationAlgorithm.D4m, KmExpand = 3, Passes = 4 },
+            9 => options with { Algorithm = QuantizationAlgorithm.D4m, Initialization = CentroidInitialization.Random },
+            10 => options with { Algorithm = QuantizationAlgorithm.MiniBatch, BatchSize = 30, MaxNoImprovement = 3, ReassignmentRatio = 0 },
+            11 => options with { Algorithm = QuantizationAlgorithm.MiniBatch, BatchSize = 50, MaxIterations = 3, ReassignmentRatio = 0 },
+            12 => options with { CentroidCount = 200 },
+            _ => options with { Seed = ulong.MaxValue, CentroidCount = 1 },
+        });
+    }
+
+    // 16, 64, 128, 256 centroids and more each take another assignment kernel.
+    [TestCase(17)]
+    [TestCase(65)]
+    [TestCase(130)]
+    [TestCase(258)]
+    public void ManyCentroids_GiveTheSame(int centroids)
+    {
+        EmulatedDriver.Start();
+        var source = new ArrayLatentSource(19, TestRows.Gaussian(centroids + 40, 19, 4));
+        Agreement.Check(source, new QuantizerOptions { CentroidCount = centroids, Seed = 1, Space = QuantizationSpace.Gram });
+    }
+
+    [Test]
+    public void LatentsFarFromTheOrigin_GiveTheSame()
+    {
+        EmulatedDriver.Start();
+        var source = new ArrayLatentSource(40, TestRows.Gaussian(70, 40, 6, offset: 5));
+        Agreement.Check(source, new QuantizerOptions { CentroidCount = 6, Seed = 1, Space = QuantizationSpace.Gram });
+    }
 }
