@@ -89,7 +89,13 @@ internal sealed unsafe class BatchRun : IDisposable
 
         double seconds = Stopwatch.GetElapsedTime(_startTime).TotalSeconds / Classes.Length;
         for (int c = 0; c < Classes.Length && !deal.IsStopped; c++)
-            deal.Report(BatchResults.Collect(_buffers, Classes[c], c, _order, deal, seconds));
+        {
+            if (double.IsFinite(_buffers.HostReports.Pointer[c].Distortion))
+                deal.Report(BatchResults.Collect(_buffers, Classes[c], c, _order, deal, seconds));
+            else
+                deal.LeaveToHost(Classes[c], "its values are beyond what the kernels hold in single precision");
+        }
+
         Classes = [];
     }
 

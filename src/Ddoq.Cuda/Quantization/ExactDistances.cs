@@ -39,11 +39,11 @@ internal sealed class ExactDistances(ILatentSource source, BatchClass one, float
     private ReadOnlySpan<byte> Read(int row)
     {
         int bytes = one.Dimension * one.Format.Bytes;
-        if (RowFormat.TryGet(source, one.ClassIndex, out ReadOnlySpan<byte> rows))
+        if (source.TryGetRowBytes(one.ClassIndex, out ReadOnlySpan<byte> rows))
             return rows.Slice(checked(row * bytes), bytes);
         if (_copy.Length == 0)
             _copy = new byte[bytes];
-        RowFormat.Read(source, one.ClassIndex, row, _copy);
+        source.ReadRowBytes(one.ClassIndex, row, _copy);
         return _copy;
     }
 

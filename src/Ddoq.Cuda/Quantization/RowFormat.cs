@@ -24,22 +24,15 @@ internal sealed record RowFormat(string Suffix, int Bytes)
     private const int StrideElements = 8;
 
     /// <summary>The format of a source.</summary>
-    public static RowFormat Of(ILatentSource source) => F16;
+    public static RowFormat Of(ILatentSource source) => source.ElementType switch
+    {
+        LatentElementType.BF16 => BF16,
+        LatentElementType.F32 => F32,
+        _ => F16,
+    };
 
     /// <summary>Elements from one row of D values to the next.</summary>
     public static int StrideOf(int dimension) => (dimension + StrideElements - 1) / StrideElements * StrideElements;
-
-    /// <summary>Copies consecutive rows as they are stored.</summary>
-    public static void Read(ILatentSource source, int classIndex, int firstRow, Span<byte> destination) =>
-        source.ReadRows(classIndex, firstRow, MemoryMarshal.Cast<byte, Half>(destination));
-
-    /// <summary>The rows of a class as they are stored, if they lie together in memory.</summary>
-    public static bool TryGet(ILatentSource source, int classIndex, out ReadOnlySpan<byte> rows)
-    {
-        bool inPlace = source.TryGetRows(classIndex, out ReadOnlySpan<Half> halves);
-        rows = MemoryMarshal.AsBytes(halves);
-        return inPlace;
-    }
 
     /// <summary>Index of the first value that is an infinity or a NaN, or -1.</summary>
     public int IndexOfNonFinite(ReadOnlySpan<byte> values) =>

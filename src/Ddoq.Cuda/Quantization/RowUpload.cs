@@ -18,6 +18,9 @@ internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
         long total = classes[^1].RowEnd, rowBytes = classes[0].RowBytes;
         int step = (int)Math.Clamp(pieceBytes / rowBytes, 1, total);
         int tasks = Math.Max(1, deal.Options.Workers > 0 ? deal.Options.Workers : Environment.ProcessorCount);
+        ILatentSource source = deal.Source;
+        source.Prefetch(classes[0].ClassIndex);
+        int prefetched = 0;
         int first = 0; // the class that holds the piece's first row
         for (long row = 0; row < total; row += step)
         {
@@ -25,11 +28,16 @@ internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
             int count = (int)Math.Min(step, total - row);
             PinnedRing.Piece piece = ring.Take(step * rowBytes);
             while (classes[first].RowEnd <= row)
-                first++;
-            Fill(piece.Pointer, classes, first, row, count, order, deal.Source, tasks);
+                source.Release(classes[first++].ClassIndex);
+            for (; prefetched <= first && prefetched + 1 < classes.Length; prefetched++)
+                source.Prefetch(classes[prefetched + 1].ClassIndex);
+            Fill(piece.Pointer, classes, first, row, count, order, source, tasks);
             rows.Upload(piece.Pointer, row * rowBytes, count * rowBytes, stream);
             piece.Submitted(stream);
         }
+
+        for (; first < classes.Length; first++)
+            source.Release(classes[first].ClassIndex);
     }
 
     private void Fill(byte* piece, BatchClass[] classes, int first, long row, int count, RowOrder order, ILatentSource source, int tasks)
@@ -73,7 +81,7 @@ internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
         ReadOnlySpan<int> origins = order.Of(one).Slice(from, rows);
         int bytes = one.Dimension * one.Format.Bytes;
         long stride = one.RowBytes;
-        if (RowFormat.TryGet(source, one.ClassIndex, out ReadOnlySpan<byte> inPlace))
+        if (source.TryGetRowBytes(one.ClassIndex, out ReadOnlySpan<byte> inPlace))
         {
             for (int i = 0; i < rows; i++)
                 inPlace.Slice(checked(origins[i] * bytes), bytes).CopyTo(new Span<byte>(destination + (i * stride), bytes));
@@ -85,7 +93,7 @@ internal sealed unsafe class RowUpload(PinnedRing ring, long pieceBytes)
                 int run = 1; // neighbours are read together
                 while (stride == bytes && i + run < rows && origins[i + run] == origins[i] + run)
                     run++;
-                RowFormat.Read(source, one.ClassIndex, origins[i], new Span<byte>(destination + (i * stride), run * bytes));
+                source.ReadRowBytes(one.ClassIndex, origins[i], new Span<byte>(destination + (i * stride), run * bytes));
                 i += run;
             }
         }
