@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Ddoq.Numerics;
 using Ddoq.Training.Augmentation;
+using Ddoq.Training.Losses;
 using Ddoq.Training.Protocols;
 using Ddoq.Training.Weights;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Ddoq.Training.Losses;
 using Ddoq.Training.Networks;
 using Ddoq.Training.Optimizers;
 using Ddoq.Training.Protocols;
@@ -198,19 +199,11 @@ internal sealed class TrainingRun : IDisposable
     private Tensor PartLoss(TrainingBatch batch, int first, int count)
     {
         Tensor logits = _network.call(batch.Images.narrow(0, first, count));
-        Tensor losses;
-        if (batch.SoftTargets is { } targets)
-        {
-            losses = WeightedLoss.KullbackLeibler(logits, targets.narrow(0, first, count), _options.Temperature);
-        }
-        else
-        {
-            losses = WeightedLoss.CrossEntropy(logits, batch.Labels!.narrow(0, first, count));
-            if (batch.PartnerLabels is { } partners)
-                losses = (losses * batch.Lambda) + (WeightedLoss.CrossEntropy(logits, partners.narrow(0, first, count)) * (1 - batch.Lambda));
-        }
-
-        return WeightedLoss.Reduce(losses, batch.Weights.narrow(0, first, count), batch.Count);
+        Tensor weights = batch.Weights.narrow(0, first, count);
+        return batch.SoftTargets is { } targets
+            ? WeightedLoss.KullbackLeibler(logits, targets.narrow(0, first, count), weights, _options.Temperature, batch.Count)
+            : WeightedLoss.CrossEntropy(
+                logits, batch.Labels!.narrow(0, first, count), batch.PartnerLabels?.narrow(0, first, count), batch.Lambda, weights, batch.Count);
     }
 
     private double LearningRate(int update, int epoch) => _options.LearningRate * (_options.Updates > 0
