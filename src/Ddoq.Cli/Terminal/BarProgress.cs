@@ -22,6 +22,7 @@ internal sealed class BarProgress(IAnsiConsole console) : IProgressSink, IDispos
                     new TaskDescriptionColumn { Alignment = Justify.Left },
                     new ProgressBarColumn(),
                     new PercentageColumn(),
+                    new RateColumn(unit),
                     new RemainingTimeColumn(),
                     new ElapsedTimeColumn())
                 .Start(context =>
