@@ -78,8 +78,8 @@ kurtosis {rounded['kurtosis']} (Gaussian: 3); deviation of the posterior {rounde
 
 Machine: {machine}; wall-clock, with much other work on the same two cores.
 AdamW, bfloat16 autocast, linear warm-up, constant rate, linear fall to zero; the exported weights are the moving averages. Autoencoder: absolute, squared and
-edge error with KL weight {result['training']['autoencoder']['arguments']['kl_weight']}. Transformer: velocity loss with min-SNR weights, linear schedule {diffusion.BETA_START} to
-{diffusion.BETA_END} over {diffusion.TRAIN_STEPS} steps, {100 * result['training']['dit']['arguments']['class_dropout']:.0f} % of the rows without class, mirrored images included.
+edge error with KL weight {result['training']['autoencoder']['arguments']['kl_weight']}. Transformer: velocity loss with min-SNR weights, linear schedule {diffusion.DIT.beta_start} to
+{diffusion.DIT.beta_end} over {diffusion.TRAIN_STEPS} steps, {100 * result['training']['dit']['arguments']['class_dropout']:.0f} % of the rows without class, mirrored images included.
 Scripts: `tools/reference_models/`, all of it by `train_all.sh`.
 
 ## Measured quality

@@ -82,7 +82,7 @@ class DiT(nn.Module):
         nn.init.normal_(self.class_embedding.weight, std=0.5)
         frequencies = torch.exp(-math.log(10_000) * torch.arange(FREQUENCIES) / FREQUENCIES)
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.register_buffer("alpha_bars", diffusion.alpha_bars().view(-1, 1, 1, 1), persistent=False)
+        self.register_buffer("alpha_bars", diffusion.DIT.alpha_bars().view(-1, 1, 1, 1), persistent=False)
 
     def velocity(self, hidden_states, timestep, class_labels):
         x = hidden_states.reshape(-1, CHANNELS, GRID, PATCH, GRID, PATCH).permute(0, 2, 4, 1, 3, 5)
@@ -117,7 +117,7 @@ def main():
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, scaling factor {store['scaling_factor']:.5f}", flush=True)
     average = training.MovingAverage(model, args.ema)
     optimizer = training.adamw(model, args)
-    alpha_bars = diffusion.alpha_bars().to(device)
+    alpha_bars = diffusion.DIT.alpha_bars().to(device)
 
     def compute_loss(step):
         generator = training.step_generator(args.seed, step)

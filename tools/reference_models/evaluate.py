@@ -20,6 +20,7 @@ import dit
 import latents
 import teacher
 import training
+import unet
 
 
 def features(judge, unit_images, batch_size=500):
@@ -41,13 +42,17 @@ def frechet(first, second):
     return float(mean @ mean + np.trace(a) + np.trace(b) - 2 * cross)
 
 
+BACKBONES = {"dit": (dit.DiT, diffusion.DIT), "unet": (unet.TextToLatent, diffusion.STABLE_DIFFUSION)}
+
+
 class Models:
-    def __init__(self, checkpoint_dir, data_dir):
-        self.vae, self.transformer, self.judge = autoencoder.Autoencoder(), dit.DiT(), teacher.Teacher()
+    def __init__(self, checkpoint_dir, data_dir, name):
+        backbone, self.schedule = BACKBONES[name]
+        self.vae, self.backbone, self.judge = autoencoder.Autoencoder(), backbone(), teacher.Teacher()
         self.states = {
             "autoencoder": training.load_average(checkpoint_dir, "autoencoder", self.vae),
             "teacher": training.load_average(checkpoint_dir, "teacher", self.judge),
-            "dit": training.load_average(checkpoint_dir, "dit", self.transformer),
+            name: training.load_average(checkpoint_dir, name, self.backbone),
         }
         self.store = latents.load(checkpoint_dir, data_dir, self.states["autoencoder"]["arguments"]["part"])
 
@@ -62,7 +67,7 @@ class Models:
         generator = torch.Generator().manual_seed(seed)
         labels = torch.arange(data.CLASS_COUNT).repeat(per_class)
         shape = (dit.CHANNELS, dit.SIZE, dit.SIZE)
-        parts = [diffusion.sample(self.transformer, part, steps, guidance_scale, generator, dit.NULL_CLASS, shape)
+        parts = [diffusion.sample(self.backbone, part, steps, guidance_scale, generator, data.CLASS_COUNT, shape, self.schedule)
                  for part in labels.split(batch_size)]
         return self.decode(torch.cat(parts)), labels
 
@@ -112,6 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data-dir", default=data.DEFAULT_DATA_DIR)
     parser.add_argument("--checkpoint-dir", default="checkpoints")
+    parser.add_argument("--model", choices=sorted(BACKBONES), default="dit", help="which diffusion network generates")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--guidance-scale", type=float, nargs="+", default=[2.0])
@@ -121,7 +127,7 @@ def main():
     parser.add_argument("--grid", type=Path, help="write a sheet of generated images")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    models = Models(args.checkpoint_dir, args.data_dir)
+    models = Models(args.checkpoint_dir, args.data_dir, args.model)
     if args.sweep:
         reference, _ = features(models.judge, data.to_unit(data.load(args.data_dir, "train")[0][:10_000]))
         for steps in args.num_inference_steps:

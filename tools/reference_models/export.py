@@ -25,8 +25,11 @@ OPSET = 16
 PARTS = ("vae_encoder", "vae_decoder", "transformer", "teacher")
 
 
-def export_graph(model, inputs, names, output, folder):
-    """Traces one network with a batch of two, checks the graph and writes model.onnx."""
+def export_graph(model, inputs, names, output, folder, **axis_names):
+    """Traces one network with a batch of two, checks the graph and writes model.onnx.
+
+    The first axis of every tensor is free and called "batch" unless axis_names gives a tensor's another name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path, temporary = folder / "model.onnx", folder / "model.onnx.tmp"
     tracing = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
@@ -35,7 +38,7 @@ def export_graph(model, inputs, names, output, folder):
         torch.onnx.export(
             model, inputs, str(temporary), opset_version=OPSET, do_constant_folding=True,
             input_names=names, output_names=[output],
-            dynamic_axes={name: {0: "batch"} for name in [*names, output]}, **tracing)
+            dynamic_axes={name: {0: axis_names.get(name, "batch")} for name in [*names, output]}, **tracing)
     graph = onnx.load(str(temporary))
     onnx.checker.check_model(graph, full_check=True)
     temporary.replace(path)
@@ -77,7 +80,7 @@ def write_configurations(output, scaling_factor, guidance_scale, steps):
     write_json(output / "scheduler/scheduler_config.json", {
         "_class_name": "DDIMScheduler",
         "num_train_timesteps": diffusion.TRAIN_STEPS,
-        "beta_start": diffusion.BETA_START, "beta_end": diffusion.BETA_END, "beta_schedule": "linear",
+        "beta_start": diffusion.DIT.beta_start, "beta_end": diffusion.DIT.beta_end, "beta_schedule": "linear",
         "trained_betas": None, "prediction_type": "epsilon", "clip_sample": False,
         "set_alpha_to_one": True, "steps_offset": 0, "timestep_spacing": "leading",
     })

@@ -23,6 +23,7 @@ CONDITION = 128  # width of the vector of the timestep
 FREQUENCIES = 64
 GROUPS = 8
 CHANNELS, SIZE = autoencoder.LATENT_CHANNELS, autoencoder.LATENT_SIZE
+TOKENS = (SIZE // 2) ** 2  # positions at 4 x 4
 
 
 class GroupNorm(nn.GroupNorm):
@@ -65,10 +66,11 @@ class Attention(nn.Module):
 
     def forward(self, x, context):
         width = DEEP // HEADS
-        query = self.query(x).unflatten(-1, (HEADS, width)).transpose(1, 2) * width ** -0.5
-        key, value = self.key_value(context).unflatten(-1, (2, HEADS, width)).permute(2, 0, 3, 1, 4).unbind(0)
+        query = self.query(x).reshape(-1, TOKENS, HEADS, width).transpose(1, 2) * width ** -0.5
+        key_value = self.key_value(context).reshape(-1, context.shape[1], 2, HEADS, width).permute(2, 0, 3, 1, 4)
+        key, value = key_value[0], key_value[1]
         weights = (query @ key.transpose(-1, -2)).softmax(-1)
-        return self.project_out((weights @ value).transpose(1, 2).flatten(2))
+        return self.project_out((weights @ value).transpose(1, 2).reshape(-1, TOKENS, DEEP))
 
 
 class Transformer(nn.Module):
@@ -79,18 +81,18 @@ class Transformer(nn.Module):
         self.norms = nn.ModuleList(text.LayerNorm(DEEP) for _ in range(3))
         self.among, self.to_text = Attention(DEEP), Attention(text.WIDTH)
         self.expand, self.contract = nn.Linear(DEEP, 4 * DEEP), nn.Linear(4 * DEEP, DEEP)
-        self.position_embedding = nn.Parameter(torch.randn(SIZE * SIZE // 4, DEEP) * 0.02)
+        self.position_embedding = nn.Parameter(torch.randn(TOKENS, DEEP) * 0.02)
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.contract.bias)
 
     def forward(self, x, states):
-        tokens = x.flatten(2).transpose(1, 2)
+        tokens = x.reshape(-1, DEEP, TOKENS).transpose(1, 2)
         normed = self.norms[0](tokens) + self.position_embedding
         tokens = tokens + self.among(normed, normed)
         tokens = tokens + self.to_text(self.norms[1](tokens), states)
         hidden = F.relu(self.expand(self.norms[2](tokens)))
         tokens = tokens + self.contract(hidden * hidden)
-        return tokens.transpose(1, 2).unflatten(2, (SIZE // 2, SIZE // 2))
+        return tokens.transpose(1, 2).reshape(-1, DEEP, SIZE // 2, SIZE // 2)
 
 
 class UNet(nn.Module):
@@ -112,7 +114,7 @@ class UNet(nn.Module):
         nn.init.zeros_(self.conv_out.bias)
         frequencies = torch.exp(-math.log(10_000) * torch.arange(FREQUENCIES) / FREQUENCIES)
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.register_buffer("alpha_bars", diffusion.alpha_bars(diffusion.STABLE_DIFFUSION).view(-1, 1, 1, 1), persistent=False)
+        self.register_buffer("alpha_bars", diffusion.STABLE_DIFFUSION.alpha_bars().view(-1, 1, 1, 1), persistent=False)
 
     def velocity(self, sample, timestep, states):
         angles = timestep.unsqueeze(1).to(self.frequencies.dtype) * self.frequencies
@@ -165,7 +167,7 @@ def main():
           f"{sum(p.numel() for p in model.text_encoder.parameters()):,} in the text encoder, {len(model.tokenizer)} tokens", flush=True)
     average = training.MovingAverage(model, args.ema)
     optimizer = training.adamw(model, args)
-    alpha_bars = diffusion.alpha_bars(diffusion.STABLE_DIFFUSION).to(device)
+    alpha_bars = diffusion.STABLE_DIFFUSION.alpha_bars().to(device)
     tokens = [model.tokens(template).to(device) for template in text.TEMPLATES]
 
     def compute_loss(step):
