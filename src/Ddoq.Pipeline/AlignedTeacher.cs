@@ -1,5 +1,4 @@
 using Ddoq.Imaging;
-using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Teachers;
 using Ddoq.Pipeline.Stages;
 
@@ -25,7 +24,7 @@ internal sealed class AlignedTeacher : IDisposable
     {
         var teacher = Teacher.Open(
             options.Teacher,
-            new OnnxSessionOptions { Provider = options.Provider, Threads = context.Workers },
+            context.Networks with { Provider = options.Provider, Threads = context.Workers, AllowHalfPrecision = false },
             context.Progress);
         try
         {

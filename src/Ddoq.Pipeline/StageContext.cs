@@ -1,3 +1,5 @@
+using Ddoq.Onnx.Sessions;
+
 namespace Ddoq.Pipeline;
 
 /// <summary>What every stage needs besides its settings.</summary>
@@ -7,6 +9,9 @@ namespace Ddoq.Pipeline;
 /// <param name="Cancellation">Stops the stage at the next safe point; finished work stays on disk.</param>
 public sealed record StageContext(IProgressSink Progress, int Workers, bool Force, CancellationToken Cancellation)
 {
+    /// <summary>How networks are run where a stage's own options do not say: precision, engine cache.</summary>
+    public OnnxSessionOptions Networks { get; init; } = new();
+
     /// <summary>Runs <paramref name="body"/> for every index on the stage's workers; the first failure stops the rest.</summary>
     /// <param name="count">Number of indices.</param>
     /// <param name="createState">Makes one worker's private state, for example its network session.</param>

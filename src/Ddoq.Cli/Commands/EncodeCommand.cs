@@ -24,6 +24,8 @@ internal static class EncodeCommand
             Settings.RowsPerShard,
             Settings.Seed,
             Settings.Provider,
+            Settings.Precision,
+            Settings.EngineCache,
             Settings.OrtPath,
             Settings.Workers);
         Option<string?> output = command.AddOption("--output", "Folder of the latent store.", "folder", alias: "-o");

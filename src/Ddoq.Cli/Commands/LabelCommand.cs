@@ -17,6 +17,7 @@ internal static class LabelCommand
             Settings.Model,
             Settings.Teacher,
             Settings.Provider,
+            Settings.EngineCache,
             Settings.OrtPath,
             Settings.Workers);
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");

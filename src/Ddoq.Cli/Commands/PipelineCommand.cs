@@ -80,7 +80,10 @@ internal sealed class PipelineCommand
             try
             {
                 var context = new StageContext(
-                    progress, workers == 0 ? Environment.ProcessorCount : workers, parsed.GetValue(_force), _signals.Token);
+                    progress, workers == 0 ? Environment.ProcessorCount : workers, parsed.GetValue(_force), _signals.Token)
+                {
+                    Networks = NetworkSettings.From(configuration),
+                };
                 body(new PipelineInvocation(parsed, configuration, context, parsed.GetValue(_json)));
             }
             finally

@@ -32,6 +32,8 @@ internal static class SynthesizeCommand
             Settings.Weights,
             Settings.Seed,
             Settings.Provider,
+            Settings.Precision,
+            Settings.EngineCache,
             Settings.OrtPath,
             Settings.Workers);
         Option<string?> prototypes = command.AddOption("--prototypes", "prototypes.safetensors or the folder that holds it.", "path");

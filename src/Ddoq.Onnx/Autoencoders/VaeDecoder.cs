@@ -64,6 +64,11 @@ public sealed class VaeDecoder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(folder);
         options ??= new OnnxSessionOptions();
+        options = options with
+        {
+            RowsPerCall = options.BatchSize,
+            InputShapes = new Dictionary<string, int[]> { ["latent_sample"] = [folder.LatentShape.Channels, folder.LatentShape.Height, folder.LatentShape.Width] },
+        };
         OnnxSession session = OnnxSession.Open(folder.DecoderFile, options, progress);
         try
         {

@@ -74,6 +74,11 @@ public sealed class VaeEncoder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(folder);
         options ??= new OnnxSessionOptions();
+        options = options with
+        {
+            RowsPerCall = options.BatchSize,
+            InputShapes = new Dictionary<string, int[]> { ["sample"] = [3, folder.ImageSize, folder.ImageSize] },
+        };
         OnnxSession session = OnnxSession.Open(folder.EncoderFile, options, progress);
         try
         {

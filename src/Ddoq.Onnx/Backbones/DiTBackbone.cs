@@ -66,7 +66,12 @@ public sealed class DiTBackbone : IDiffusionBackbone
         ArgumentNullException.ThrowIfNull(folder);
         if (folder.Layout != ModelLayout.DiT)
             throw new DdoqException($"{folder.Path} is conditioned on prompts, not on class labels", "open its UNet with one prompt per class");
-        OnnxSession session = OnnxSession.Open(folder.BackboneFile, options ?? new OnnxSessionOptions(), progress);
+        LatentShape shape = folder.LatentShape;
+        options = (options ?? new OnnxSessionOptions()) with
+        {
+            InputShapes = new Dictionary<string, int[]> { ["hidden_states"] = [shape.Channels, shape.Height, shape.Width] },
+        };
+        OnnxSession session = OnnxSession.Open(folder.BackboneFile, options, progress);
         try
         {
             return new DiTBackbone(folder, session);

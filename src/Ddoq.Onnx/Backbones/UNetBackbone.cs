@@ -73,11 +73,19 @@ public sealed class UNetBackbone : IDiffusionBackbone
         if (folder.Layout != ModelLayout.StableDiffusion)
             throw new DdoqException($"{folder.Path} is conditioned on class labels, not on prompts", "open its transformer");
         options ??= new OnnxSessionOptions();
-        TextEncoder encoder = TextEncoder.Open(folder, options, progress);
+
+        // Prompts are encoded one by one, each once.
+        TextEncoder encoder = TextEncoder.Open(folder, options with { RowsPerCall = Math.Min(options.RowsPerCall, 1) }, progress);
         OnnxSession? session = null;
         try
         {
             var conditions = new PromptConditions(encoder, classPrompts, negativePrompt, progress ?? NullProgress.Instance);
+            LatentShape shape = folder.LatentShape;
+            (int length, int width) = conditions.Shape;
+            options = options with
+            {
+                InputShapes = new Dictionary<string, int[]> { ["sample"] = [shape.Channels, shape.Height, shape.Width], ["encoder_hidden_states"] = [length, width] },
+            };
             session = OnnxSession.Open(folder.BackboneFile, options, progress);
             return new UNetBackbone(folder, session, conditions);
         }

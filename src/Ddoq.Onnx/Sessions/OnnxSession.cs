@@ -64,7 +64,7 @@ public sealed class OnnxSession : IDisposable
         {
             try
             {
-                return Create(path, options, provider, $"{ProviderSelection.Name(provider)}:{options.DeviceId}, ONNX Runtime {version}");
+                return Create(path, options, provider, version, $"{ProviderSelection.Name(provider)}:{options.DeviceId}, ONNX Runtime {version}");
             }
             catch (DeviceUnavailableException exception) when (options.Provider == ExecutionProvider.Auto)
             {
@@ -74,7 +74,7 @@ public sealed class OnnxSession : IDisposable
         }
 
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        return Create(path, options, ExecutionProvider.Cpu, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
+        return Create(path, options, ExecutionProvider.Cpu, version, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
     }
 
     /// <inheritdoc/>
@@ -100,7 +100,7 @@ public sealed class OnnxSession : IDisposable
             throw new DdoqException($"{Path}: {count} {(count == 1 ? "input is" : "inputs are")} expected; found {List(Inputs)}", "check that the file is the network its folder says");
     }
 
-    private static OnnxSession Create(string path, OnnxSessionOptions options, ExecutionProvider provider, string description)
+    private static OnnxSession Create(string path, OnnxSessionOptions options, ExecutionProvider provider, string version, string description)
     {
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         bool spread = provider == ExecutionProvider.Cpu && options.Deterministic;
@@ -112,7 +112,7 @@ public sealed class OnnxSession : IDisposable
             InterOpNumThreads = 1,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
-        Append(settings, options, provider);
+        Append(settings, path, options, provider, version);
         try
         {
             return new OnnxSession(path, new InferenceSession(path, settings), provider, spread ? threads : 1, description);
@@ -127,32 +127,65 @@ public sealed class OnnxSession : IDisposable
         }
     }
 
-    private static void Append(SessionOptions settings, OnnxSessionOptions options, ExecutionProvider provider)
+    private static void Append(SessionOptions settings, string path, OnnxSessionOptions options, ExecutionProvider provider, string version)
     {
         if (provider == ExecutionProvider.Cpu)
             return;
-        string device = options.DeviceId.ToString(System.Globalization.CultureInfo.InvariantCulture);
         try
         {
             if (provider == ExecutionProvider.TensorRt)
             {
+                var engine = new TensorRtEngine(path, version, TensorRtEngine.DescribeDevice(options.DeviceId), options, ReadInputs(path));
                 using var tensorRt = new OrtTensorRTProviderOptions();
-                tensorRt.UpdateOptions(new Dictionary<string, string> { ["device_id"] = device });
+                tensorRt.UpdateOptions(WithStream(engine.ToProviderOptions(options.DeviceId), options));
                 settings.AppendExecutionProvider_Tensorrt(tensorRt);
             }
 
             using var cuda = new OrtCUDAProviderOptions();
-            cuda.UpdateOptions(new Dictionary<string, string>
-            {
-                ["device_id"] = device,
-                ["cudnn_conv_algo_search"] = options.Deterministic ? "DEFAULT" : "HEURISTIC",
-                ["use_tf32"] = options.AllowTensorFloat32 ? "1" : "0",
-            });
+            cuda.UpdateOptions(WithStream(
+                new Dictionary<string, string>
+                {
+                    ["device_id"] = options.DeviceId.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    ["cudnn_conv_algo_search"] = options.Deterministic ? "DEFAULT" : "HEURISTIC",
+                    ["use_tf32"] = options.AllowTensorFloat32 ? "1" : "0",
+                },
+                options));
             settings.AppendExecutionProvider_CUDA(cuda);
         }
         catch (Exception exception) when (exception is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
         {
             throw ProviderSelection.DoesNotStart(provider, options.DeviceId, exception);
+        }
+    }
+
+    private static Dictionary<string, string> WithStream(Dictionary<string, string> values, OnnxSessionOptions options)
+    {
+        if (options.ComputeStream != 0)
+        {
+            values["has_user_compute_stream"] = "1";
+            values["user_compute_stream"] = options.ComputeStream.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        return values;
+    }
+
+    // TensorRT must know its shapes before the session that would tell them exists. Without optimisation this is quick
+    // beside the building of an engine.
+    private static List<TensorSignature> ReadInputs(string path)
+    {
+        using var settings = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        try
+        {
+            using var session = new InferenceSession(path, settings);
+            return [.. session.InputNames.Select(name => TensorSignature.From(name, session.InputMetadata[name]))];
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw ModelFileCheck.Explain(path, exception);
         }
     }
 

@@ -47,7 +47,9 @@ public sealed class TextEncoder : IDisposable
     public static TextEncoder Open(ModelFolder folder, OnnxSessionOptions? options = null, IProgressSink? progress = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        OnnxSession session = OnnxSession.Open(folder.TextEncoderFile, options ?? new OnnxSessionOptions(), progress);
+        options ??= new OnnxSessionOptions();
+        int length = ClipTokenizer.Open(folder.TokenizerFolder).Length;
+        OnnxSession session = OnnxSession.Open(folder.TextEncoderFile, options with { InputShapes = new Dictionary<string, int[]> { ["input_ids"] = [length] } }, progress);
         try
         {
             return new TextEncoder(folder, session);

@@ -178,6 +178,14 @@ public static class Settings
     public static readonly Setting<string> Provider = Choice(
         "runtime.provider", "--provider", "ONNX Runtime execution provider.", "auto", "auto", "cpu", "cuda", "tensorrt");
 
+    /// <summary>Precision of autoencoder and diffusion under TensorRT.</summary>
+    public static readonly Setting<string> Precision = Choice(
+        "runtime.precision", "--precision", "Arithmetic of autoencoder and diffusion network under TensorRT; the other providers follow the exported network.", "float32", "float32", "float16");
+
+    /// <summary>Folder of TensorRT's engines.</summary>
+    public static readonly Setting<string> EngineCache = Text(
+        "runtime.engine_cache", "--engine-cache", "Folder that keeps TensorRT's engines between runs. Default: ddoq/engines in the user's cache folder.", isVolatile: true);
+
     /// <summary>ONNX Runtime folder.</summary>
     public static readonly Setting<string> OrtPath = Text(
         "runtime.ort_path", "--ort-path", "Folder of an ONNX Runtime build to use instead of the shipped one (also DDOQ_ORT_PATH).", isVolatile: true);

@@ -33,8 +33,9 @@ public static class EncodeStage
         ModelFolder model = ModelFolder.Open(options.Model);
         ImageFit fit = SourceImages.FitFor(model, options.Fit);
         using IImageDataset dataset = ImageDatasets.Open(options.DataDir, DatasetSplit.Train);
+        ProviderChoice.Require(options.Provider);
         string encoderHash = model.ComputeEncoderHash();
-        using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash), context.Force);
+        using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash, context), context.Force);
         if (stage.IsComplete)
         {
             context.Progress.Message($"encode: complete in {output}");
@@ -53,7 +54,8 @@ public static class EncodeStage
         };
         var readable = ReadableImages.Find(dataset, fit, options.MaxDamaged, context);
         using var writer = LatentStoreWriter.Open(output, info, readable.Count, options.RowsPerShard);
-        using var encoder = VaeEncoder.Open(model, new OnnxSessionOptions
+        ProviderChoice.Announce(options.Provider, context.Progress);
+        using var encoder = VaeEncoder.Open(model, context.Networks with
         {
             Provider = options.Provider,
             Threads = context.Workers,
@@ -124,15 +126,21 @@ public static class EncodeStage
         writer.Append(latents, labels);
     }
 
-    private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, ImageFit fit, string encoderHash) => new()
+    private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, ImageFit fit, string encoderHash, StageContext context)
     {
-        ["data"] = dataset.Fingerprint,
-        ["encoder"] = encoderHash,
-        ["fit"] = fit.ToString(),
-        ["latent"] = options.SamplePosterior ? string.Create(CultureInfo.InvariantCulture, $"sample, seed {options.Seed}") : "mean",
-        ["batch_size"] = options.BatchSize.ToString(CultureInfo.InvariantCulture),
-        ["rows_per_shard"] = options.RowsPerShard.ToString(CultureInfo.InvariantCulture),
-        ["max_damaged"] = options.MaxDamaged.ToString(CultureInfo.InvariantCulture),
-        ["provider"] = options.Provider.ToString(),
-    };
+        var settings = new Dictionary<string, string>
+        {
+            ["data"] = dataset.Fingerprint,
+            ["encoder"] = encoderHash,
+            ["fit"] = fit.ToString(),
+            ["latent"] = options.SamplePosterior ? string.Create(CultureInfo.InvariantCulture, $"sample, seed {options.Seed}") : "mean",
+            ["batch_size"] = options.BatchSize.ToString(CultureInfo.InvariantCulture),
+            ["rows_per_shard"] = options.RowsPerShard.ToString(CultureInfo.InvariantCulture),
+            ["max_damaged"] = options.MaxDamaged.ToString(CultureInfo.InvariantCulture),
+            ["provider"] = options.Provider.ToString(),
+        };
+        if (SynthesizeStage.UsesHalfPrecision(options.Provider, context))
+            settings["precision"] = "float16";
+        return settings;
+    }
 }

@@ -44,6 +44,7 @@ public static class LabelStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
+        ProviderChoice.Require(options.Provider);
         var settings = new Dictionary<string, string>
         {
             ["set"] = StageIdentity.Of(set),
@@ -55,6 +56,7 @@ public static class LabelStage
         if (stage.IsComplete)
             return ResultFiles.Read<LabelResult>(resultPath);
 
+        ProviderChoice.Announce(options.Provider, context.Progress);
         DistilledImages images = DistilledImages.Load(set, context);
         using var teacher = AlignedTeacher.Open(options, images.ClassNames, context);
         context.Progress.Begin("label", images.Count, "images");

@@ -35,15 +35,17 @@ public static class SynthesizeStage
                 "Encode and synthesize with the same model.");
         }
 
+        ProviderChoice.Require(options.Provider);
         SynthesisOptions sampling = Resolve(options, model);
         ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
-        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes), context.Force);
+        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Force);
         if (stage.IsComplete)
         {
             context.Progress.Message($"synthesize: complete in {output}");
             return;
         }
 
+        ProviderChoice.Announce(options.Provider, context.Progress);
         DistilledPlan plan = DistilledPlan.FromPrototypes(set, options.WeightRule, options.Seed, useCounts: !options.FromNoise);
         Generate(set, plan, conditions, model, sampling, options, stage, context);
         plan.Complete(
@@ -72,12 +74,17 @@ public static class SynthesizeStage
     };
 
     /// <summary>How the networks are run.</summary>
-    internal static OnnxSessionOptions SessionOptions(SynthesizeOptions options, SynthesisOptions sampling, StageContext context) => new()
+    internal static OnnxSessionOptions SessionOptions(SynthesizeOptions options, SynthesisOptions sampling, StageContext context) => context.Networks with
     {
         Provider = options.Provider,
         Threads = context.Workers,
         BatchSize = sampling.BatchSize,
+        RowsPerCall = sampling.GuidanceScale == 1 ? sampling.BatchSize : 2 * sampling.BatchSize,
     };
+
+    /// <summary>Whether the networks may compute in float16, which changes results.</summary>
+    internal static bool UsesHalfPrecision(ExecutionProvider provider, StageContext context) =>
+        provider == ExecutionProvider.TensorRt && context.Networks.AllowHalfPrecision;
 
     private static void Generate(
         PrototypeSet set,
@@ -105,16 +112,13 @@ public static class SynthesizeStage
             int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers);
             var saving = new Lock();
 
-            // On the CPU every worker takes a batch from noise to files. A device takes one batch at a time, and writing
-            // the files of one batch overlaps with the next.
+            // Every lane takes a batch from noise to images. Its files are written while it computes the next: much of
+            // their time is waiting for the disk.
             (context with { Workers = lanes }).ForEach(open.Length, () => new PendingFiles(), (i, pending) =>
             {
                 int first = open[i] * size, count = Math.Min(size, plan.Count - first);
                 float[] images = work.Render(first, count);
-                if (lanes == context.Workers)
-                    work.Write(first, count, images, workers: 1);
-                else
-                    pending.Replace(() => work.Write(first, count, images, context.Workers - lanes));
+                pending.Replace(() => work.Write(first, count, images, Math.Max(1, context.Workers / lanes)));
                 lock (saving)
                     stage.SaveTiming();
             });
@@ -126,7 +130,7 @@ public static class SynthesizeStage
     }
 
     private static Dictionary<string, string> Describe(
-        SynthesizeOptions options, SynthesisOptions sampling, ClassConditions conditions, ModelFolder model, string prototypes)
+        SynthesizeOptions options, SynthesisOptions sampling, ClassConditions conditions, ModelFolder model, string prototypes, StageContext context)
     {
         var settings = new Dictionary<string, string>
         {
@@ -142,6 +146,8 @@ public static class SynthesizeStage
             ["weights"] = options.WeightRule.ToString(),
             ["provider"] = options.Provider.ToString(),
         };
+        if (UsesHalfPrecision(options.Provider, context))
+            settings["precision"] = "float16";
         if (options.Spacing is { } spacing)
             settings["timestep_spacing"] = spacing.ToString();
         if (!options.GuideAllChannels)

@@ -44,7 +44,8 @@ internal static class RepositoryFiles
         return memory.ToArray();
     }
 
-    private static string Find(params string[] parts)
+    /// <summary>A file or folder of the repository, whether or not it exists.</summary>
+    public static string Find(params string[] parts)
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "DDOQ.sln")))
