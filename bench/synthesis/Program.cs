@@ -9,8 +9,6 @@ namespace Ddoq.Bench.Synthesis;
 /// <summary>Images per second against batch size, and the stage beside bare calls of ONNX Runtime.</summary>
 internal static class Program
 {
-    private static readonly int[] s_batchSizes = [1, 2, 4, 8, 16, 32, 50, 64];
-
     private static int Main(string[] arguments)
     {
         var options = new Dictionary<string, string>();
@@ -20,7 +18,9 @@ internal static class Program
         {
             Measure(
                 ModelFolder.Open(options.GetValueOrDefault("--model") ?? ShippedResources.ReferenceModel),
-                Number(options, "--images", 400),
+                [.. (options.GetValueOrDefault("--batch-sizes") ?? "1,2,4,8,16,32,50,64").Split(',').Select(size => int.Parse(size, CultureInfo.InvariantCulture))],
+                Number(options, "--table-images", 200),
+                Number(options, "--images", 1200),
                 Number(options, "--workers", Environment.ProcessorCount),
                 Number(options, "--repeat", 3));
             return 0;
@@ -32,7 +32,7 @@ internal static class Program
         }
     }
 
-    private static void Measure(ModelFolder model, int images, int workers, int repeat)
+    private static void Measure(ModelFolder model, int[] batchSizes, int tableImages, int images, int workers, int repeat)
     {
         const int Batch = 50;
         using var stage = new StageRun(model);
@@ -41,10 +41,10 @@ internal static class Program
         Print($"{shape.Provider}; {shape.CallsPerBatch} network calls per batch, guided; {images} images");
         Print($"\n| batch size | images/s |\n|---|---|");
         stage.Run(Batch, Batch, workers);
-        foreach (int size in s_batchSizes)
+        foreach (int size in batchSizes)
         {
             // Whole rounds of all workers, so that no size is charged for an idle worker at the end.
-            int count = Math.Max(1, images / 2 / (size * workers)) * size * workers;
+            int count = Math.Max(1, tableImages / (size * workers)) * size * workers;
             double seconds = Seconds(() => stage.Run(count, size, workers));
             Print($"| {size} | {count / seconds:F1} |");
         }
