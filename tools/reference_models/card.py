@@ -95,8 +95,8 @@ On {made['images']:,} generated images (DDIM from pure noise, {made['num_inferen
 |---|---|---|
 {per_class}
 
-Guidance was chosen among 1.5, 2, 3 and 4 by the agreement and by the Fréchet distance to training images, on generated
-images with another seed; no test image was used for it. More guidance raises the agreement and lowers the variety.
+Guidance was chosen by the agreement and by the Fréchet distance to training images, on generated images alone; no test image
+was used for it. More guidance raises the agreement and lowers the variety.
 
 {remarks}## Limits
 The teacher that judges the generated images was trained on the same data as the generator, so agreement says that classes

@@ -104,7 +104,7 @@ class DiT(nn.Module):
 
 
 def main():
-    parser = training.argument_parser(__doc__, steps=2200, batch_size=128, learning_rate=8e-4, weight_decay=0.01)
+    parser = training.argument_parser(__doc__, steps=7000, batch_size=128, learning_rate=8e-4, weight_decay=0.01)
     parser.add_argument("--class-dropout", type=float, default=0.1, help="share of rows trained with the null class")
     parser.add_argument("--snr-limit", type=float, default=5.0, help="gamma of the min-SNR weighting")
     parser.set_defaults(ema=0.998)

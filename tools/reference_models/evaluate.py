@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--model", choices=sorted(BACKBONES), default="dit", help="which diffusion network generates")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--guidance-scale", type=float, nargs="+", default=[2.0])
+    parser.add_argument("--guidance-scale", type=float, nargs="+", default=[1.5])
     parser.add_argument("--num-inference-steps", type=int, nargs="+", default=[25])
     parser.add_argument("--per-class", type=int, default=200, help="generated images of each class")
     parser.add_argument("--sweep", action="store_true", help="only compare the given guidance scales and steps")

@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--checkpoint-dir", default="checkpoints")
     parser.add_argument("--output", type=Path, default=Path("models/fashion-mnist"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="networks to export")
-    parser.add_argument("--guidance-scale", type=float, default=2.0, help="default written to model_index.json")
+    parser.add_argument("--guidance-scale", type=float, default=1.5, help="default written to model_index.json")
     parser.add_argument("--num-inference-steps", type=int, default=25, help="default written to model_index.json")
     parser.add_argument("--check-vectors", type=Path, help="folder for inputs and outputs of torch as raw little-endian files")
     args = parser.parse_args()

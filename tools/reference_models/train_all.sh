@@ -10,7 +10,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${DATA_DIR:=/usr/share/datasets/fashion-mnist}" "${CHECKPOINT_DIR:=checkpoints}" "${DEVICE:=cpu}" "${PYTHON:=python3}"
-: "${OUTPUT:=$here/../../models/fashion-mnist}" "${SEED:=0}" "${GUIDANCE_SCALE:=2.0}" "${INFERENCE_STEPS:=25}"
+: "${OUTPUT:=$here/../../models/fashion-mnist}" "${SEED:=0}" "${GUIDANCE_SCALE:=1.5}" "${INFERENCE_STEPS:=25}"
 
 for model in autoencoder teacher dit; do
     "$PYTHON" "$here/$model.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --device "$DEVICE" --seed "$SEED"
