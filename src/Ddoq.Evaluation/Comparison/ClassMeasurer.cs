@@ -65,14 +65,11 @@ internal static class ClassMeasurer
         int n = data.RowCount(classIndex);
         var costs = new double[checked(n * k)];
         int capacity = Math.Min(BlockRows, n);
-        var halves = new Half[checked(capacity * dimension)];
-        var rows = new float[halves.Length];
+        var rows = new float[checked(capacity * dimension)];
         for (int first = 0; first < n; first += BlockRows)
         {
             int count = Math.Min(BlockRows, n - first);
-            data.ReadRows(classIndex, first, halves.AsSpan(0, count * dimension));
-            for (int i = 0; i < count * dimension; i++)
-                rows[i] = (float)halves[i];
+            data.ReadRows(classIndex, first, rows.AsSpan(0, count * dimension));
             SquaredDistances.Compute(
                 rows.AsSpan(0, count * dimension), centers, dimension, costs.AsSpan(first * k, count * k));
         }

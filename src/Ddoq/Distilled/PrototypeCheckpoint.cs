@@ -115,51 +115,27 @@ public sealed class PrototypeCheckpoint
     /// <summary>Loads one class.</summary>
     /// <returns>False when there is no file or it is damaged: compute the class again.</returns>
     /// <exception cref="DdoqException">The file is whole but belongs to another class, seed, algorithm or set of options.</exception>
-    public bool TryLoad(int classIndex, out ClassPrototypes? prototypes) => TryLoad(classIndex, out prototypes, out _);
-
-    private bool TryLoad(int classIndex, out ClassPrototypes? prototypes, out string report)
+    public bool TryLoad(int classIndex, out ClassPrototypes? prototypes)
     {
-        report = "";
-        LatentErrors.CheckClass(classIndex, _info.Latents.ClassNames.Count);
-        prototypes = null;
-        string path = PathOf(classIndex);
-        if (!File.Exists(path))
-            return false;
-        SafetensorsFile file;
-        try
-        {
-            file = SafetensorsFile.Open(path);
-        }
-        catch (DdoqException)
-        {
-            return false;
-        }
-
-        using (file)
-        {
-            foreach ((string key, string expected) in MetadataOf(classIndex))
-            {
-                string found = file.Metadata.GetValueOrDefault(key, "(not set)");
-                if (found != expected)
-                {
-                    throw new DdoqException(
-                        $"'{path}': {key} is {StorageErrors.Quote(found)}, this run has {StorageErrors.Quote(expected)}",
-                        "Choose another --output, or start anew with --force.");
-                }
-            }
-
-            report = file.Metadata.GetValueOrDefault(ReportKey, "");
-            return TryRead(file, out prototypes);
-        }
+        using SafetensorsFile? file = TryOpen(classIndex);
+        prototypes = file is null
+            ? null
+            : ClassPrototypes.Create(_info.Latents.Shape.Length, file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), file.GetSpan<double>("distortion")[0]);
+        return file is not null;
     }
 
     /// <summary>Classes without a usable file, ascending.</summary>
-    /// <inheritdoc cref="TryLoad(int, out ClassPrototypes?)" path="/exception"/>
+    /// <inheritdoc cref="TryLoad" path="/exception"/>
     public IReadOnlyList<int> MissingClasses() => MissingClasses(Enumerable.Range(0, _info.Latents.ClassNames.Count));
 
     /// <summary>Those of some classes that have no usable file, ascending.</summary>
-    /// <inheritdoc cref="TryLoad(int, out ClassPrototypes?)" path="/exception"/>
-    public IReadOnlyList<int> MissingClasses(IEnumerable<int> classes) => [.. classes.Where(c => !TryLoad(c, out _)).Order()];
+    /// <inheritdoc cref="TryLoad" path="/exception"/>
+    public IReadOnlyList<int> MissingClasses(IEnumerable<int> classes) =>
+        [.. classes.Where(c =>
+        {
+            using SafetensorsFile? file = TryOpen(c);
+            return file is null;
+        }).Order()];
 
     /// <summary>Whether every class has a file, whole or not: cheap, for knowing when to join.</summary>
     public bool HasAllFiles() => Enumerable.Range(0, _info.Latents.ClassNames.Count).All(c => File.Exists(PathOf(c)));
@@ -183,11 +159,10 @@ public sealed class PrototypeCheckpoint
         using PrototypeWriter writer = PrototypeWriter.Create(path, info);
         for (int c = 0; c < reports.Length; c++)
         {
-            ClassPrototypes? prototypes = null;
-            reports[c] = "";
-            if (!parts.Any(part => part.TryLoad(c, out prototypes, out reports[c])))
-                throw Missing(parts, c);
-            writer.Append(prototypes!);
+            // Straight from the mapped file: nothing is left to the garbage collector.
+            using SafetensorsFile file = parts.Select(part => part.TryOpen(c)).FirstOrDefault(opened => opened is not null) ?? throw Missing(parts, c);
+            writer.Append(file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), file.GetSpan<double>("distortion")[0]);
+            reports[c] = file.Metadata.GetValueOrDefault(ReportKey, "");
         }
 
         writer.Complete();
@@ -211,19 +186,63 @@ public sealed class PrototypeCheckpoint
         ["class_name"] = _info.Latents.ClassNames[classIndex],
     };
 
-    private bool TryRead(SafetensorsFile file, out ClassPrototypes? prototypes)
+    // The file of a class when it is whole and of this run; null when it is missing or damaged.
+    private SafetensorsFile? TryOpen(int classIndex)
     {
-        prototypes = null;
+        LatentErrors.CheckClass(classIndex, _info.Latents.ClassNames.Count);
+        string path = PathOf(classIndex);
+        if (!File.Exists(path))
+            return null;
+        SafetensorsFile file;
+        try
+        {
+            file = SafetensorsFile.Open(path);
+        }
+        catch (DdoqException)
+        {
+            return null;
+        }
+
+        try
+        {
+            foreach ((string key, string expected) in MetadataOf(classIndex))
+            {
+                string found = file.Metadata.GetValueOrDefault(key, "(not set)");
+                if (found != expected)
+                {
+                    throw new DdoqException(
+                        $"'{path}': {key} is {StorageErrors.Quote(found)}, this run has {StorageErrors.Quote(expected)}",
+                        "Choose another --output, or start anew with --force.");
+                }
+            }
+
+            if (IsWhole(file))
+                return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        file.Dispose();
+        return null;
+    }
+
+    private bool IsWhole(SafetensorsFile file)
+    {
         try
         {
             ReadOnlySpan<float> centroids = file.GetSpan<float>("centroids");
             ReadOnlySpan<long> counts = file.GetSpan<long>("counts");
             ReadOnlySpan<double> distortion = file.GetSpan<double>("distortion");
-            int d = _info.Latents.Shape.Length;
-            if (counts.Length > _info.CentersPerClass || centroids.Length != (long)counts.Length * d || distortion.Length != 1 || counts.ContainsAnyInRange(long.MinValue, 0))
-                return false;
-            prototypes = ClassPrototypes.Create(d, centroids, counts, distortion[0]);
-            return true;
+            return counts.Length <= _info.CentersPerClass
+                && centroids.Length == (long)counts.Length * _info.Latents.Shape.Length
+                && distortion.Length == 1
+                && double.IsFinite(distortion[0])
+                && distortion[0] >= 0
+                && !counts.ContainsAnyInRange(long.MinValue, 0)
+                && ClassPrototypes.IndexOfNonFinite(centroids) < 0;
         }
         catch (DdoqException)
         {

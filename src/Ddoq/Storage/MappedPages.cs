@@ -9,8 +9,10 @@ internal static unsafe partial class MappedPages
     private const int WillNeed = 3;
     private const int DoNotNeed = 4;
 
-    // A fault maps its neighbours in the page cache too, 64 KiB at a time on Linux: they are let go with it.
-    private const nint FaultWindow = 64 << 10;
+    // A fault maps its neighbours in the page cache too: 64 KiB at a time on Linux, and newer kernels the whole large folio,
+    // up to 2 MiB, that was read from the disk at once. They are let go with it; with 64 KiB alone, a pass over a file that
+    // was not in the cache left nearly all of it resident.
+    private const nint FaultWindow = 2 << 20;
 
     private static bool s_isAvailable = OperatingSystem.IsLinux() || OperatingSystem.IsMacOS();
 
