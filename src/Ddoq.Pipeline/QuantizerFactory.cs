@@ -1,3 +1,5 @@
+using System.Globalization;
+using Ddoq.Cuda;
 using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline;
@@ -5,24 +7,43 @@ namespace Ddoq.Pipeline;
 /// <summary>Chooses the quantiser for <c>--device</c>.</summary>
 public static class QuantizerFactory
 {
+    private const string IndexedPrefix = "cuda:";
+
     /// <summary>Creates a quantiser.</summary>
-    /// <param name="device">auto, cpu, cuda or cuda:i.</param>
-    /// <param name="progress">Is told what <c>auto</c> chose.</param>
-    /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used.</exception>
+    /// <param name="device">auto, cpu, cuda (all devices) or cuda:i.</param>
+    /// <param name="progress">Is told what <c>auto</c> chose, and why.</param>
+    /// <exception cref="UsageException">The word is none of these.</exception>
+    /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used; the message says what was tried.</exception>
+    /// <exception cref="CudaException">CUDA was asked for and the driver failed.</exception>
     public static IQuantizer Create(string device, IProgressSink progress)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(progress);
-        if (device.StartsWith("cuda", StringComparison.Ordinal))
+        return device switch
         {
-            throw new DeviceUnavailableException(
-                $"device '{device}' was asked for, but this build has no CUDA quantiser",
-                "Use --device cpu, or --device auto to let the program choose.");
-        }
+            "cpu" => new CpuQuantizer(),
+            "cuda" => new CudaQuantizer(),
+            "auto" => Choose(progress),
+            _ when device.StartsWith(IndexedPrefix, StringComparison.Ordinal)
+                && int.TryParse(device.AsSpan(IndexedPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int index) =>
+                new CudaQuantizer(new CudaQuantizerOptions { Devices = [index] }),
+            _ => throw new UsageException($"device '{device}' is unknown; allowed: auto, cpu, cuda, cuda:<index>"),
+        };
+    }
 
-        var quantizer = new CpuQuantizer();
-        if (device == "auto")
-            progress.Message($"device: {quantizer.Description} (auto)");
-        return quantizer;
+    private static IQuantizer Choose(IProgressSink progress)
+    {
+        try
+        {
+            var cuda = new CudaQuantizer();
+            progress.Message($"device: {cuda.Description} (auto)");
+            return cuda;
+        }
+        catch (DdoqException exception) when (exception is DeviceUnavailableException or CudaException)
+        {
+            var cpu = new CpuQuantizer();
+            progress.Message($"device: {cpu.Description} (auto). {exception.Message}");
+            return cpu;
+        }
     }
 }

@@ -18,6 +18,7 @@ internal static class CommandTable
         EvaluateCommand.Create(signals),
         ReportCommand.Create(signals),
         InspectCommand.Create(signals),
+        BenchCommand.Create(signals),
         DoctorCommand.Create(signals),
     ];
 }

@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Nodes;
 using Ddoq.Cli.Terminal;
+using Ddoq.Cuda;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
@@ -16,9 +17,6 @@ namespace Ddoq.Cli.Commands;
 /// <summary><c>ddoq doctor</c>: checks everything the pipeline needs and says what is missing.</summary>
 internal static class DoctorCommand
 {
-    private static readonly string[] s_cudaDrivers =
-        OperatingSystem.IsWindows() ? ["nvcuda"] : ["libcuda.so.1", "libcuda.so"];
-
     public static Command Create(Signals signals)
     {
         var command = new PipelineCommand(
@@ -39,8 +37,8 @@ internal static class DoctorCommand
                     TorchRuntime.EnsureLoaded(line => log = line);
                     return log.Length > 0 ? log : "loaded";
                 }),
-                CudaDriver(),
             };
+            checks.AddRange(Cuda());
             CheckModel(checks, run.Configuration);
             Output.Write(run.Json, new JsonObject
             {
@@ -86,18 +84,13 @@ internal static class DoctorCommand
             checks.Add(("model, teacher", "absent", "labels and training need --teacher"));
     }
 
-    private static (string Name, string State, string Detail) CudaDriver()
+    private static IEnumerable<(string Name, string State, string Detail)> Cuda()
     {
-        foreach (string name in s_cudaDrivers)
-        {
-            if (NativeLibrary.TryLoad(name, out nint handle))
-            {
-                NativeLibrary.Free(handle);
-                return ("CUDA driver", "ok", $"{name} loads");
-            }
-        }
-
-        return ("CUDA driver", "absent", $"tried {string.Join(", ", s_cudaDrivers)}; everything runs on the CPU");
+        CudaProbe cuda = CudaProbe.Run();
+        yield return ("CUDA driver", cuda.HasDriver ? "ok" : "absent", cuda.HasDriver ? cuda.Driver : $"{cuda.Driver} Everything runs on the CPU.");
+        yield return ("CUDA kernels", cuda.HasKernels ? "ok" : "absent", cuda.Kernels);
+        foreach ((CudaDevice device, bool usable, string detail) in cuda.Devices)
+            yield return ($"CUDA device {device.Index}", usable ? "ok" : "unusable", detail);
     }
 
     private static string OnnxRuntimeVersion()

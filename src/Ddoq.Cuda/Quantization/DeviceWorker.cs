@@ -63,7 +63,10 @@ internal sealed unsafe class DeviceWorker : IDisposable
             _context.MakeCurrent();
             var kernels = new BatchKernels(_catalog, deal.Format, deal.Options);
             var limits = new BatchLimits(
-                _budget / BatchesInFlight, _options.BatchClasses > 0 ? _options.BatchClasses : BatchLimits.MostClasses, kernels.Cluster.ResidentBlocks);
+                _budget / BatchesInFlight,
+                BatchLimits.ResultsWithin(deal.Options.MemoryLimit),
+                _options.BatchClasses > 0 ? _options.BatchClasses : BatchLimits.MostClasses,
+                kernels.Cluster.ResidentBlocks);
             while ((taken = deal.Take(limits)).Length > 0)
             {
                 BatchRun next = running == _runs[0] ? _runs[1] : _runs[0];

@@ -49,6 +49,15 @@ internal sealed record RowFormat(string Suffix, int Bytes)
         return this == F16 ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.UInt32BitsToSingle((uint)bits << 16);
     }
 
+    /// <summary>Writes a value, rounded to the format (bfloat16: cut off).</summary>
+    public void Write(float value, Span<byte> destination)
+    {
+        if (Bytes == 4)
+            MemoryMarshal.Write(destination, value);
+        else
+            MemoryMarshal.Write(destination, this == F16 ? BitConverter.HalfToUInt16Bits((Half)value) : (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
+    }
+
     /// <summary>Refuses a row that holds a value that is not finite.</summary>
     /// <exception cref="DdoqException">It does.</exception>
     public void RefuseNonFinite(ReadOnlySpan<byte> row, int classIndex, int rowIndex, ILatentSource source)

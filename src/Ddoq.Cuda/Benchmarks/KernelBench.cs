@@ -1,0 +1,151 @@
+using Ddoq.Cuda.Interop;
+using Ddoq.Cuda.Kernels;
+
+namespace Ddoq.Cuda.Benchmarks;
+
+/// <summary>Measures the kernels on a device: times by device events, bytes and arithmetic by the kernels' contracts.</summary>
+/// <remarks>
+/// Launches are recorded as a graph, so that the host's time between launches does not count; each works on another set of
+/// arrays until twice the second-level cache has gone by. After a warm-up the median of many samples is taken.
+/// </remarks>
+public static unsafe class KernelBench
+{
+    private const int WarmUps = 3;
+    private const int MostLaunches = 1000;
+    private const double SampleSeconds = 2e-3;
+
+    private static readonly KernelCase[] s_cases =
+        [.. RowKernelCases.All().Concat(ClusterKernelCases.All()).Concat(LossKernelCases.All()).OrderBy(one => one.Kernel, StringComparer.Ordinal)];
+
+    /// <summary>The kernels that are measured, by symbol.</summary>
+    /// <param name="filter">Part of a name; null for all.</param>
+    public static IReadOnlyList<string> List(string? filter = null) => [.. Matching(filter).Select(one => one.Kernel)];
+
+    /// <summary>Measures.</summary>
+    /// <param name="options">The device, and which kernels.</param>
+    /// <param name="progress">Receives one unit per kernel under the stage <c>bench</c>.</param>
+    /// <param name="cancellation">Stops between kernels.</param>
+    /// <exception cref="UsageException">No kernel's name contains the filter, or the number of samples is not positive.</exception>
+    /// <exception cref="DeviceUnavailableException">There is no driver, no such device, it is too old, or this build carries no kernels.</exception>
+    /// <exception cref="CudaException">The driver failed.</exception>
+    public static KernelBenchReport Run(KernelBenchOptions options, IProgressSink progress, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(progress);
+        if (options.Samples < 1)
+            throw new UsageException($"{nameof(KernelBenchOptions.Samples)} is {options.Samples}; allowed: 1 or more.");
+        KernelCase[] cases = [.. Matching(options.Filter)];
+        if (cases.Length == 0)
+            throw new UsageException($"no kernel's name contains '{options.Filter}'", "ddoq bench kernels --list names them all.");
+        CudaDevice device = CudaDevice.Select([options.Device])[0];
+        using var context = new ContextHandle(device);
+        using var catalog = new KernelCatalog(KernelImage.Find(), device);
+        using var stream = new StreamHandle();
+        BenchSizes sizes = device.IsEmulated ? BenchSizes.Emulated : BenchSizes.Device;
+        var measurements = new List<KernelMeasurement>();
+        progress.Begin("bench", cases.Length, "kernels");
+        try
+        {
+            double copy = MeasureCopy(catalog, stream, sizes, device, options.Samples);
+            foreach (KernelCase one in cases)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var bench = new BenchContext(catalog, stream, sizes, device);
+                PreparedKernel prepared = one.Prepare(bench);
+                (double seconds, double noise) = Measure(prepared.Launches, stream, device, options.Samples);
+                measurements.Add(Evaluate(one.Kernel, prepared, seconds, noise, copy, device));
+                progress.Advance(1);
+            }
+
+            return new KernelBenchReport(device, device.IsEmulated ? null : copy / 1e9, measurements);
+        }
+        finally
+        {
+            progress.End();
+        }
+    }
+
+    /// <summary>Turns a time into rates and shares; an emulated device's into none.</summary>
+    internal static KernelMeasurement Evaluate(string kernel, PreparedKernel prepared, double seconds, double noise, double copyBytesPerSecond, CudaDevice device)
+    {
+        if (device.IsEmulated)
+            return new KernelMeasurement(kernel, prepared.Shape, null, null, null, null, null, null);
+        double? rate = prepared.Bytes / seconds;
+        double? least = prepared.Operations / PeakRate.Of(device, prepared.OnTensorCores) is { } arithmetic && prepared.Bytes is { } bytes
+            ? Math.Max(arithmetic, bytes / copyBytesPerSecond)
+            : null;
+        return new KernelMeasurement(
+            kernel, prepared.Shape, 1e3 * seconds, noise, rate / 1e9, prepared.Operations / seconds / 1e12, rate / copyBytesPerSecond, least / seconds);
+    }
+
+    /// <summary>Median, and width between the 10th and the 90th percentile over it.</summary>
+    internal static (double Median, double Noise) Summarize(double[] samples)
+    {
+        double[] sorted = [.. samples.Order()];
+        double At(double quantile)
+        {
+            double place = quantile * (sorted.Length - 1);
+            int low = (int)place;
+            double high = sorted[Math.Min(low + 1, sorted.Length - 1)];
+            return sorted[low] + ((place - low) * (high - sorted[low]));
+        }
+
+        double median = At(0.5);
+        return (median, (At(0.9) - At(0.1)) / median);
+    }
+
+    private static IEnumerable<KernelCase> Matching(string? filter) =>
+        s_cases.Where(one => filter is null || one.Kernel.Contains(filter, StringComparison.OrdinalIgnoreCase));
+
+    // Bytes read and written per second.
+    private static double MeasureCopy(KernelCatalog catalog, StreamHandle stream, BenchSizes sizes, CudaDevice device, int samples)
+    {
+        using var bench = new BenchContext(catalog, stream, sizes, device);
+        double bytes = 2.0 * sizes.CopyBytes;
+        Action<StreamHandle>[] copies = bench.Rotate(bytes, () =>
+        {
+            ulong source = bench.Zeros(sizes.CopyBytes), destination = bench.Zeros(sizes.CopyBytes);
+            return on => CudaCall.Check(DriverApi.MemcpyDtoDAsync(destination, source, (nuint)sizes.CopyBytes, on.Value), "cuMemcpyDtoDAsync");
+        });
+        return bytes / Measure(copies, stream, device, samples).Seconds;
+    }
+
+    private static (double Seconds, double Noise) Measure(Action<StreamHandle>[] launches, StreamHandle stream, CudaDevice device, int samples)
+    {
+        using EventHandle begin = new(timed: true), end = new(timed: true);
+        double Time(Action work)
+        {
+            begin.Record(stream);
+            work();
+            end.Record(stream);
+            end.Synchronize();
+            return end.SecondsSince(begin);
+        }
+
+        void Once()
+        {
+            foreach (Action<StreamHandle> launch in launches)
+                launch(stream);
+        }
+
+        if (!device.IsEmulated)
+            Time(Once); // the first launch of a kernel loads it
+        double estimate = Time(Once) / launches.Length;
+        int rounds = device.IsEmulated ? 1 : (int)Math.Clamp(Math.Ceiling(SampleSeconds / estimate / launches.Length), 1, Math.Max(1, MostLaunches / launches.Length));
+        using GraphHandle graph = stream.Capture(() =>
+        {
+            for (int round = 0; round < rounds; round++)
+                Once();
+        });
+        int warmUps = device.IsEmulated ? 0 : WarmUps;
+        var times = new double[device.IsEmulated ? 1 : samples];
+        for (int i = -warmUps; i < times.Length; i++)
+        {
+            double seconds = Time(() => graph.Launch(stream)) / (rounds * launches.Length);
+            if (i >= 0)
+                times[i] = seconds;
+        }
+
+        return Summarize(times);
+    }
+}
