@@ -7,7 +7,7 @@ public class HelpTests
     {
         string help = Program.Run("--help").Succeeded().Output;
         Assert.That(help, Does.Contain("ddoq [command]"));
-        foreach (string command in new[] { "distill", "encode", "quantize", "synthesize", "label", "train", "evaluate", "report", "inspect", "doctor" })
+        foreach (string command in new[] { "distill", "encode", "quantize", "synthesize", "label", "train", "evaluate", "report", "inspect", "bench", "doctor" })
             Assert.That(Program.Run(command, "--help").Succeeded().Output, Does.Contain($"ddoq {command}"), command);
     }
 

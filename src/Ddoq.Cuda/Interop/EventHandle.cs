@@ -3,12 +3,13 @@ namespace Ddoq.Cuda.Interop;
 /// <summary>A mark in a stream, with a time unless it was made without.</summary>
 internal sealed unsafe class EventHandle : DriverHandle
 {
+    private const uint BlockingSync = 1; // the waiting thread sleeps: the processor has other work
     private const uint DisableTiming = 2;
 
     public EventHandle(bool timed = false)
     {
         nint created = 0;
-        Own(DriverApi.EventCreate(&created, timed ? 0 : DisableTiming), created, "cuEventCreate");
+        Own(DriverApi.EventCreate(&created, timed ? 0 : DisableTiming | BlockingSync), created, "cuEventCreate");
     }
 
     /// <summary>Marks the stream's present end.</summary>
