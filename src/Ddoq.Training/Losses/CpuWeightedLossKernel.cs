@@ -3,7 +3,7 @@ using Ddoq.Numerics;
 namespace Ddoq.Training.Losses;
 
 /// <summary>The kernel for tensors in main memory.</summary>
-internal sealed unsafe class CpuWeightedLossKernel : IWeightedLossKernel
+internal sealed unsafe class CpuWeightedLossKernel : IWeightedCrossEntropyKernel
 {
     /// <inheritdoc/>
     public void Compute(

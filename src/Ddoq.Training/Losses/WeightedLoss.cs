@@ -1,3 +1,4 @@
+using Ddoq.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ public static class WeightedLoss
     private static readonly CpuWeightedLossKernel Cpu = new();
 
     /// <summary>The kernel for CUDA tensors; null until a program with CUDA sets it.</summary>
-    public static IWeightedLossKernel? CudaKernel { get; set; }
+    public static IWeightedCrossEntropyKernel? CudaKernel { get; set; }
 
     /// <summary><c>sum w KL(q || softmax(logits / T)) / B</c>.</summary>
     /// <param name="logits">[b, C] student logits.</param>
@@ -53,7 +54,7 @@ public static class WeightedLoss
     }
 
     /// <summary>The kernel for a kind of device.</summary>
-    internal static IWeightedLossKernel KernelFor(DeviceType device) => device switch
+    internal static IWeightedCrossEntropyKernel KernelFor(DeviceType device) => device switch
     {
         DeviceType.CPU => Cpu,
         DeviceType.CUDA when CudaKernel is { } kernel => kernel,

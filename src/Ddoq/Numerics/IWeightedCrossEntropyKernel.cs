@@ -1,8 +1,8 @@
-namespace Ddoq.Training.Losses;
+namespace Ddoq.Numerics;
 
-/// <summary>Computes weighted cross-entropies and their gradients on tensors of one kind of device.</summary>
-/// <remarks>The formulas and shapes are those of <see cref="Ddoq.Numerics.WeightedCrossEntropy"/>.</remarks>
-public interface IWeightedLossKernel
+/// <summary>Computes weighted cross-entropies and their gradients on one kind of device.</summary>
+/// <remarks>The formulas and shapes are those of <see cref="WeightedCrossEntropy"/>.</remarks>
+public interface IWeightedCrossEntropyKernel
 {
     /// <summary>Computes a batch; the work may still run on the device's default stream when the call returns.</summary>
     /// <param name="logits">Address of B x C fp32 logits.</param>
