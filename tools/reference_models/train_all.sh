@@ -1,10 +1,11 @@
 #!/bin/sh
-# Trains the three reference models, exports them, measures them and writes the card.
+# Trains the reference models, exports them, measures them and writes their cards: autoencoder, teacher and diffusion
+# transformer first, then the text-conditional UNet, which shares the first two.
 # Stopped at any point, the same command goes on from the last checkpoint.
 #
 #   DATA_DIR        folder with the gzipped IDX files of Fashion-MNIST
 #   CHECKPOINT_DIR  checkpoints and cached latents
-#   OUTPUT          where the ONNX files go
+#   OUTPUT          where the ONNX files go; the UNet's go to OUTPUT-unet beside it
 #   DEVICE          cpu or cuda
 #   PYTHON          interpreter with torch, numpy and onnx
 set -eu
@@ -20,3 +21,10 @@ done
 "$PYTHON" "$here/evaluate.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" \
     --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
 "$PYTHON" "$here/card.py" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT"
+
+"$PYTHON" "$here/unet.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --device "$DEVICE" --seed "$SEED"
+"$PYTHON" "$here/export_unet.py" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT-unet" --shared "../$(basename "$OUTPUT")" \
+    --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
+"$PYTHON" "$here/evaluate.py" --model unet --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" \
+    --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
+"$PYTHON" "$here/card_unet.py" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT-unet"
