@@ -1,4 +1,5 @@
 using Ddoq.Cuda.Tests.Emulation;
+using Ddoq.Numerics;
 using Ddoq.Quantization;
 using Ddoq.Tests.Quantization;
 
@@ -70,5 +71,19 @@ public class AgreementTests
         EmulatedDriver.Start();
         var source = new ArrayLatentSource(40, TestRows.Gaussian(70, 40, 6, offset: 5));
         Agreement.Check(source, new QuantizerOptions { CentroidCount = 6, Seed = 1, Space = QuantizationSpace.Gram });
+    }
+
+    // A few units of the smallest half: the assignment, which takes centres in halves, cannot tell them apart.
+    [Test]
+    public void SmallestHalves_GetTheirNearestCentre_ByExactDistances()
+    {
+        EmulatedDriver.Start();
+        const int Dimension = 40;
+        var random = new CounterRandom(3, 3);
+        Half[] rows = [.. Enumerable.Range(0, 60 * Dimension).Select(_ => BitConverter.UInt16BitsToHalf((ushort)(random.NextInt32(3) | (random.NextInt32(2) << 15))))];
+        using var quantizer = new CudaQuantizer();
+        ClassQuantization result = quantizer.FitClass(new ArrayLatentSource(Dimension, rows), 0, new QuantizerOptions { CentroidCount = 7, Seed = 1 }, default);
+        double[] exact = ReferenceKMeans.ToDouble(rows);
+        Assert.That(result.Labels, Is.EqualTo(Enumerable.Range(0, 60).Select(row => ReferenceKMeans.Nearest(exact, row, result.Centroids, Dimension).Label)));
     }
 }
