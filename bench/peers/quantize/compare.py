@@ -122,7 +122,7 @@ def main():
     parser.add_argument("--space", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--budget", type=float, default=60, help="seconds after which a method is not repeated again")
+    parser.add_argument("--budget", type=int, default=60, help="seconds after which a method is not repeated again")
     parser.add_argument("--prefix", type=str.split, default=[], help="put before every timed command, for example 'taskset -c 0'")
     parser.add_argument("--keep-data", action="store_true")
     options = parser.parse_args()
