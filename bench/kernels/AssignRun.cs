@@ -22,7 +22,7 @@ internal sealed unsafe class AssignRun : IDisposable
         _labels = new int[rows.Count];
         int stride = kernels.ScoreStride(centroids);
         _panels.Reserve(kernels.PanelLength(centroids, rows.Dimension));
-        _scratch.Reserve(kernels.ScoreScratchLength(centroids));
+        _scratch.Reserve(LatentKernels.ScoreScratchLength);
         _scores.Reserve((nint)LatentKernels.RowsPerBlock * stride);
         _norms.Span(stride).Fill(float.PositiveInfinity);
         for (int k = 0; k < centroids; k++)

@@ -83,6 +83,6 @@ internal sealed class ClassMemory(LatentKernels kernels, QuantizerOptions option
 
     // A CentroidTable: values, panels, scores and scratch.
     private long TableBytes(int centroids) => sizeof(float) * (
-        (centroids * PaddedDimension) + kernels.PanelLength(centroids, dimension) + kernels.ScoreScratchLength(centroids)
+        (centroids * PaddedDimension) + kernels.PanelLength(centroids, dimension) + LatentKernels.ScoreScratchLength
         + ((long)LatentKernels.RowsPerBlock * kernels.ScoreStride(centroids)) + PaddedDimension);
 }

@@ -19,32 +19,34 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     }
 
     /// <inheritdoc/>
-    public override nint GramLength(int rows) => (nint)RoundUp(rows, 12) * GramStride(rows);
+    public override nint GramLength(int rows) => (nint)RoundUp(rows, TileRows) * GramStride(rows);
 
     /// <inheritdoc/>
-    public override nint GramScratchLength(int rows) => ((nint)RoundUp(rows, 12) * BlockStride) + ((nint)PanelWidth * Block);
+    public override nint GramScratchLength(int rows) =>
+        ((nint)RoundUp(rows, TileRows) * BlockStride) + ((nint)KernelTuning.PanelsPerGroup * PanelWidth * Block);
 
     /// <inheritdoc/>
     public override void Gram(nint* rows, int count, float* mean, int dimension, float* scratch, float* gram)
     {
-        int tileRows = TSimd.HasManyRegisters ? 12 : 6, width = PanelWidth, stride = GramStride(count);
-        int padded = RoundUp(count, tileRows);
-        float* panel = scratch + ((nint)RoundUp(count, 12) * BlockStride);
+        int stride = GramStride(count), padded = RoundUp(count, TileRows), group = KernelTuning.PanelsPerGroup * PanelWidth;
+        float* panels = scratch + ((nint)padded * BlockStride);
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Math.Min(Block, dimension - first);
-            WidenBlock(rows, count, padded, mean, first, dimension, scratch);
-            for (int j = 0; j < count; j += width)
+            WidenBlock(rows, count, padded, mean, first, length, scratch, KernelTuning.RowsAhead);
+            for (int column = 0; column < count; column += group)
             {
-                PackPanel(scratch + ((nint)j * BlockStride), BlockStride, Math.Min(width, count - j), width, length, panel);
-                int last = Math.Min(j + width, count);
-                for (int i = 0; i < last; i += tileRows)
+                int end = Math.Min(column + group, count);
+                PackGroup(scratch, column, end, length, panels);
+                for (int i = 0; i < end; i += TileRows)
                 {
-                    float* sums = gram + ((nint)i * stride) + j;
-                    if (TSimd.HasManyRegisters)
-                        PackedTile12(scratch + ((nint)i * BlockStride), panel, length, sums, stride, first == 0);
-                    else
-                        PackedTile6(scratch + ((nint)i * BlockStride), panel, length, sums, stride, first == 0);
+                    // Panels that end before this row lie below the diagonal.
+                    int start = Math.Max(column, i / PanelWidth * PanelWidth);
+                    for (int j = start; j < end; j += PanelWidth)
+                    {
+                        float* panel = panels + ((nint)(j - column) * Block);
+                        WidestTile12<ILookAhead.Off>(scratch + ((nint)i * BlockStride), panel, length, gram + ((nint)i * stride) + j, stride, first == 0, null, 0);
+                    }
                 }
             }
         }
@@ -52,6 +54,15 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
         Mirror(gram, stride, count);
         for (int i = 0; i < count; i++)
             new Span<float>(gram + ((nint)i * stride) + count, Pad(count) - count).Clear();
+    }
+
+    private static void PackGroup(float* scratch, int column, int end, int length, float* panels)
+    {
+        for (int j = column; j < end; j += PanelWidth)
+        {
+            PackPanel(scratch + ((nint)j * BlockStride), BlockStride, Math.Min(PanelWidth, end - j), PanelWidth, length, panels);
+            panels += (nint)PanelWidth * Block;
+        }
     }
 
     // Copies the upper triangle below the diagonal in squares that fit the first cache.

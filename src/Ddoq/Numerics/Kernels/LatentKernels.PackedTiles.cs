@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Ddoq.Numerics.Kernels;
 
@@ -6,13 +7,15 @@ namespace Ddoq.Numerics.Kernels;
 /// <remarks>
 /// rows stand <c>BlockStride</c> floats apart; panel holds 2 vectors of centres per value of D, contiguous; count is any
 /// positive length. Each score adds its block sum once. 12 rows need 27 of 32 registers, 6 rows 15 of 16, 12 rows by one vector 14. Best for many
-/// centres and for the Gram matrix: no sums across lanes. Tiles of 8 x 3 and 24 x 1 vectors were slower or equal.
+/// centres and for the Gram matrix: no sums across lanes. Tiles of 8 x 3 and 24 x 1 vectors were slower or equal. A tile may
+/// ask for memory that comes next, a little at each step: asked for in one go it would wait for the memory after all.
 /// </remarks>
 internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     /// <summary>12 rows by 2 vectors of centres.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackedTile12(float* rows, float* panel, nint count, float* scores, nint stride, bool first)
+    private static void PackedTile12<TAhead>(float* rows, float* panel, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
+        where TAhead : struct, ILookAhead
     {
         TVector s00 = TSimd.Zero, s01 = TSimd.Zero;
         TVector s10 = TSimd.Zero, s11 = TSimd.Zero;
@@ -26,6 +29,15 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
         TVector s90 = TSimd.Zero, s91 = TSimd.Zero;
         TVector s100 = TSimd.Zero, s101 = TSimd.Zero;
         TVector s110 = TSimd.Zero, s111 = TSimd.Zero;
+        if (!first && Sse.IsSupported)
+        {
+            for (int r = 0; r < 12; r++)
+            {
+                Sse.Prefetch0(scores + (r * stride));
+                Sse.Prefetch0(scores + (r * stride) + TSimd.Width);
+            }
+        }
+
         float* end = rows + count;
         do
         {
@@ -66,6 +78,12 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
             x = TSimd.Broadcast(rows[11 * BlockStride]);
             s110 = TSimd.MultiplyAdd(x, c0, s110);
             s111 = TSimd.MultiplyAdd(x, c1, s111);
+            if (TAhead.IsOn)
+            {
+                Prefetch(ahead);
+                ahead += aheadStep;
+            }
+
             rows++;
             panel += 2 * TSimd.Width;
         }
@@ -127,7 +145,8 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     /// <summary>6 rows by 2 vectors of centres.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackedTile6(float* rows, float* panel, nint count, float* scores, nint stride, bool first)
+    private static void PackedTile6<TAhead>(float* rows, float* panel, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
+        where TAhead : struct, ILookAhead
     {
         TVector s00 = TSimd.Zero, s01 = TSimd.Zero;
         TVector s10 = TSimd.Zero, s11 = TSimd.Zero;
@@ -157,6 +176,12 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
             x = TSimd.Broadcast(rows[5 * BlockStride]);
             s50 = TSimd.MultiplyAdd(x, c0, s50);
             s51 = TSimd.MultiplyAdd(x, c1, s51);
+            if (TAhead.IsOn)
+            {
+                Prefetch(ahead);
+                ahead += aheadStep;
+            }
+
             rows++;
             panel += 2 * TSimd.Width;
         }
@@ -194,9 +219,10 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     /// <summary>12 rows by 1 vector of centres of a width that may be narrower than the class's own.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NarrowTile12<TNarrow, TNarrowVector>(float* rows, float* panel, nint count, float* scores, nint stride, bool first)
+    private static void NarrowTile12<TNarrow, TNarrowVector, TAhead>(float* rows, float* panel, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
         where TNarrow : struct, ISimd<TNarrowVector>
         where TNarrowVector : unmanaged
+        where TAhead : struct, ILookAhead
     {
         TNarrowVector s0 = TNarrow.Zero;
         TNarrowVector s1 = TNarrow.Zero;
@@ -226,6 +252,12 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
             s9 = TNarrow.MultiplyAdd(TNarrow.Broadcast(rows[9 * BlockStride]), c, s9);
             s10 = TNarrow.MultiplyAdd(TNarrow.Broadcast(rows[10 * BlockStride]), c, s10);
             s11 = TNarrow.MultiplyAdd(TNarrow.Broadcast(rows[11 * BlockStride]), c, s11);
+            if (TAhead.IsOn)
+            {
+                Prefetch(ahead);
+                ahead += aheadStep;
+            }
+
             rows++;
             panel += TNarrow.Width;
         }

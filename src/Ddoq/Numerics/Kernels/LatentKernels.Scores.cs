@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace Ddoq.Numerics.Kernels;
 
@@ -12,8 +14,8 @@ namespace Ddoq.Numerics.Kernels;
 internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 {
     private const int BlockStride = KernelTuning.BlockStride;
-
-    private static int DotRows => TSimd.HasManyRegisters ? 6 : 3;
+    private const int CacheLine = 64;
+    private const int TileRows = KernelTuning.TileRows;
 
     private static int PanelWidth => 2 * TSimd.Width;
 
@@ -21,45 +23,17 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     private static int NarrowestPanel => TSimd.Width >= 8 ? TSimd.Width / 2 : TSimd.Width;
 
     /// <inheritdoc/>
-    public override int ScoreStride(int centroids) =>
-        centroids <= KernelTuning.MostDotCentroids ? Pad(centroids) : Pad(PackedColumns(centroids));
+    public override int ScoreStride(int centroids) => Pad(PackedColumns(centroids));
 
     /// <inheritdoc/>
-    public override nint PanelLength(int centroids, int dimension)
-    {
-        nint blocks = (dimension + Block - 1) / Block;
-        return centroids <= KernelTuning.MostDotCentroids
-            ? blocks * RoundUp(centroids, 2) * BlockStride
-            : blocks * PackedColumns(centroids) * Block;
-    }
-
-    /// <inheritdoc/>
-    public override nint ScoreScratchLength(int centroids) =>
-        (12 * BlockStride) + (centroids <= KernelTuning.MostDotCentroids ? (nint)RowsPerBlock * RoundUp(centroids, 2) * TSimd.Width : 0);
+    public override nint PanelLength(int centroids, int dimension) => (nint)((dimension + Block - 1) / Block) * PackedColumns(centroids) * Block;
 
     /// <inheritdoc/>
     public override void Pack(float* centroids, int stride, int count, int dimension, float* panels)
     {
-        bool dot = count <= KernelTuning.MostDotCentroids;
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Math.Min(Block, stride - first);
-            if (dot)
-            {
-                int padded = RoundUp(count, 2);
-                for (int k = 0; k < padded; k++)
-                {
-                    var row = new Span<float>(panels + ((nint)k * BlockStride), length);
-                    if (k < count)
-                        new ReadOnlySpan<float>(centroids + ((nint)k * stride) + first, length).CopyTo(row);
-                    else
-                        row.Clear();
-                }
-
-                panels += (nint)padded * BlockStride;
-                continue;
-            }
-
             for (int k = 0, width; k < count; k += width)
             {
                 width = NextPanel(count - k);
@@ -72,10 +46,20 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     /// <inheritdoc/>
     public override void Scores(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
     {
-        if (centroids <= KernelTuning.MostDotCentroids)
-            ScoresInDotForm(rows, count, mean, dimension, panels, centroids, scratch, scores);
-        else
-            ScoresInPackedForm(rows, count, mean, dimension, panels, centroids, scratch, scores);
+        // Where the centres as a whole stay in a cache, each tile of rows is read from start to end, the next one a little at
+        // a time meanwhile. More centres than that are shared, block by block, by all rows of the call.
+        if (PanelLength(centroids, dimension) > KernelTuning.MostResidentPanelLength)
+        {
+            ScoreRows(rows, count, mean, dimension, panels, centroids, scratch, scores, 0);
+            return;
+        }
+
+        int stride = ScoreStride(centroids);
+        for (int i = 0; i < count; i += TileRows)
+        {
+            nint next = IsOnePiece(rows + i, count - i, dimension) ? rows[i + TileRows] : 0;
+            ScoreRows(rows + i, Math.Min(TileRows, count - i), mean, dimension, panels, centroids, scratch, scores + ((nint)i * stride), next);
+        }
     }
 
     /// <inheritdoc/>
@@ -111,131 +95,103 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
-    // Transposes rows of a block into one panel; columns beyond the rows are zero. One cache line of a row at a time: rows a
-    // power of two apart share a few sets of the cache, and walking down a column would load every line 16 times.
+    // Transposes rows of a block into one panel, in squares of 4 x 4; columns beyond the rows are zero. One cache line of a
+    // row at a time: rows a power of two apart share a few sets of the cache, and walking down a column would load every
+    // line 16 times.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackPanel(float* rows, nint stride, int count, nint width, int length, float* panel)
     {
         if (count < width)
             new Span<float>(panel, length * (int)width).Clear();
+        int squares = Sse.IsSupported || AdvSimd.Arm64.IsSupported ? count & -4 : 0;
         for (int first = 0; first < length; first += Padding)
         {
-            int line = Math.Min(Padding, length - first);
+            int line = Math.Min(Padding, length - first), whole = squares > 0 ? line & -4 : 0;
             for (int j = 0; j < count; j++)
             {
                 float* from = rows + (j * stride) + first, to = panel + (first * width) + j;
-                if (line < Padding)
+                int k = 0;
+                if (j < squares)
                 {
-                    for (int k = 0; k < line; k++)
-                        to[k * width] = from[k];
-                    continue;
+                    for (; k < whole && j % 4 == 0; k += 4)
+                        TransposeSquare(from + k, stride, to + (k * width), width);
+                    k = whole;
                 }
 
-                for (int k = 0; k < Padding; k += 4)
-                {
-                    to[0] = from[k];
-                    to[width] = from[k + 1];
-                    to[2 * width] = from[k + 2];
-                    to[3 * width] = from[k + 3];
-                    to += 4 * width;
-                }
+                for (; k < line; k++)
+                    to[k * width] = from[k];
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeSquare(float* from, nint fromStride, float* to, nint toStride)
+    {
+        Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + fromStride);
+        Vector128<float> c = Vector128.Load(from + (2 * fromStride)), d = Vector128.Load(from + (3 * fromStride));
+        Vector128<float> ac0 = InterleaveLower(a, c), ac1 = InterleaveUpper(a, c), bd0 = InterleaveLower(b, d), bd1 = InterleaveUpper(b, d);
+        InterleaveLower(ac0, bd0).Store(to);
+        InterleaveUpper(ac0, bd0).Store(to + toStride);
+        InterleaveLower(ac1, bd1).Store(to + (2 * toStride));
+        InterleaveUpper(ac1, bd1).Store(to + (3 * toStride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveLower(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.ZipLow(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveUpper(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.ZipHigh(a, b);
 
     // Converts one block of some rows; rows beyond the last repeat it, and their scores are not read.
-    private void WidenBlock(nint* rows, int count, int tileRows, float* mean, int first, int dimension, float* scratch)
+    private void WidenBlock(nint* rows, int count, int padded, float* mean, int first, int length, float* scratch, int rowsAhead)
     {
-        int length = Math.Min(Block, dimension - first);
-        int padded = Pad(length);
-        for (int r = 0; r < tileRows; r++)
+        for (int r = 0; r < padded; r++)
         {
-            float* row = scratch + (r * BlockStride);
-            WidenCentred((byte*)rows[Math.Min(r, count - 1)] + ((nint)first * TRow.Size), mean + first, row, length);
-            new Span<float>(row + length, padded - length).Clear();
+            if (rowsAhead > 0 && r + rowsAhead < count)
+                PrefetchRow((byte*)rows[r + rowsAhead] + ((nint)first * TRow.Size), length * TRow.Size);
+            WidenCentred((byte*)rows[Math.Min(r, count - 1)] + ((nint)first * TRow.Size), mean + first, scratch + (r * BlockStride), length);
         }
     }
 
-    private void ScoresInDotForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
+    private static void PrefetchRow(byte* start, int length)
     {
-        // Centres that stay in the second cache as a whole need no sharing between rows: each tile of rows is then read
-        // from start to end, which the hardware prefetches well.
-        int padded = RoundUp(centroids, 2);
-        int group = (nint)padded * dimension <= KernelTuning.MostResidentPanelLength ? DotRows : count;
-        int stride = ScoreStride(centroids);
-        for (int i = 0; i < count; i += group)
-        {
-            int rowsHere = Math.Min(group, count - i);
-            DotSums(rows + i, rowsHere, mean, dimension, panels, padded, scratch);
-            AddLanes(rowsHere, padded, centroids, scratch + (12 * BlockStride), scores + ((nint)i * stride), stride);
-        }
+        for (int offset = 0; offset < length; offset += CacheLine)
+            Prefetch(start + offset);
     }
 
-    private void DotSums(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* address)
     {
-        int tileRows = DotRows;
-        nint sumsPerTile = (nint)tileRows * centroids * TSimd.Width;
-        for (int first = 0; first < dimension; first += Block)
-        {
-            int length = Pad(Math.Min(Block, dimension - first));
-            float* sums = scratch + (12 * BlockStride);
-            for (int i = 0; i < count; i += tileRows)
-            {
-                WidenBlock(rows + i, count - i, tileRows, mean, first, dimension, scratch);
-                DotTiles(scratch, panels, centroids, length, sums, first == 0);
-                sums += sumsPerTile;
-            }
-
-            panels += (nint)centroids * BlockStride;
-        }
+        if (Sse.IsSupported)
+            Sse.Prefetch1(address);
     }
 
-    private static void AddLanes(int count, int padded, int centroids, float* sums, float* scores, int stride)
-    {
-        int tileRows = DotRows;
-        for (int i = 0; i < count; i++)
-        {
-            float* pair = sums + ((((nint)(i / tileRows) * padded * tileRows) + (i % tileRows)) * TSimd.Width);
-            float* row = scores + ((nint)i * stride);
-            for (int k = 0; k < centroids; k++)
-                row[k] = TSimd.Sum(TSimd.Load(pair + ((nint)k * tileRows * TSimd.Width)));
-            new Span<float>(row + centroids, stride - centroids).Clear();
-        }
-    }
+    // Whether the tile of rows after the next one follows in memory without a gap.
+    private static bool IsOnePiece(nint* rows, int count, int dimension) =>
+        count >= 2 * TileRows && rows[(2 * TileRows) - 1] - rows[TileRows] == (nint)(TileRows - 1) * dimension * TRow.Size;
 
-    private static void DotTiles(float* rows, float* panel, int centroids, int length, float* sums, bool first)
+    private void ScoreRows(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores, nint next)
     {
-        int k = 0;
-        nint step = (nint)DotRows * TSimd.Width;
-        for (; k + 4 <= centroids; k += 4)
-        {
-            if (TSimd.HasManyRegisters)
-                DotTile6x4(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
-            else
-                DotTile3x4(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
-        }
-
-        if (k == centroids)
-            return;
-        if (TSimd.HasManyRegisters)
-            DotTile6x2(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
-        else
-            DotTile3x2(rows, panel + ((nint)k * BlockStride), length, sums + (k * step), first);
-    }
-
-    private void ScoresInPackedForm(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores)
-    {
+        const int Step = TileRows;
         int stride = ScoreStride(centroids), columns = PackedColumns(centroids);
         for (int first = 0; first < dimension; first += Block)
         {
             int length = Math.Min(Block, dimension - first);
-            for (int i = 0; i < count; i += 12)
+            for (int i = 0; i < count; i += TileRows)
             {
-                WidenBlock(rows + i, count - i, 12, mean, first, dimension, scratch);
+                WidenBlock(rows + i, count - i, TileRows, mean, first, length, scratch, rowsAhead: 0);
+                byte* ahead = next == 0 ? null : (byte*)next + ((nint)first * Step * TRow.Size);
                 for (int k = 0, width; k < centroids; k += width)
                 {
                     width = NextPanel(centroids - k);
-                    PackedTiles(scratch, panels + ((nint)k * Block), width, length, scores + ((nint)i * stride) + k, stride, first == 0);
+                    float* panel = panels + ((nint)k * Block), tile = scores + ((nint)i * stride) + k;
+                    if (ahead == null)
+                        PackedTiles<ILookAhead.Off>(scratch, panel, width, length, tile, stride, first == 0, null, 0);
+                    else
+                        PackedTiles<ILookAhead.On>(scratch, panel, width, length, tile, stride, first == 0, ahead, Step * TRow.Size);
+                    ahead = null;
                 }
             }
 
@@ -261,28 +217,37 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
         return remaining > half ? vector : half;
     }
 
-    // 12 rows against one panel. The narrow tiles take the same operations per score, so the width changes no result.
-    private static void PackedTiles(float* rows, float* panel, int width, nint count, float* scores, nint stride, bool first)
+    // 12 rows against one panel. All tiles take the same operations per score, so the width changes no result.
+    private static void PackedTiles<TAhead>(float* rows, float* panel, int width, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
+        where TAhead : struct, ILookAhead
     {
-        if (width == TSimd.Width)
-        {
-            NarrowTile12<TSimd, TVector>(rows, panel, count, scores, stride, first);
-        }
+        if (width == PanelWidth)
+            WidestTile12<TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
         else if (width < TSimd.Width)
-        {
-            if (width == SimdVector256.Width)
-                NarrowTile12<SimdVector256, Vector256<float>>(rows, panel, count, scores, stride, first);
-            else
-                NarrowTile12<SimdVector128, Vector128<float>>(rows, panel, count, scores, stride, first);
-        }
-        else if (TSimd.HasManyRegisters)
-        {
-            PackedTile12(rows, panel, count, scores, stride, first);
-        }
+            HalfVectorTile12<TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
         else
+            NarrowTile12<TSimd, TVector, TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
+    }
+
+    private static void WidestTile12<TAhead>(float* rows, float* panel, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
+        where TAhead : struct, ILookAhead
+    {
+        if (TSimd.HasManyRegisters)
         {
-            PackedTile6(rows, panel, count, scores, stride, first);
-            PackedTile6(rows + (6 * BlockStride), panel, count, scores + (6 * stride), stride, first);
+            PackedTile12<TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
+            return;
         }
+
+        PackedTile6<TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
+        PackedTile6<TAhead>(rows + (6 * BlockStride), panel, count, scores + (6 * stride), stride, first, ahead, aheadStep);
+    }
+
+    private static void HalfVectorTile12<TAhead>(float* rows, float* panel, nint count, float* scores, nint stride, bool first, byte* ahead, nint aheadStep)
+        where TAhead : struct, ILookAhead
+    {
+        if (NarrowestPanel == SimdVector256.Width)
+            NarrowTile12<SimdVector256, Vector256<float>, TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
+        else
+            NarrowTile12<SimdVector128, Vector128<float>, TAhead>(rows, panel, count, scores, stride, first, ahead, aheadStep);
     }
 }

@@ -86,7 +86,7 @@ internal abstract unsafe partial class LatentKernels
     public abstract nint PanelLength(int centroids, int dimension);
 
     /// <summary>Floats of scratch that <see cref="Scores"/> needs.</summary>
-    public abstract nint ScoreScratchLength(int centroids);
+    public const int ScoreScratchLength = KernelTuning.TileRows * KernelTuning.BlockStride;
 
     /// <summary>Arranges centres (K rows of padded D values, <paramref name="stride"/> apart) for <see cref="Scores"/>.</summary>
     public abstract void Pack(float* centroids, int stride, int count, int dimension, float* panels);

@@ -37,7 +37,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
         ScoreStride = kernels.ScoreStride(count);
         new Span<float>(_scoreNorms.Reserve(ScoreStride), ScoreStride).Fill(float.PositiveInfinity);
         _panels.Reserve(kernels.PanelLength(count, dimension));
-        _scratch.Reserve(kernels.ScoreScratchLength(count));
+        _scratch.Reserve(LatentKernels.ScoreScratchLength);
         _scores.Reserve((nint)LatentKernels.RowsPerBlock * ScoreStride);
         _row.ReserveZeroed(_paddedDimension);
         _packed = false;

@@ -31,7 +31,7 @@ public unsafe class MatrixTests(string variant)
         using var mean = new GuardedFloats(Mean(dimension));
         using var table = new GuardedFloats(centroidValues);
         using var panels = new GuardedFloats(_kernels.PanelLength(centroids, dimension));
-        using var scratch = new GuardedFloats(_kernels.ScoreScratchLength(centroids));
+        using var scratch = new GuardedFloats(LatentKernels.ScoreScratchLength);
         int scoreStride = _kernels.ScoreStride(centroids);
         using var scores = new GuardedFloats((nint)LatentKernels.RowsPerBlock * scoreStride);
         _kernels.Pack(table.Pointer, stride, centroids, dimension, panels.Pointer);
@@ -64,7 +64,7 @@ public unsafe class MatrixTests(string variant)
         using var mean = new GuardedFloats(Mean(Dimension));
         using var table = new GuardedFloats([.. Enumerable.Repeat(one, centroids).SelectMany(value => value)]);
         using var panels = new GuardedFloats(_kernels.PanelLength(centroids, Dimension));
-        using var scratch = new GuardedFloats(_kernels.ScoreScratchLength(centroids));
+        using var scratch = new GuardedFloats(LatentKernels.ScoreScratchLength);
         int scoreStride = _kernels.ScoreStride(centroids);
         using var scores = new GuardedFloats((nint)LatentKernels.RowsPerBlock * scoreStride);
         _kernels.Pack(table.Pointer, stride, centroids, Dimension, panels.Pointer);

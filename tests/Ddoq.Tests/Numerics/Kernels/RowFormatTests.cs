@@ -69,7 +69,7 @@ public class RowFormatTests(string variant)
             centroids.AsSpan(k * dimension, dimension).CopyTo(table.Span(Centroids * padded)[(k * padded)..]);
         kernels.Pack(table.Pointer, padded, Centroids, dimension, panels.Reserve(kernels.PanelLength(Centroids, dimension)));
         scores.ReserveZeroed(LatentKernels.RowsPerBlock * kernels.ScoreStride(Centroids));
-        kernels.Scores(pointers.Pointer, Rows, mean.Pointer, dimension, panels.Pointer, Centroids, scratch.Reserve(kernels.ScoreScratchLength(Centroids)), scores.Pointer);
+        kernels.Scores(pointers.Pointer, Rows, mean.Pointer, dimension, panels.Pointer, Centroids, scratch.Reserve(LatentKernels.ScoreScratchLength), scores.Pointer);
         for (int i = 0; i < Rows; i++)
             results.AddRange(new Span<float>(scores.Pointer + (i * kernels.ScoreStride(Centroids)), Centroids));
         return [.. results];
