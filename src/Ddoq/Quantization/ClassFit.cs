@@ -18,11 +18,13 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     private readonly FitContext _context = new(kernels);
     private readonly DirectSpace _direct = new(kernels);
     private readonly GramSpace _gram = new(kernels);
+    private readonly NativeBuffer<int> _cells = new();
+    private readonly NativeBuffer<int> _cellCounts = new();
     private readonly NativeBuffer<int> _partLabels = new();
     private readonly NativeBuffer<float> _partDistances = new();
     private readonly CellMeans _means = new(kernels);
     private readonly CentroidTable _centroids = new(kernels);
-    private bool _spaceHoldsResult;
+    private bool _knowsNearest;
 
     /// <summary>The type of the rows it reads.</summary>
     public LatentElementType RowType => kernels.RowType;
@@ -82,6 +84,8 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _context.Dispose();
         _direct.Dispose();
         _gram.Dispose();
+        _cells.Dispose();
+        _cellCounts.Dispose();
         _partLabels.Dispose();
         _partDistances.Dispose();
         _means.Dispose();
@@ -161,7 +165,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     {
         AlgorithmOutcome kept = default;
         double lowest = double.PositiveInfinity;
-        _spaceHoldsResult = false;
+        bool knowsNearest = false;
         for (int restart = 0; restart < options.Restarts; restart++)
         {
             _context.Reset(space, options, classIndex, restart, cancellation);
@@ -173,13 +177,15 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
                 QuantizationAlgorithm.Lloyd => LloydIteration.Run(_context, refine: false),
                 _ => LloydIteration.Run(_context, refine: true),
             };
-            if (options.Restarts > 1)
+
+            // The Gram space is asked even about a single run: its answer saves a pass over the rows at the end.
+            knowsNearest = outcome.CentroidsAreMeans && space == _gram;
+            if (options.Restarts > 1 || knowsNearest)
             {
                 space.Assign(_context.PreviousLabels, _context.Distances);
                 double distortion = 0;
                 foreach (float distance in _context.Distances)
                     distortion += distance;
-                _spaceHoldsResult = false;
                 if (distortion >= lowest)
                     continue;
                 lowest = distortion;
@@ -187,12 +193,37 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
 
             space.CopyCentroids(best, outcome.CentroidsAreMeans ? _context.Counts : default);
             if (outcome.CentroidsAreMeans)
-                _means.Write(_training, _context.Labels, _context.Counts, best);
-            _spaceHoldsResult = outcome.CentroidsAreMeans;
+                _context.Labels.CopyTo(_cells.Span(_training.Count));
+            if (knowsNearest)
+                KeepNearest();
             kept = outcome;
         }
 
+        if (kept.CentroidsAreMeans)
+            WriteMeans(space.CentroidCount, best);
+        _knowsNearest = knowsNearest;
         return kept;
+    }
+
+    // Nearest centre of each row as the Gram space sees it, -1 where its rounding leaves a doubt.
+    private void KeepNearest()
+    {
+        Span<int> nearest = _partLabels.Span(_training.Count);
+        _context.PreviousLabels.CopyTo(nearest);
+        for (int i = 0; i < nearest.Length; i++)
+        {
+            if (!_gram.IsCertain(i))
+                nearest[i] = -1;
+        }
+    }
+
+    private void WriteMeans(int centroids, float[] best)
+    {
+        Span<int> cells = _cells.Span(_training.Count), counts = _cellCounts.Span(centroids);
+        counts.Clear();
+        foreach (int cell in cells)
+            counts[cell]++;
+        _means.Write(_training, cells, counts, best);
     }
 
     private ClassQuantization Finish(
@@ -203,7 +234,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         int dimension = _training.Dimension;
         var labels = new int[rows];
         var counts = new long[space.CentroidCount];
-        AssignTraining(space);
+        AssignTraining();
         double training = Measure(_training, values, labels, counts);
         double? held = null;
         if (heldOut > 0)
@@ -244,22 +275,19 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         };
     }
 
-    // Nearest reported centre of each row of the fit. The Gram space knows it without reading the rows, up to rounding:
-    // rows it is not certain about are compared with the centres themselves.
-    private void AssignTraining(ClusterSpace space)
+    // Nearest reported centre of each row of the fit, by the centres themselves where the space did not know it.
+    private void AssignTraining()
     {
         Span<int> labels = _partLabels.Span(_training.Count);
-        Span<float> distances = _partDistances.Span(_training.Count);
-        if (space != _gram || !_spaceHoldsResult)
+        if (!_knowsNearest)
         {
-            _centroids.Assign(_training, _training.Pointers, labels, distances);
+            _centroids.Assign(_training, _training.Pointers, labels, _partDistances.Span(_training.Count));
             return;
         }
 
-        _gram.Assign(labels, distances);
         for (int i = 0; i < labels.Length; i++)
         {
-            if (!_gram.IsCertain(i))
+            if (labels[i] < 0)
                 labels[i] = _centroids.Nearest(_training, _training[i], out _);
         }
     }
