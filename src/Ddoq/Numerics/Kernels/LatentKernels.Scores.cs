@@ -174,7 +174,6 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     private void ScoreRows(nint* rows, int count, float* mean, int dimension, float* panels, int centroids, float* scratch, float* scores, nint next)
     {
-        const int Step = TileRows;
         int stride = ScoreStride(centroids), columns = PackedColumns(centroids);
         for (int first = 0; first < dimension; first += Block)
         {
@@ -182,7 +181,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
             for (int i = 0; i < count; i += TileRows)
             {
                 WidenBlock(rows + i, count - i, TileRows, mean, first, length, scratch, rowsAhead: 0);
-                byte* ahead = next == 0 ? null : (byte*)next + ((nint)first * Step * TRow.Size);
+                byte* ahead = next == 0 ? null : (byte*)next + ((nint)first * TileRows * TRow.Size);
                 for (int k = 0, width; k < centroids; k += width)
                 {
                     width = NextPanel(centroids - k);
@@ -190,7 +189,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
                     if (ahead == null)
                         PackedTiles<ILookAhead.Off>(scratch, panel, width, length, tile, stride, first == 0, null, 0);
                     else
-                        PackedTiles<ILookAhead.On>(scratch, panel, width, length, tile, stride, first == 0, ahead, Step * TRow.Size);
+                        PackedTiles<ILookAhead.On>(scratch, panel, width, length, tile, stride, first == 0, ahead, TileRows * TRow.Size);
                     ahead = null;
                 }
             }
