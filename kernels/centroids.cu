@@ -10,9 +10,8 @@
 //            loop. combine: fp32 fused multiply-adds in row order, 0 coefficients skipped. distances: fp32 differences
 //            and squares, summed in fp64. Tests: native/tests/centroids.
 // Determinism  a thread owns its columns of a centroid and walks the rows in order: no sort, no atomics.
-// Launch     CentroidsThreads threads and CentroidsSharedBytes for mean and class_mean; combine CentroidsThreads
-// threads
-//            and no shared memory; distances DistancesThreads threads and none. Grid: any; blocks stride over tiles.
+// Launch     mean: CentroidsThreads threads, CentroidsSharedBytes; class_mean and combine: CentroidsThreads threads, no
+//            shared memory; distances: DistancesThreads threads, none. Grid: any; blocks stride over tiles.
 // Bytes      mean, distances: N D elements once; combine: N D elements and N K coefficients once per CombineCentroids
 //            centroids.
 // Versions   1. A block per cell and 2048 columns, which lists its rows 256 labels at a time: all accumulators in

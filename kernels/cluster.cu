@@ -6,19 +6,19 @@
 // Outputs    per row its cell, per centroid the rows of its cell and whether it is their mean or a combination of rows,
 //            whose coefficients are written to `combinations`; a report per class. Written only if the distortion is
 //            below reports[c].distortion or options.restart is 0: launch once per restart, and the best is kept.
-// Numerics   V in fp32, norms and scales in fp64; the order of additions, ties, empty cells and random draws are those
-// of
+// Numerics   V in fp32, norms and scales in fp64; order of additions, ties, empty cells and random draws are those of
 //            the CPU quantiser: from the same Gram matrix the same labels up to rounding. native/tests/cluster holds it
 //            to an fp64 reference of the same rules.
-// Determinism  yes: sums in a fixed order; the only atomics are integer additions and maxima, whose order does not
-// matter. Launch     ClusterThreads threads, ClusterSharedBytes, grid: any; blocks stride over classes, so put the
-// largest first.
-//            Working space in global memory: cluster_workspace_bytes per class. No host synchronisation.
+// Determinism: sums in a fixed order; the only atomics are integer additions and maxima, whose order makes no
+//            difference.
+// Launch     ClusterThreads threads, ClusterSharedBytes, grid: any; blocks stride over classes, so put the largest
+//            first. Working space in global memory: cluster_workspace_bytes per class. No host synchronisation.
 // Limits     1 <= K <= N for a class with rows; a class without rows or centroids is skipped.
 // Bytes      per Lloyd iteration K N fp32 of V and the rows of G that changed their cell, mostly from L2.
 // Versions   1. A move is chosen when it is the best of both of its cells, by 64-bit integer maxima: the matching that
-// a
-//            sort would give, without the sort. Not yet timed on a GPU.
+//            a sort would give, without the sort.
+//            2. Hartigan's factors n / (n + 1) once a round and cell: version 1 divided in fp64 for every row and
+//            cell, more work than all the rest of a round. Not yet timed on a GPU.
 #include "cluster_batches.cuh"
 #include "cluster_clvq.cuh"
 #include "cluster_hartigan.cuh"

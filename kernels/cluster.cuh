@@ -79,6 +79,7 @@ struct ClusterArrays {
     double* companion;     // (K)
     float* slopes;         // (K) -2 * scale
     float* float_norms;    // (K)
+    float* factors;        // (K) n / (n + 1): the part of a distance that joining the cell costs
     double* block_sums;    // (N / 64)
     int64_t* running;      // (K)
     uint64_t* proposals;   // (N)
@@ -115,6 +116,7 @@ struct ClusterArrays {
         take(at, companion, centroids);
         take(at, slopes, centroids);
         take(at, float_norms, centroids);
+        take(at, factors, centroids);
         take(at, block_sums, (rows + 63) / 64);
         take(at, running, centroids);
         take(at, proposals, rows);

@@ -13,7 +13,9 @@ namespace ddoq {
 
 // Each row's best move with a gain above rounding, to proposals (0 for none) and index. Returns whether there is one.
 __device__ inline bool propose_moves(ClusterSpace& s) {
-    prepare_columns(s);
+    for (int k = static_cast<int>(threadIdx.x); k < s.centroids; k += ClusterThreads)
+        s.a.factors[k] = static_cast<float>(s.a.counts[k] / (s.a.counts[k] + 1.0));
+    prepare_columns(s); // ends with a barrier
     bool any = false;
     for (int i = static_cast<int>(threadIdx.x); i < s.rows; i += ClusterThreads) {
         const float* column = s.a.products + i;
@@ -23,9 +25,9 @@ __device__ inline bool propose_moves(ClusterSpace& s) {
         int to = 0;
 #pragma unroll 4
         for (int k = 0; k < s.centroids; k++) {
-            const float factor = static_cast<float>(s.a.counts[k] / (s.a.counts[k] + 1.0));
-            const float cost = factor * (row_norm + fmaf(s.a.slopes[k], column[static_cast<int64_t>(k) * s.stride],
-                                                         s.a.float_norms[k]));
+            const float cost =
+                s.a.factors[k] *
+                (row_norm + fmaf(s.a.slopes[k], column[static_cast<int64_t>(k) * s.stride], s.a.float_norms[k]));
             if (k != from && cost < best) {
                 best = cost;
                 to = k;

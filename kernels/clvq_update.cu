@@ -1,9 +1,8 @@
 // ddoq_clvq_update_{f16,bf16,f32}: one batch of competitive learning on rows, for streams that are too long for a Gram
 // matrix (Algorithm 2 of the DDOQ paper with labels taken once per batch, as Algorithm 4).
 //
-// Computes   scale 0: c_k = ((v_k + prior) c_k + sum of its rows) / (v_k + prior + n_k), the mean of all rows it has
-// won
-//            (and its start); else, row by row, c_k = (1 - g_i) c_k + g_i x_i with g_i = scale / (offset + i).
+// Computes   scale 0: c_k = ((v_k + prior) c_k + sum of its rows) / (v_k + prior + n_k), the mean of its start and
+//            all rows won so far; else, row by row, c_k = (1 - g_i) c_k + g_i x_i with g_i = scale / (offset + i).
 //            counts_after = v_k + n_k. Companion weights, for every row of the batch: w_k = (1 - g_i) w_k + g_i [k
 //            wins], with g_i as above, or 1 / (K + i) when scale is 0, whose limit are the Voronoi masses (Proposition
 //            3). A centroid without rows in the batch is left as it is.

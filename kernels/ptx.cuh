@@ -35,6 +35,20 @@ __device__ __forceinline__ void copy_async_wait() {
     asm volatile("cp.async.wait_group %0;\n" ::"n"(Groups) : "memory");
 }
 
+// 2^x to two units in the last place; results below the smallest normal number are 0.
+__device__ __forceinline__ float approximate_exp2(float x) {
+    float value;
+    asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(value) : "f"(x));
+    return value;
+}
+
+// log2(x): relative error 2^-22, absolute error 2^-22 for x in (1/2, 2).
+__device__ __forceinline__ float approximate_log2(float x) {
+    float value;
+    asm("lg2.approx.ftz.f32 %0, %1;\n" : "=f"(value) : "f"(x));
+    return value;
+}
+
 // Four 8x8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
 __device__ __forceinline__ void load_matrix_x4(uint32_t (&registers)[4], const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
@@ -72,6 +86,13 @@ __device__ __forceinline__ void multiply_accumulate<bfloat16_t>(float (&c)[4], c
 
 namespace ddoq {
 
+// Rounded as well as the C library does; the instructions' own error shows on a GPU alone.
+inline float approximate_exp2(float x) {
+    return std::exp2(x);
+}
+inline float approximate_log2(float x) {
+    return std::log2(x);
+}
 inline void copy_async_16(void* destination, const void* source, int bytes) {
     emulation::issue_copy(destination, source, bytes);
 }

@@ -192,10 +192,11 @@ void odd_sizes() {
             run<T>(variant, {{7, 3}, {0, 2}, {33, 17}, {1, 0}, {2, 1}},
                    {.dimension = OddSizes[i],
                     .parts = sizeof(T) == 2 ? 1 + static_cast<int>(seed % 2) : 1,
+                    .order = seed,
                     .seed = seed++});
         for (size_t i = 0; i < OddSizes.size(); i++)
             run<T>(variant, {{OddSizes[i], OddSizes[(i * 5 + 3) % OddSizes.size()]}, {9, OddSizes[i]}},
-                   {.dimension = 24, .seed = seed++});
+                   {.dimension = 24, .exact = i % 2 == 0, .order = seed, .seed = seed++});
     }
 }
 
@@ -219,10 +220,10 @@ template <class T>
 void fiber_orders() {
     for (const Variant& variant : variants<T>())
         for (uint64_t order = 0; order < FiberOrders; order++)
-            run<T>(variant, {{45, 30}, {130, 9}},
+            run<T>(variant, {{45, 30}, {odd_size(order), 9}},
                    {.dimension = 140,
                     .parts = sizeof(T) == 2 ? 1 + static_cast<int>(order % 2) : 1,
-                    .exact = order % 4 == 3,
+                    .exact = order % 2 == 1,
                     .grid = 1 + static_cast<unsigned>(order % 3),
                     .order = order,
                     .seed = order + 100});

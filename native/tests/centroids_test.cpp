@@ -170,7 +170,8 @@ template <class T>
 void odd_sizes() {
     uint64_t seed = 1;
     for (int dimension : OddSizes) {
-        const Options o{.dimension = dimension, .stride_extra = static_cast<int>(seed % 3) * 4, .seed = seed};
+        const Options o{
+            .dimension = dimension, .stride_extra = static_cast<int>(seed % 3) * 4, .order = seed, .seed = seed};
         run_means<T>(Few, o);
         run_combinations<T>(Few, o, seed % 2 == 0);
         run_distances<T>(Few, o);
@@ -190,9 +191,9 @@ template <class T>
 void fiber_orders() {
     for (uint64_t order = 0; order < FiberOrders; order++) {
         const Options o{.dimension = 140, .grid = 1 + static_cast<unsigned>(order % 4), .order = order, .seed = order};
-        run_means<T>({{600, 5}, {20, 2}}, o);
-        run_combinations<T>({{30, 9}, {20, 2}}, o, true);
-        run_distances<T>({{30, 9}, {20, 2}}, o);
+        run_means<T>({{600, 5}, {odd_size(order), 2}}, o);
+        run_combinations<T>({{30, 9}, {odd_size(order), 2}}, o, true);
+        run_distances<T>({{30, 9}, {odd_size(order), 2}}, o);
     }
 }
 

@@ -50,6 +50,11 @@ inline constexpr const char* TypeName<float> = "f32";
 
 inline const std::vector<int> OddSizes{0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 127, 128, 129, 255, 256, 257, 443, 1000};
 
+// A size for a fiber order: all of them come up, each with another order.
+inline int odd_size(uint64_t order) {
+    return OddSizes[order % OddSizes.size()];
+}
+
 inline emulation::LaunchShape shape(unsigned grid, int threads, int shared_bytes, uint64_t order) {
     return {{grid, 1, 1}, {static_cast<unsigned>(threads), 1, 1}, static_cast<size_t>(shared_bytes), order};
 }

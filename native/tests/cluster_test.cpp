@@ -32,7 +32,9 @@ ClusterOptions options(int centroids) {
 // Gram matrices of random rows, the kernel's outputs for them, and what they say.
 class Problem {
   public:
-    Problem(const std::vector<ClassSize>& sizes, int dimension, uint64_t seed, bool repeated = false, int padding = 1)
+    // `period`: row i equals row i - period; 0 for none.
+    Problem(const std::vector<ClassSize>& sizes, int dimension, uint64_t seed, bool repeated = false, int period = 0,
+            int padding = 1)
         : classes(sizes, padding), gram(static_cast<size_t>(classes.gram), NAN),
           norms(static_cast<size_t>(classes.rows)) {
         Source source(seed);
@@ -40,6 +42,9 @@ class Problem {
             std::vector<double> x(static_cast<size_t>(range.row_count * dimension));
             for (double& value : x)
                 value = repeated ? source.integer(-1, 1) : static_cast<double>(source.gaussian());
+            if (period > 0)
+                for (size_t i = static_cast<size_t>(period * dimension); i < x.size(); i++)
+                    x[i] = x[i - static_cast<size_t>(period * dimension)];
             for (int i = 0; i < range.row_count; i++)
                 for (int j = 0; j < range.row_count; j++) {
                     double sum = 0;
@@ -231,6 +236,26 @@ void empty_cells() {
     check(without_rows > 20, "only ", without_rows, " cells were filled");
 }
 
+// More rows than threads, so that one thread sees several candidates for an empty cell. Rows a block apart are equal in
+// the first case: the farthest row is the lowest of them. In the second they differ: it is not any row of the thread.
+void empty_cells_of_many_rows() {
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        for (const int period : {ClusterThreads, 0}) {
+            Problem problem({{2 * ClusterThreads + 40, 60}}, 3, seed, true, period);
+            ClusterOptions o = options(60);
+            o.seed = seed;
+            o.initialization = ClusterInitialization::Random;
+            o.max_iterations = 1;
+            o.refine = 0;
+            problem.launch(Algorithm::Lloyd, o, 1, seed);
+            const std::string where = "period " + std::to_string(period) + ", seed " + std::to_string(seed);
+            compare(problem, Algorithm::Lloyd, o, where);
+            ClusterReference reference = problem.reference(0, o);
+            reference.run_lloyd();
+            check(reference.filled > 20, where, ": only ", reference.filled, " cells were filled");
+        }
+}
+
 void large_cells() {
     Problem problem({{443, 3}, {257, 129}}, 4, 9); // sums again after 50 updates; more than one chunk of columns
     ClusterOptions o = options(129);
@@ -340,6 +365,26 @@ void fiber_orders() {
     }
 }
 
+// Equal rows and equal distances: labels, counts and centroids do not depend on the order of fibers either.
+void fiber_orders_of_ties() {
+    for (const Algorithm algorithm : {Algorithm::Lloyd, Algorithm::Batches, Algorithm::Clvq})
+        for (uint64_t order = 1; order <= FiberOrders; order++) {
+            const int rows = std::max(1, odd_size(order));
+            ClusterOptions o = options(12);
+            o.max_iterations = 20;
+            o.batches = order % 2 == 0 ? ClusterBatches::Random : ClusterBatches::D4m;
+            o.initialization = order % 3 == 0 ? ClusterInitialization::Random : ClusterInitialization::Greedy;
+            Problem first({{rows, std::min(rows, 9)}, {40, 12}}, 2, order, true);
+            Problem other({{rows, std::min(rows, 9)}, {40, 12}}, 2, order, true);
+            first.launch(algorithm, o, 1, 0);
+            other.launch(algorithm, o, 2, order);
+            check(other.labels == first.labels && other.counts == first.counts && other.combined == first.combined &&
+                      std::memcmp(other.combinations.data(), first.combinations.data(),
+                                  first.combinations.size() * sizeof(float)) == 0,
+                  symbol_of(algorithm), " order ", order, ": other results with ", rows, " rows");
+        }
+}
+
 // The generator against the published vectors of Philox4x32-10 (Random123, kat_vectors).
 void random_numbers() {
     const auto is = [](const RandomBlock& b, uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
@@ -360,10 +405,12 @@ int main(int argc, char** argv) {
                       {"Lloyd and Hartigan", lloyd},
                       {"repeated rows", repeated_rows},
                       {"empty cells", empty_cells},
+                      {"empty cells of many rows", empty_cells_of_many_rows},
                       {"large cells", large_cells},
                       {"D4M", d4m},
                       {"random batches", random_batches},
                       {"CLVQ", clvq},
                       {"restarts", restarts},
-                      {"fiber orders", fiber_orders}});
+                      {"fiber orders", fiber_orders},
+                      {"fiber orders of ties", fiber_orders_of_ties}});
 }

@@ -126,12 +126,12 @@ void odd_sizes() {
 template <class T>
 void fiber_orders() {
     for (uint64_t order = 0; order < FiberOrders; order++)
-        run<T>({{300, 4}, {20, 2}}, {.dimension = 140,
-                                     .scale = order % 2 == 0 ? 0 : 1.0,
-                                     .offset = 5,
-                                     .grid = 1 + static_cast<unsigned>(order % 4),
-                                     .order = order,
-                                     .seed = order});
+        run<T>({{300, 4}, {odd_size(order), 2}}, {.dimension = 140,
+                                                  .scale = order % 2 == 0 ? 0 : 1.0,
+                                                  .offset = 5,
+                                                  .grid = 1 + static_cast<unsigned>(order % 4),
+                                                  .order = order,
+                                                  .seed = order});
 }
 
 } // namespace

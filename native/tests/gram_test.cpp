@@ -4,6 +4,8 @@
 #include "../../kernels/norms.cuh"
 #include "classes.h"
 
+#include <algorithm>
+
 using namespace ddoq;
 using namespace ddoq::tests;
 
@@ -114,9 +116,9 @@ template <class T>
 void odd_sizes() {
     uint64_t seed = 1;
     for (int dimension : OddSizes)
-        run<T>({5, 0, 1, 33}, {.dimension = dimension, .seed = seed++});
+        run<T>({5, 0, 1, 33}, {.dimension = dimension, .order = seed, .seed = seed++});
     for (int n : OddSizes)
-        run<T>({n, 3}, {.dimension = 9, .norms = n % 2 == 0, .seed = seed++});
+        run<T>({n, 3}, {.dimension = 9, .norms = n % 2 == 0, .order = seed, .seed = seed++});
 }
 
 template <class T>
@@ -133,7 +135,11 @@ void strides() {
 template <class T>
 void fiber_orders() {
     for (uint64_t order = 0; order < FiberOrders; order++)
-        run<T>({150, 20}, {.dimension = 260, .grid = 1 + static_cast<unsigned>(order % 3), .order = order});
+        run<T>({150, std::min(odd_size(order), 300)}, {.dimension = 260,
+                                                       .exact = order % 2 == 1,
+                                                       .grid = 1 + static_cast<unsigned>(order % 3),
+                                                       .order = order,
+                                                       .seed = order});
 }
 
 // Shifts and norms of ddoq_center turn products of rows into products of rows less their mean.

@@ -108,7 +108,7 @@ mutate("cluster: farthest row by the highest index" kernels/cluster_lloyd.cuh
 mutate("cluster: nearest row instead of the farthest" kernels/cluster_lloyd.cuh
        "farthest = key > farthest ? key : farthest;" "farthest = farthest == 0 || key < farthest ? key : farthest;" cluster)
 mutate("cluster: Hartigan without the factor of joining" kernels/cluster_hartigan.cuh
-       "s.a.counts[k] / (s.a.counts[k] + 1.0)" "1.0" cluster)
+       "static_cast<float>(s.a.counts[k] / (s.a.counts[k] + 1.0))" "1.0f" cluster)
 mutate("cluster: moves that share a cell" kernels/cluster_hartigan.cuh
        "s.a.touched[to] = round;" "" cluster)
 mutate("cluster: ties of centroids to the highest index" kernels/cluster_space.cuh
@@ -118,11 +118,15 @@ mutate("cluster: sums of cells not zeroed" kernels/cluster_cells.cuh
 mutate("random numbers: nine rounds" kernels/counter_random.cuh
        "round < 10" "round < 9" cluster)
 mutate("weighted_ce: maximum not taken off" kernels/weighted_ce.cu
-       "const float x = z * inverse - largest;" "const float x = z * inverse;" weighted_ce)
+       "const float b = -group.largest(largest) * a" "const float b = -0.0f * group.largest(largest) * a" weighted_ce)
 mutate("weighted_ce: barrier of the row's sums removed" kernels/weighted_ce.cu
        "scratch[rank() / 32] = value;\n        __syncthreads();" "scratch[rank() / 32] = value;" weighted_ce)
 mutate("weighted_ce: last class left out" kernels/weighted_ce.cu
-       "i < count; i += group.size())\n        visit" "i < count - 1; i += group.size())\n        visit" weighted_ce)
+       "i < count; i += group.size())\n            visit_element" "i < count - 1; i += group.size())\n            visit_element" weighted_ce)
+mutate("weighted_ce: teacher's logits not scaled" kernels/weighted_ce.cu
+       "target_a = Log2E / p.target_temperature" "target_a = Log2E" weighted_ce)
+mutate("weighted_ce: entropy of the teacher without its scale" kernels/weighted_ce.cu
+       "logarithm -= logf(mass);" "" weighted_ce)
 mutate("clvq_update: step off by one" kernels/clvq_update.cu
        "p.step_begin[c] + row + 1" "p.step_begin[c] + row" clvq_update)
 

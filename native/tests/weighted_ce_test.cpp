@@ -173,7 +173,7 @@ template <class T>
 void fiber_orders() {
     for (uint64_t order = 0; order < FiberOrders; order++)
         run<T>({.rows = 11,
-                .classes = 75,
+                .classes = std::max(1, odd_size(order)),
                 .kind = Kinds[order % 3],
                 .entropy = true,
                 .block = order % 2 == 0,

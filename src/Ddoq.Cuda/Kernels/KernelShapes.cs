@@ -59,7 +59,7 @@ internal static class KernelShapes
         long eight = Array(centroids, 8), four = Array(centroids, 4), row = Array(rows, 4);
         return (2 * Array(centroids * stride, 4)) // products, coefficients
             + (3 * eight) // scales, norms, companion
-            + (2 * four) // slopes, float norms
+            + (3 * four) // slopes, float norms, factors
             + Array((rows + 63) / 64, 8) // block sums
             + (2 * eight) // running, best of cell
             + Array(rows, 8) // proposals
