@@ -109,8 +109,7 @@ __device__ __forceinline__ void row_loss(const WeightedCeParameters& p, const Gr
                          (Hard || is_aligned(static_cast<const T*>(p.targets), p.target_stride));
     const PairedRow<T, !Hard> pairs{logits, targets, count, aligned};
     const PairedRow<T, Teacher> row_of_maxima{logits, targets, count, aligned};
-    // In powers of two, whose exponential is one instruction: x2 = x log2(e) = z a + b. The rounding of b shifts all x2
-    // alike, which the loss and the softmax do not see.
+    // In powers of two, whose exponential is one instruction: x2 = (z - the largest) a, a = log2(e) / T.
     const float a = Log2E / p.temperature, target_a = Log2E / p.target_temperature;
     float largest = -INFINITY, target_largest = -INFINITY;
     row_of_maxima.visit(group, [&](int, float z, float t) {
@@ -118,11 +117,15 @@ __device__ __forceinline__ void row_loss(const WeightedCeParameters& p, const Gr
         if (Teacher)
             target_largest = fmaxf(target_largest, t);
     });
-    const float b = -group.largest(largest) * a, target_b = Teacher ? -group.largest(target_largest) * target_a : 0.0f;
+    largest = group.largest(largest);
+    if (Teacher)
+        target_largest = group.largest(target_largest);
+    const auto logit_log2 = [&](float z) { return (z - largest) * a; };
+    const auto target_log2 = [&](float t) { return (t - target_largest) * target_a; };
 
     // p, or p times the teacher's sum.
     const auto target = [&](int i, float t) {
-        return Teacher ? approximate_exp2(fmaf(t, target_a, target_b)) : Hard ? (i == label ? 1.0f : 0.0f) : t;
+        return Teacher ? approximate_exp2(target_log2(t)) : Hard ? (i == label ? 1.0f : 0.0f) : t;
     };
     // The entropy is taken off term by term: the divergence may be much smaller than either of its parts.
     const bool subtract = !Hard && p.subtract_entropy != 0;
@@ -134,11 +137,11 @@ __device__ __forceinline__ void row_loss(const WeightedCeParameters& p, const Gr
             products = fmaf(q, x2 - q_log2, products);
     };
     if (!subtract)
-        pairs.visit(group, [&](int i, float z, float t) { add(fmaf(z, a, b), target(i, t), 0.0f); });
+        pairs.visit(group, [&](int i, float z, float t) { add(logit_log2(z), target(i, t), 0.0f); });
     else
         pairs.visit(group, [&](int i, float z, float t) {
             const float q = target(i, t);
-            add(fmaf(z, a, b), q, Teacher ? fmaf(t, target_a, target_b) : approximate_log2(q));
+            add(logit_log2(z), q, Teacher ? target_log2(t) : approximate_log2(q));
         });
     exponentials = group.sum(exponentials);
     mass = group.sum(mass);
@@ -162,7 +165,7 @@ __device__ __forceinline__ void row_loss(const WeightedCeParameters& p, const Gr
     target_scale *= scale;
     const bool all_aligned = aligned && is_aligned(static_cast<const T*>(p.gradients), p.gradient_stride);
     pairs.write(group, gradients, all_aligned, [&](int i, float z, float t) {
-        return fmaf(approximate_exp2(fmaf(z, a, b)), softmax_scale, -target_scale * target(i, t));
+        return fmaf(approximate_exp2(logit_log2(z)), softmax_scale, -target_scale * target(i, t));
     });
 }
 

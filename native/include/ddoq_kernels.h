@@ -15,21 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ddoq_types.h"
+
 #define DDOQ_KERNELS_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum ddoq_status {
-    DDOQ_SUCCESS = 0,
-    DDOQ_INVALID_ARGUMENT = 1, /* a value out of range, a null pointer */
-    DDOQ_NO_DRIVER = 2,        /* libcuda was not found, or lacks a function */
-    DDOQ_NO_KERNELS = 3,       /* the library was built without nvcc, or the device is older than sm_80 */
-    DDOQ_DRIVER_ERROR = 4      /* a driver call failed; the message names it */
-} ddoq_status;
-
-typedef enum ddoq_type { DDOQ_FP16 = 0, DDOQ_BF16 = 1, DDOQ_FP32 = 2 } ddoq_type;
 
 typedef struct ddoq_kernels ddoq_kernels; /* the kernels, loaded into one context; not for several threads at a time */
 typedef void* ddoq_stream;                /* a CUstream or cudaStream_t; NULL for the default stream */

@@ -118,7 +118,7 @@ mutate("cluster: sums of cells not zeroed" kernels/cluster_cells.cuh
 mutate("random numbers: nine rounds" kernels/counter_random.cuh
        "round < 10" "round < 9" cluster)
 mutate("weighted_ce: maximum not taken off" kernels/weighted_ce.cu
-       "const float b = -group.largest(largest) * a" "const float b = -0.0f * group.largest(largest) * a" weighted_ce)
+       "return (z - largest) * a;" "return z * a;" weighted_ce)
 mutate("weighted_ce: barrier of the row's sums removed" kernels/weighted_ce.cu
        "scratch[rank() / 32] = value;\n        __syncthreads();" "scratch[rank() / 32] = value;" weighted_ce)
 mutate("weighted_ce: last class left out" kernels/weighted_ce.cu

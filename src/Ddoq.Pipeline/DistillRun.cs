@@ -33,6 +33,7 @@ public sealed class DistillRun
     /// <summary>Runs what is not complete yet.</summary>
     /// <returns>The comparison.</returns>
     /// <exception cref="DdoqException">A stage failed; what is finished stays.</exception>
+    /// <exception cref="DeviceUnavailableException">A device was asked for that cannot be used; nothing was read or written.</exception>
     public DistillResult Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -40,10 +41,12 @@ public sealed class DistillRun
         SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
         LabelOptions label = LabelOptions.From(_configuration);
         TrainOptions train = TrainOptions.From(_configuration);
+        QuantizeOptions quantize = QuantizeOptions.From(_configuration);
 
+        // Encoding may take hours: a device that is not there must show before.
+        QuantizerFactory.Require(quantize.Device);
         EncodeStage.Run(encode, _layout.Latents, context);
         AtomicFile.WriteAllText(_layout.Configuration, _configuration.ToToml());
-        QuantizeOptions quantize = QuantizeOptions.From(_configuration);
         QuantizeStage.Run(quantize, _layout.Latents, _layout.Prototypes(DistilledSetKind.Ddoq), context);
 
         // D4M's distances stand in the report's first table whether or not its students are trained.
@@ -81,12 +84,13 @@ public sealed class DistillRun
 
     /// <summary>What <see cref="Execute"/> would do, and how much of it: reads the data's index, and measures one batch of the model.</summary>
     /// <param name="context">Workers.</param>
-    /// <exception cref="DdoqException">Data or model are not usable, or do not fit each other.</exception>
+    /// <exception cref="DdoqException">Data or model are not usable, or do not fit each other, or the device cannot be used.</exception>
     public JsonObject Plan(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
         EncodeOptions encode = EncodeOptions.From(_configuration);
         SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
+        QuantizerFactory.Require(_configuration.Get(Settings.Device));
         ModelFolder model = ModelFolder.Open(encode.Model);
         using IImageDataset data = ImageDatasets.Open(encode.DataDir, DatasetSplit.Train);
         int ipc = _configuration.Get(Settings.Ipc);

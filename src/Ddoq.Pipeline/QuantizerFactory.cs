@@ -31,6 +31,17 @@ public static class QuantizerFactory
         };
     }
 
+    /// <summary>Tries out a device that was asked for by name, so that a run that cannot use it ends before its first work.</summary>
+    /// <param name="device">As for <see cref="Create"/>; <c>auto</c> and <c>cpu</c> always pass.</param>
+    /// <exception cref="UsageException">The word is none of these.</exception>
+    /// <exception cref="DeviceUnavailableException">The device cannot be used; the message says what was tried.</exception>
+    /// <exception cref="CudaException">The driver failed.</exception>
+    public static void Require(string device)
+    {
+        if (device != "auto")
+            Create(device, NullProgress.Instance).Dispose();
+    }
+
     private static IQuantizer Choose(IProgressSink progress)
     {
         try

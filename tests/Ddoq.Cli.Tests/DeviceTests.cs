@@ -17,6 +17,19 @@ public class DeviceTests
         Assert.That(doctor, Does.Contain("CUDA driver").And.Contain("/nowhere/libcuda.so").And.Contain("absent").And.Contain("CUDA kernels"));
     }
 
+    // Encoding takes minutes to hours: the device is looked at first, and nothing is written.
+    [TestCase("distill")]
+    [TestCase("distill", "--dry-run")]
+    [TestCase("distill", "--data-dir", "/nowhere/data")]
+    [TestCase("quantize", "--latents", "/nowhere/latents", "--ipc", "1")]
+    public void Cuda_WithoutADriver_EndsBeforeAnythingIsReadOrWritten(params string[] command)
+    {
+        UseDriver("/nowhere/libcuda.so", null);
+        string output = Path.Combine(Path.GetTempPath(), $"ddoq-device-{Guid.NewGuid():N}");
+        Program.Run([.. command, "-o", output, "--device", "cuda"]).FailedWith(3, "/nowhere/libcuda.so", "--device cpu");
+        Assert.That(Directory.Exists(output), Is.False, "something was written");
+    }
+
     [Test]
     public void KernelBench_ListsWithoutADevice()
     {
@@ -33,6 +46,15 @@ public class DeviceTests
         string bench = Program.Run("bench", "kernels", "--filter", "norms_f16", "--md", "--quiet").Succeeded().Output;
         Assert.That(bench, Does.Contain("| ddoq_norms_f16 |").And.Contain("emulated: no speed"));
         Program.Run("bench", "kernels", "--json", "--csv").FailedWith(2, "--json", "--csv");
+    }
+
+    [Test]
+    public void Device_ThatDoesNotExist_IsNamedWithThoseThatDo()
+    {
+        UseEmulation();
+        string output = Path.Combine(Path.GetTempPath(), $"ddoq-device-{Guid.NewGuid():N}");
+        Program.Run("distill", "-o", output, "--device", "cuda:7").FailedWith(3, "device 7", "devices 0 to 0");
+        Assert.That(Directory.Exists(output), Is.False, "something was written");
     }
 
     private static void UseEmulation()

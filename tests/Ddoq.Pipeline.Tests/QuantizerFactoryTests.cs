@@ -18,6 +18,15 @@ public class QuantizerFactoryTests
     }
 
     [Test]
+    public void Require_RefusesADeviceThatIsNotThere_AndAllowsTheOthers([Values("cuda", "cuda:0")] string device) => Assert.Multiple(() =>
+    {
+        Assert.That(() => QuantizerFactory.Require(device), Throws.TypeOf<DeviceUnavailableException>().With.Message.Contains(WithoutCudaDriver.Driver));
+        Assert.That(() => QuantizerFactory.Require("auto"), Throws.Nothing);
+        Assert.That(() => QuantizerFactory.Require("cpu"), Throws.Nothing);
+        Assert.That(() => QuantizerFactory.Require("gpu"), Throws.TypeOf<UsageException>());
+    });
+
+    [Test]
     public void Auto_TakesTheProcessor_AndSaysWhy()
     {
         var said = new Messages();

@@ -9,7 +9,7 @@ namespace Ddoq.Cuda.Quantization;
 /// <remarks>
 /// <see cref="Start"/> sends the rows and puts all work on the device's streams; <see cref="Finish"/> waits for it. Two of
 /// these take turns: the rows of one are sent while the kernels of the other run. Buffers are reused from batch to batch.
-/// A batch is a dozen launches for hundreds of classes, so they are not recorded as a graph.
+/// A batch is 8 launches and one for each restart, for hundreds of classes, so they are not recorded as a graph (README.md).
 /// </remarks>
 internal sealed unsafe class BatchRun : IDisposable
 {

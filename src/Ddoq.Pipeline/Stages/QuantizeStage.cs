@@ -26,12 +26,14 @@ public static class QuantizeStage
     /// <param name="context">Progress, workers, cancellation.</param>
     /// <returns>Whether the result is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">The store, a class or the output folder is not usable, or the memory limit is too low.</exception>
+    /// <exception cref="DeviceUnavailableException">A device was asked for that cannot be used; nothing was read or written.</exception>
     public static QuantizeResult Run(QuantizeOptions options, string latents, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         QuantizerOptions quantizer = options.Quantizer with { Workers = context.Workers };
         quantizer.Validate();
+        QuantizerFactory.Require(options.Device);
         using LatentStore store = LatentStore.Open(latents);
         string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
         using StageFolder stage = StageFolder.Open(output, Name, Describe(quantizer, identity, store), context.Force);
@@ -44,15 +46,7 @@ public static class QuantizeStage
         }
 
         RequireRows(store, latents);
-        var info = new PrototypeInfo
-        {
-            Latents = store.Info,
-            CentersPerClass = quantizer.CentroidCount,
-            Algorithm = quantizer.Algorithm.ToString(),
-            Seed = quantizer.Seed,
-            Options = DescribeAlgorithm(quantizer),
-        };
-        var checkpoint = new PrototypeCheckpoint(stage.Path, info, flushToDisk: false);
+        var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer), flushToDisk: false);
         checkpoint.SaveHeader(stage.Path);
         Quantize(store, quantizer, options, stage, checkpoint, share, context);
         context.Cancellation.ThrowIfCancellationRequested();
@@ -128,7 +122,7 @@ public static class QuantizeStage
 
     private static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
     {
-        var settings = new Dictionary<string, string>(DescribeAlgorithm(options))
+        var settings = new Dictionary<string, string>(PrototypeInfo.DescribeAlgorithm(options))
         {
             ["latents"] = identity,
             ["ipc"] = options.CentroidCount.ToString(CultureInfo.InvariantCulture),
@@ -141,12 +135,4 @@ public static class QuantizeStage
             settings["direct_space_from_rows"] = rows.ToString(CultureInfo.InvariantCulture);
         return settings;
     }
-
-    private static Dictionary<string, string> DescribeAlgorithm(QuantizerOptions options) => new()
-    {
-        ["init"] = options.Initialization.ToString(),
-        ["max_iterations"] = options.MaxIterations.ToString(CultureInfo.InvariantCulture),
-        ["restarts"] = options.Restarts.ToString(CultureInfo.InvariantCulture),
-        ["hold_out"] = options.HoldOutFraction.ToString(CultureInfo.InvariantCulture),
-    };
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Ddoq.Latents;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 
 namespace Ddoq.Distilled;
@@ -28,6 +29,35 @@ public sealed record PrototypeInfo
 
     /// <summary>Further options of the algorithm, by name.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Describes the prototypes that a quantiser makes of a store.</summary>
+    /// <param name="latents">The store.</param>
+    /// <param name="options">The quantiser's settings.</param>
+    public static PrototypeInfo Of(LatentStoreInfo latents, QuantizerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new PrototypeInfo
+        {
+            Latents = latents,
+            CentersPerClass = options.CentroidCount,
+            Algorithm = options.Algorithm.ToString(),
+            Seed = options.Seed,
+            Options = DescribeAlgorithm(options),
+        };
+    }
+
+    /// <summary>The settings of an algorithm that shape its result, beside those that have a place of their own.</summary>
+    public static IReadOnlyDictionary<string, string> DescribeAlgorithm(QuantizerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new Dictionary<string, string>
+        {
+            ["init"] = options.Initialization.ToString(),
+            ["max_iterations"] = options.MaxIterations.ToString(CultureInfo.InvariantCulture),
+            ["restarts"] = options.Restarts.ToString(CultureInfo.InvariantCulture),
+            ["hold_out"] = options.HoldOutFraction.ToString(CultureInfo.InvariantCulture),
+        };
+    }
 
     /// <summary>Writes the description alone: a safetensors file of metadata and a tensor <c>centroids</c> without elements.</summary>
     /// <exception cref="DdoqException">The info is not usable or the file cannot be written.</exception>

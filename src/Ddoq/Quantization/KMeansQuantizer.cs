@@ -1,5 +1,4 @@
-using Ddoq.Numerics.Kernels;
-using Ddoq.Quantization.Spaces;
+using Ddoq.Latents;
 
 namespace Ddoq.Quantization;
 
@@ -65,23 +64,9 @@ public sealed class KMeansQuantizer
     {
         ClassQuantization result = Result;
         int count = CountRows(rows.Length, result.Dimension);
-        LatentKernels kernels = KernelTable.Default;
         var labels = new int[count];
-        using var table = new ClassRows();
-        using var centroids = new CentroidTable(kernels);
         fixed (Half* values = rows)
-        {
-            nint position = FiniteCheck.FirstNonFinite(values, rows.Length);
-            if (position >= 0)
-                throw new DdoqException($"Row {position / result.Dimension}: value {position % result.Dimension} is {values[position]}; rows must be finite.");
-            table.Reset(count, result.Dimension);
-            for (int i = 0; i < count; i++)
-                table.Add(values + ((nint)i * result.Dimension));
-            centroids.Reset(result.CentroidCount, result.Dimension);
-            centroids.Load(result.Centroids, table);
-            centroids.Assign(table, table.Pointers, labels, new float[count]);
-        }
-
+            NearestCentroids.Assign(result.Centroids, result.Dimension, (byte*)values, LatentElementType.F16, labels, []);
         return labels;
     }
 

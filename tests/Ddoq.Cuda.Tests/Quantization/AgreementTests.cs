@@ -53,6 +53,23 @@ public class AgreementTests
         });
     }
 
+    // Small integers: inner products are exact, and most rows lie at equal distances from several centres until a mean is taken.
+    [TestCase(40, 1)]
+    [TestCase(129, 2)]
+    [TestCase(257, 3)]
+    public void ExactTies_GoToTheLowestCentre(int rows, int dimension)
+    {
+        EmulatedDriver.Start(seed: (ulong)rows);
+        var random = new CounterRandom(7, (ulong)rows);
+        Half[] values = [.. Enumerable.Range(0, rows * dimension).Select(_ => (Half)random.NextInt32(4))];
+        foreach (CentroidInitialization initialization in new[] { CentroidInitialization.Random, CentroidInitialization.GreedyKMeansPlusPlus })
+        {
+            Agreement.Check(
+                new ArrayLatentSource(dimension, values),
+                new QuantizerOptions { CentroidCount = 9, Algorithm = QuantizationAlgorithm.Lloyd, MaxIterations = 1, Initialization = initialization, Seed = 5, Space = QuantizationSpace.Gram });
+        }
+    }
+
     // 16, 64, 128, 256 centroids and more each take another assignment kernel.
     [TestCase(17)]
     [TestCase(65)]

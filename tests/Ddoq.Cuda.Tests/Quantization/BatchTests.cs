@@ -36,10 +36,45 @@ public class BatchTests
         Dictionary<int, ClassQuantization> one = Fit(Source(), s_options, new());
         EmulatedDriver.Start(devices: 2);
         using var meeting = new Barrier(2);
-        var source = new MeetingSource(Source(), meeting);
+        var source = new WatchedSource(Source(), _ => meeting.SignalAndWait(TimeSpan.FromSeconds(30)));
         Dictionary<int, ClassQuantization> two = Fit(source, s_options with { Workers = 1 }, new() { BatchClasses = 1 });
         ExpectEqual(two, one, "two devices");
         Assert.That(source.Threads, Is.EqualTo(2));
+    }
+
+    // Dealt as devices ask, not in shares: while one device cannot go on with its first class, the other does all the rest.
+    [Test]
+    public void SlowDevice_KeepsOneClass_AndTheOtherTakesTheRest()
+    {
+        EmulatedDriver.Start(devices: 2);
+        using var rest = new CountdownEvent(5);
+        var source = new WatchedSource(Source(), place => Assert.That(place == 1 ? rest.Wait(TimeSpan.FromSeconds(60)) : true, Is.True, "classes wait for the slow device"));
+        var results = new Dictionary<int, ClassQuantization>();
+        using (var quantizer = new CudaQuantizer(new() { BatchClasses = 1 }))
+        {
+            void Add(ClassQuantization result)
+            {
+                results.Add(result.ClassIndex, result);
+                if (!rest.IsSet)
+                    rest.Signal();
+            }
+
+            quantizer.Fit(source, s_options with { Workers = 1 }, Add, null, NullProgress.Instance, default);
+        }
+
+        EmulatedDriver.Start();
+        ExpectEqual(results, Fit(Source(), s_options, new()), "a slow device");
+    }
+
+    // Why batches are not recorded as graphs: a batch is so few launches, for any number of classes.
+    [Test]
+    public void Batch_IsEightLaunches_AndOneForEachRestart([Values(1, 4)] int restarts, [Values(1, 6)] int classes)
+    {
+        EmulatedDriver.Start();
+        using var quantizer = new CudaQuantizer();
+        HashSet<int> skipped = [.. Enumerable.Range(classes, 6 - classes)];
+        quantizer.Fit(Source(), s_options with { Restarts = restarts }, _ => { }, skipped, NullProgress.Instance, default);
+        Assert.That(EmulatedDriver.Launches, Is.EqualTo(8 + restarts));
     }
 
     [Test]
@@ -164,8 +199,8 @@ public class BatchTests
         }
     });
 
-    /// <summary>Lets the first reader go on when a second thread reads too.</summary>
-    private sealed class MeetingSource(ArrayLatentSource inner, Barrier meeting) : ILatentSource
+    /// <summary>Tells of the first reading of every thread, with the thread's place among them, from 1.</summary>
+    private sealed class WatchedSource(ArrayLatentSource inner, Action<int> onFirstRead) : ILatentSource
     {
         private readonly HashSet<int> _threads = [];
 
@@ -182,10 +217,15 @@ public class BatchTests
         public bool TryGetRows(int classIndex, out ReadOnlySpan<Half> rows)
         {
             bool isNew;
+            int place;
             lock (_threads)
+            {
                 isNew = _threads.Add(Environment.CurrentManagedThreadId);
+                place = _threads.Count;
+            }
+
             if (isNew)
-                meeting.SignalAndWait(TimeSpan.FromSeconds(30));
+                onFirstRead(place);
             return inner.TryGetRows(classIndex, out rows);
         }
     }

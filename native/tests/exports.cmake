@@ -1,0 +1,22 @@
+# Holds that a library exports the functions of a header and no others: cmake -DLIBRARY=... -DHEADER=... -DNM=... -P exports.cmake
+cmake_minimum_required(VERSION 3.22)
+
+execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[TtDdBbRrWw] [A-Za-z_][A-Za-z0-9_]*" symbols "${symbols}")
+list(TRANSFORM symbols REPLACE "^. " "")
+# What .NET adds for debuggers, and cannot be left out.
+list(REMOVE_ITEM symbols DotNetRuntimeDebugHeader)
+file(READ ${HEADER} text)
+string(REGEX REPLACE "/\\*[^*]*\\*+([^/*][^*]*\\*+)*/" "" text "${text}")
+string(REGEX MATCHALL "ddoq_[a-z_]+\\(" declared "${text}")
+list(TRANSFORM declared REPLACE "\\($" "")
+list(REMOVE_DUPLICATES declared)
+set(missing ${declared})
+list(REMOVE_ITEM missing ${symbols})
+set(unknown ${symbols})
+list(REMOVE_ITEM unknown ${declared})
+if(missing OR unknown)
+  message(FATAL_ERROR "not exported: ${missing}; exported and not in the header: ${unknown}")
+endif()
+list(LENGTH declared count)
+message("${count} functions")
