@@ -31,6 +31,9 @@ foreach ($step in $steps) {
             Invoke-Step dotnet @('build', 'bench/peers/quantize', '-c', $Configuration)
             Invoke-Step /usr/bin/python3 @('bench/peers/quantize/compare.py', '--output', 'artifacts/bench')
         }
-        'publish' { Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-o', 'artifacts/ddoq') }
+        'publish' {
+            Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-o', 'artifacts/ddoq')
+            Invoke-Step dotnet @('publish', 'native/Ddoq.CApi', '-c', $Configuration, '-r', 'linux-x64', '-o', 'artifacts/libddoq')
+        }
     }
 }

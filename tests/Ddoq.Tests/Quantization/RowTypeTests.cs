@@ -18,9 +18,9 @@ public class RowTypeTests
         var options = new QuantizerOptions { CentroidCount = 6, Algorithm = algorithm, Space = space, Seed = 5, HoldOutFraction = 0.1 };
         float[] values = ShortValues(scale: 1 / 64f);
         using var quantizer = new CpuQuantizer();
-        ClassQuantization halves = quantizer.FitClass(new TypedSource(values, LatentElementType.F16), 0, options, default);
-        ClassQuantization other = quantizer.FitClass(new TypedSource(values, type), 0, options, default);
-        ClassQuantization copied = quantizer.FitClass(new TypedSource(values, type) { InPlace = false }, 0, options, default);
+        ClassQuantization halves = quantizer.FitClass(new TypedSource(values, LatentElementType.F16, Dimension), 0, options, default);
+        ClassQuantization other = quantizer.FitClass(new TypedSource(values, type, Dimension), 0, options, default);
+        ClassQuantization copied = quantizer.FitClass(new TypedSource(values, type, Dimension) { InPlace = false }, 0, options, default);
         Assert.Multiple(() =>
         {
             Assert.That(other.Centroids, Is.EqualTo(halves.Centroids));
@@ -38,8 +38,8 @@ public class RowTypeTests
         float scale = MathF.ScaleB(1, exponent);
         var options = new QuantizerOptions { CentroidCount = 6, Seed = 5 };
         using var quantizer = new CpuQuantizer();
-        ClassQuantization one = quantizer.FitClass(new TypedSource(ShortValues(1), type), 0, options, default);
-        ClassQuantization scaled = quantizer.FitClass(new TypedSource(ShortValues(scale), type), 0, options, default);
+        ClassQuantization one = quantizer.FitClass(new TypedSource(ShortValues(1), type, Dimension), 0, options, default);
+        ClassQuantization scaled = quantizer.FitClass(new TypedSource(ShortValues(scale), type, Dimension), 0, options, default);
         Assert.Multiple(() =>
         {
             Assert.That(scaled.Labels, Is.EqualTo(one.Labels));
@@ -58,7 +58,7 @@ public class RowTypeTests
             values[i] = random.NextInt32(2) == 0 ? largest : -largest;
         var options = new QuantizerOptions { CentroidCount = 6, Seed = 5 };
         using var quantizer = new CpuQuantizer();
-        ClassQuantization result = quantizer.FitClass(new TypedSource(values, type), 0, options, default);
+        ClassQuantization result = quantizer.FitClass(new TypedSource(values, type, Dimension), 0, options, default);
         double expected = ReferenceKMeans.Distortion([.. values.Select(value => (double)value)], result.Centroids, Dimension);
         Assert.That(result.Centroids, Has.All.InRange(-largest * 1.001f, largest * 1.001f));
         Assert.That(result.Distortion, Is.EqualTo(expected).Within(1e-5 * expected));
@@ -72,38 +72,5 @@ public class RowTypeTests
         for (int i = 0; i < values.Length; i++)
             values[i] = (128 + random.NextInt32(127)) * scale;
         return values;
-    }
-
-    private sealed class TypedSource(float[] values, LatentElementType type) : ILatentSource
-    {
-        private readonly byte[] _bytes = type switch
-        {
-            LatentElementType.F16 => [.. values.SelectMany(value => BitConverter.GetBytes((Half)value))],
-            LatentElementType.BF16 => [.. values.SelectMany(value => BitConverter.GetBytes((ushort)(BitConverter.SingleToInt32Bits(value) >> 16)))],
-            _ => [.. values.SelectMany(BitConverter.GetBytes)],
-        };
-
-        public bool InPlace { get; init; } = true;
-
-        public LatentShape Shape => new(1, 1, Dimension);
-
-        public IReadOnlyList<string> ClassNames => ["class"];
-
-        public LatentElementType ElementType => type;
-
-        public int RowCount(int classIndex) => values.Length / Dimension;
-
-        public void ReadRows(int classIndex, int firstRow, Span<Half> destination) => throw new NotSupportedException();
-
-        public bool TryGetRows(int classIndex, out ReadOnlySpan<Half> rows) => throw new NotSupportedException();
-
-        public void ReadRowBytes(int classIndex, int firstRow, Span<byte> destination) =>
-            _bytes.AsSpan(firstRow * (_bytes.Length / RowCount(0)), destination.Length).CopyTo(destination);
-
-        public bool TryGetRowBytes(int classIndex, out ReadOnlySpan<byte> rows)
-        {
-            rows = InPlace ? _bytes : default;
-            return InPlace;
-        }
     }
 }
