@@ -21,7 +21,7 @@ else
     "${publish[@]}" --self-contained -p:PublishTrimmed=true -p:PublishSingleFile=true
 fi
 rm -f "$folder"/bin/*.dbg "$folder"/bin/*.xml "$folder"/bin/*.pdb
-cp -r "$root/kernels" "$root/native" "$folder/"
+tar -C "$root" --exclude=bin --exclude=obj -cf - kernels native | tar -C "$folder" -xf -
 cp "$root/CMakeLists.txt" "$root/LICENSE" "$here/run.sh" "$here/peers.py" "$here/report.py" "$here/README.md" "$folder/"
 git -C "$root" rev-parse HEAD >"$folder/COMMIT" 2>/dev/null || true
 kilobytes=$(du -sk "$folder" | cut -f1)

@@ -2,25 +2,43 @@
 # Checks and measures the kernels on the GPU of this machine.
 #
 #   run.sh OUT [STEP...]        steps: facts compile native check memcheck racecheck initcheck synccheck kernels cluster peers
+#   run.sh OUT --part PART      tests (facts to check), sanitizer (the four checks) or bench (kernels to peers); or all
 #
+# A part, or a call without steps, leaves out what has passed in OUT already: call again until nothing is left.
 # Needs nvcc and g++; python3 with torch and triton for the peers; no .NET and no network. Every step has its own log in
 # OUT and a line in OUT/steps.tsv; a step that fails does not stop the others; OUT/results.json and results.md join them.
-# A later call with the same OUT adds steps. Exit code 1 when a step of this call failed.
+# Exit code 1 when a step of this call failed, 3 when some are left for another call.
 #
-# DDOQ_STEP_SECONDS limits a step (default 900). DDOQ_CLUSTER gives other arguments to `cluster`. DDOQ_CUDA_DRIVER naming
+# DDOQ_CALL_SECONDS limits a call (default 570: machines are often lent for ten minutes at a time), DDOQ_STEP_SECONDS a
+# step (default 540). DDOQ_CLUSTER gives other arguments to `cluster`. DDOQ_CUDA_DRIVER naming
 # the emulated driver runs the checks without a GPU: that proves logic, not speed.
 set -u -o pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ $# -lt 1 ]; then
-    sed -n '2,11p' "${BASH_SOURCE[0]}"
+    sed -n '2,14p' "${BASH_SOURCE[0]}"
     exit 2
 fi
 mkdir -p "$1/logs" || exit 2
 out=$(cd "$1" && pwd)
 shift
 all="facts compile native check memcheck racecheck initcheck synccheck kernels cluster peers"
+resume=0
 if [ $# -eq 0 ]; then
-    read -r -a steps <<<"$all"
+    set -- --part all
+fi
+if [ "$1" = --part ]; then
+    case "${2:-}" in
+    tests) wanted="facts compile native check" ;;
+    sanitizer) wanted="memcheck racecheck initcheck synccheck" ;;
+    bench) wanted="kernels cluster peers" ;;
+    all) wanted=$all ;;
+    *)
+        echo "error: there is no part '${2:-}'; allowed: tests, sanitizer, bench, all" >&2
+        exit 2
+        ;;
+    esac
+    resume=1
+    read -r -a steps <<<"$wanted"
 else
     steps=("$@")
     for step in "${steps[@]}"; do
@@ -34,7 +52,9 @@ else
     done
 fi
 
-limit=${DDOQ_STEP_SECONDS:-900}
+limit=${DDOQ_STEP_SECONDS:-540}
+call_limit=${DDOQ_CALL_SECONDS:-570}
+Shortest=15 # seconds that a step is started with at least
 Skipped=77 # exit code of a step that has nothing to run on; its last line says why
 program=${DDOQ_DEVICE_PROGRAM:-$here/bin/Ddoq.Bench.Device}
 python=${DDOQ_PYTHON:-python3}
@@ -158,17 +178,33 @@ if [ -n "${DDOQ_RUN_STEP:-}" ]; then
     exit
 fi
 
+has_passed() { # the last line of a step counts
+    [ -f "$out/steps.tsv" ] && [ "$(awk -F '\t' -v step="$1" '$1 == step { state = $2 } END { print state }' "$out/steps.tsv")" = passed ]
+}
+
 failed=0
+left=""
+call_start=$(date +%s)
 for step in "${steps[@]}"; do
     log=$out/logs/$step.log
     start=$(date +%s)
-    DDOQ_RUN_STEP=$step timeout -k 10 "$limit" bash "${BASH_SOURCE[0]}" "$out" "$step" >"$log" 2>&1
+    if [ $resume -eq 1 ] && has_passed "$step"; then
+        printf '%-8s %-10s\n' "before" "$step"
+        continue
+    fi
+    rest=$((call_limit - (start - call_start)))
+    if [ $rest -lt $Shortest ]; then
+        left="$left $step"
+        continue
+    fi
+    seconds_allowed=$((rest < limit ? rest : limit))
+    DDOQ_RUN_STEP=$step timeout -k 10 "$seconds_allowed" bash "${BASH_SOURCE[0]}" "$out" "$step" >"$log" 2>&1
     code=$?
     seconds=$(($(date +%s) - start))
     case $code in
     0) state=passed note="" ;;
     "$Skipped") state=skipped note=$(grep '^skipped: ' "$log" | tail -1 | cut -c10-) ;;
-    124) state=failed note="more than $limit s" ;;
+    124) state=failed note="more than $seconds_allowed s" ;;
     *) state=failed note="exit code $code: $(grep -v '^[[:space:]]*$' "$log" | tail -1 | tr '\t' ' ' | cut -c1-200)" ;;
     esac
     [ $state = failed ] && failed=1
@@ -177,4 +213,8 @@ for step in "${steps[@]}"; do
 done
 rm -rf "$build/cmake"
 "$python" "$here/report.py" "$out" || failed=1
-exit $failed
+[ $failed -eq 0 ] || exit 1
+if [ -n "$left" ]; then
+    echo "left for another call:$left"
+    exit 3
+fi

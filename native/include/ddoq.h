@@ -200,9 +200,9 @@ const char* ddoq_store_class_name(ddoq_store* store, int32_t class_index);
 ddoq_status ddoq_store_class_rows(ddoq_store* store, int32_t class_index, int64_t* row_count);
 /* Copies rows of a class as they are stored: row_count x D values of the store's type. */
 ddoq_status ddoq_store_read(ddoq_store* store, int32_t class_index, int64_t first_row, int64_t row_count, void* rows);
-/* Quantises every class and writes a prototypes file, as `ddoq quantize` does; nothing is written unless all succeed.
- * Its folder must exist. Memory: the largest classes in work, and the centres of all classes. The class names go into
- * the file. */
+/* Quantises every class and writes a prototypes file with the class names, as `ddoq quantize` does; nothing is left
+ * behind unless all succeed. The file's folder must exist. Memory is the largest classes in work, whatever their
+ * number: results wait in a folder beside the file. */
 ddoq_status ddoq_quantizer_fit_store(ddoq_quantizer* quantizer, ddoq_store* store, const char* prototypes_path,
                                      ddoq_progress_callback callback, void* user_data);
 

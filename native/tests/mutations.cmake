@@ -16,7 +16,8 @@ if(NOT JOBS)
 endif()
 
 file(MAKE_DIRECTORY ${WORK})
-file(COPY ${SOURCE}/kernels ${SOURCE}/native ${SOURCE}/CMakeLists.txt DESTINATION ${WORK}/copy)
+file(COPY ${SOURCE}/kernels ${SOURCE}/native ${SOURCE}/CMakeLists.txt DESTINATION ${WORK}/copy
+     PATTERN bin EXCLUDE PATTERN obj EXCLUDE)
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK}/copy -B ${WORK}/build -DDDOQ_CUDA=OFF
                         -DDDOQ_WARNINGS_AS_ERRORS=OFF OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
 
