@@ -1,6 +1,7 @@
 /* libddoq through its C interface: results against plain loops, every kind of bad argument, threads, cancellation. */
 #include <ddoq.h>
 #include <ddoq_kernels_algorithms.h> /* both headers in one program */
+#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -674,6 +675,42 @@ static void threads(void) {
     free(shared_rows);
 }
 
+static void use_everything(void) {
+    ddoq_quantizer_options o = defaults(5);
+    ddoq_quantizer* quantizer = create(&o);
+    ddoq_quantization* one = NULL;
+    failure(ddoq_quantizer_fit(quantizer, shared_rows, DDOQ_FP16, -1, ThreadDimension, 0, &one), DDOQ_INVALID_ARGUMENT,
+            "-1");
+    success(ddoq_quantizer_fit(quantizer, shared_rows, DDOQ_FP16, ThreadRows, ThreadDimension, 0, &one));
+    int32_t labels[ThreadRows];
+    double distances[ThreadRows];
+    success(ddoq_predict(ddoq_quantization_centroids(one), 5, ThreadDimension, shared_rows, DDOQ_FP16, ThreadRows,
+                         labels, distances));
+    ddoq_quantization_destroy(one);
+    ddoq_quantization* two[2] = {NULL, NULL};
+    const void* rows[2] = {shared_rows, shared_rows};
+    const int64_t counts[2] = {ThreadRows, ThreadRows / 2};
+    Watch w = {0};
+    success(ddoq_quantizer_fit_classes(quantizer, rows, counts, 2, DDOQ_FP16, ThreadDimension, two, watch, &w));
+    ddoq_quantization_destroy(two[0]);
+    ddoq_quantization_destroy(two[1]);
+    ddoq_quantizer_destroy(quantizer);
+}
+
+/* Memory outside the collector's heap (centres, Gram matrices, texts) after many rounds is that after few. */
+static void leaks(void) {
+    shared_rows = make_rows(DDOQ_FP16, ThreadRows, ThreadDimension, 2, NULL);
+    for (int round = 0; round < 50; round++)
+        use_everything();
+    const size_t before = mallinfo2().uordblks;
+    for (int round = 0; round < 300; round++)
+        use_everything();
+    const size_t after = mallinfo2().uordblks;
+    /* A round takes some 100 KB; what the collector has not come round to may be a few of them. */
+    check(after < before + (1 << 20), "%zu bytes after 50 rounds, %zu after 350", before, after);
+    free(shared_rows);
+}
+
 int main(int argc, char** argv) {
     const struct {
         const char* name;
@@ -687,7 +724,8 @@ int main(int argc, char** argv) {
                  {"device", device},
                  {"loss", loss},
                  {"stores", stores},
-                 {"threads", threads}};
+                 {"threads", threads},
+                 {"leaks", leaks}};
     int passed = 0, ran = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (argc > 1 && strstr(cases[i].name, argv[1]) == NULL)
