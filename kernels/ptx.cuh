@@ -86,12 +86,18 @@ __device__ __forceinline__ void multiply_accumulate<bfloat16_t>(float (&c)[4], c
 
 namespace ddoq {
 
-// Rounded as well as the C library does; the instructions' own error shows on a GPU alone.
+// With errors of the size that the instructions may have, up or down by the bits of x.
+inline float approximation_error(float x) {
+    const uint32_t mixed = __float_as_uint(x) * 2654435761u;
+    return (mixed & 0x80000000u) != 0 ? 0x1p-22f : -0x1p-22f;
+}
 inline float approximate_exp2(float x) {
-    return std::exp2(x);
+    return x == 0.0f ? 1.0f : std::exp2(x) * (1.0f + approximation_error(x));
 }
 inline float approximate_log2(float x) {
-    return std::log2(x);
+    const float value = std::log2(x);
+    const float size = x > 0.5f && x < 2.0f ? 1.0f : std::fabs(value);
+    return x == 1.0f || size > 1e30f ? value : value + size * approximation_error(x);
 }
 inline void copy_async_16(void* destination, const void* source, int bytes) {
     emulation::issue_copy(destination, source, bytes);
