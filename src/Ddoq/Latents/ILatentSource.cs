@@ -21,6 +21,9 @@ public interface ILatentSource
     /// <summary>How the values are stored.</summary>
     LatentElementType ElementType => LatentElementType.F16;
 
+    /// <summary>Whether the rows have weights of their own; if not, all weigh the same.</summary>
+    bool HasSampleWeights => false;
+
     /// <summary>Rows of one class (N).</summary>
     int RowCount(int classIndex);
 
@@ -65,6 +68,13 @@ public interface ILatentSource
         rows = MemoryMarshal.AsBytes(halves);
         return inPlace;
     }
+
+    /// <summary>Copies the weights of the rows of a class; 1 for each when <see cref="HasSampleWeights"/> is false.</summary>
+    /// <param name="classIndex">The class, 0-based.</param>
+    /// <param name="destination">Receives N weights, finite, 0 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
+    /// <exception cref="DdoqException">A weight is negative or not finite; the message names file, row and class.</exception>
+    void ReadSampleWeights(int classIndex, Span<float> destination) => destination.Fill(1);
 
     /// <summary>A hint that a class will be read soon: a source on a disk starts to load it, without waiting.</summary>
     void Prefetch(int classIndex)

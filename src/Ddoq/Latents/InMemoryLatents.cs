@@ -5,14 +5,16 @@ namespace Ddoq.Latents;
 public sealed class InMemoryLatents : ILatentSource
 {
     private readonly Half[][] _rows;
+    private readonly float[][]? _weights;
 
     /// <summary>Takes the rows of each class as they are, without a copy.</summary>
     /// <param name="shape">Shape of one latent; D values.</param>
     /// <param name="classNames">Class names in label order.</param>
     /// <param name="rows">For each class its N x D values, row-major; not to be changed afterwards.</param>
+    /// <param name="sampleWeights">For each class the weight of each row, finite, 0 or more; null when all weigh the same.</param>
     /// <exception cref="ArgumentException">There is not one array per class.</exception>
-    /// <exception cref="DdoqException">A length is no multiple of D, or a value is not finite.</exception>
-    public InMemoryLatents(LatentShape shape, IReadOnlyList<string> classNames, IReadOnlyList<Half[]> rows)
+    /// <exception cref="DdoqException">A length is no multiple of D, a value is not finite, or weights are not usable.</exception>
+    public InMemoryLatents(LatentShape shape, IReadOnlyList<string> classNames, IReadOnlyList<Half[]> rows, IReadOnlyList<float[]>? sampleWeights = null)
     {
         ArgumentNullException.ThrowIfNull(classNames);
         ArgumentNullException.ThrowIfNull(rows);
@@ -30,6 +32,10 @@ public sealed class InMemoryLatents : ILatentSource
             if (bad >= 0)
                 throw LatentErrors.NotFinite("the latents in memory", bad / shape.Length, c, classNames[c], bad % shape.Length, (float)_rows[c][bad]);
         }
+
+        _weights = sampleWeights is null ? null : [.. sampleWeights];
+        if (_weights is not null)
+            CheckWeights(_weights);
     }
 
     /// <inheritdoc/>
@@ -43,8 +49,10 @@ public sealed class InMemoryLatents : ILatentSource
     /// <param name="classNames">Class names in label order.</param>
     /// <param name="rows">N x D values, row-major.</param>
     /// <param name="labels">The class of each row.</param>
-    /// <exception cref="DdoqException">A label names no class, the lengths disagree, or a value does not fit half precision.</exception>
-    public static InMemoryLatents FromRows(LatentShape shape, IReadOnlyList<string> classNames, ReadOnlySpan<float> rows, ReadOnlySpan<int> labels)
+    /// <param name="sampleWeights">The weight of each row, finite, 0 or more; empty when all weigh the same.</param>
+    /// <exception cref="DdoqException">A label names no class, the lengths disagree, a weight is not usable, or a value does not fit half precision.</exception>
+    public static InMemoryLatents FromRows(
+        LatentShape shape, IReadOnlyList<string> classNames, ReadOnlySpan<float> rows, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default)
     {
         ArgumentNullException.ThrowIfNull(classNames);
         int d = shape.Length;
@@ -53,10 +61,15 @@ public sealed class InMemoryLatents : ILatentSource
         foreach (int label in labels)
             counts[label]++;
         Half[][] perClass = [.. counts.Select(n => new Half[n * d])];
+        float[][]? weights = sampleWeights.IsEmpty ? null : [.. counts.Select(n => new float[n])];
+        if (weights is not null)
+            SampleWeights.CheckCount("the latents in memory", sampleWeights.Length, labels.Length);
         Array.Clear(counts);
         for (int i = 0; i < labels.Length; i++)
         {
             int label = labels[i];
+            if (weights is not null)
+                weights[label][counts[label]] = sampleWeights[i];
             Span<Half> destination = perClass[label].AsSpan(counts[label]++ * d, d);
             System.Numerics.Tensors.TensorPrimitives.ConvertToHalf(rows.Slice(i * d, d), destination);
             int bad = FiniteScan.IndexOfNonFinite(destination);
@@ -64,8 +77,11 @@ public sealed class InMemoryLatents : ILatentSource
                 throw LatentErrors.NotFinite("the latents in memory", i, label, classNames[label], bad, rows[(i * d) + bad]);
         }
 
-        return new InMemoryLatents(shape, classNames, perClass);
+        return new InMemoryLatents(shape, classNames, perClass, weights);
     }
+
+    /// <inheritdoc/>
+    public bool HasSampleWeights => _weights is not null;
 
     /// <inheritdoc/>
     public int RowCount(int classIndex) => Class(classIndex).Length / Shape.Length;
@@ -83,6 +99,30 @@ public sealed class InMemoryLatents : ILatentSource
     {
         rows = Class(classIndex);
         return true;
+    }
+
+    /// <inheritdoc/>
+    public void ReadSampleWeights(int classIndex, Span<float> destination)
+    {
+        LatentErrors.CheckClass(classIndex, _rows.Length);
+        SampleWeights.CheckCount("the latents in memory", destination.Length, RowCount(classIndex));
+        if (_weights is null)
+            destination.Fill(1);
+        else
+            _weights[classIndex].CopyTo(destination);
+    }
+
+    private void CheckWeights(float[][] weights)
+    {
+        if (weights.Length != _rows.Length)
+            throw new ArgumentException($"{_rows.Length} classes but sample weights of {weights.Length}", nameof(weights));
+        for (int c = 0; c < weights.Length; c++)
+        {
+            SampleWeights.CheckCount($"class {c} '{ClassNames[c]}'", weights[c].Length, RowCount(c));
+            int bad = SampleWeights.IndexOfBad(weights[c]);
+            if (bad >= 0)
+                throw SampleWeights.Bad("the latents in memory", bad, c, ClassNames[c], weights[c][bad]);
+        }
     }
 
     private Half[] Class(int classIndex)

@@ -11,15 +11,14 @@ namespace Ddoq.Quantization;
 internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
 {
     private readonly NativeBuffer<byte> _copy = new();
-    private readonly NativeBuffer<int> _permutation = new();
-    private readonly NativeBuffer<byte> _heldOut = new();
-    private readonly ClassRows _training = new();
-    private readonly ClassRows _rest = new();
+    private readonly NativeBuffer<float> _weights = new();
+    private readonly ClassSplit _split = new();
     private readonly FitContext _context = new(kernels);
     private readonly DirectSpace _direct = new(kernels);
     private readonly GramSpace _gram = new(kernels);
     private readonly NativeBuffer<int> _cells = new();
     private readonly NativeBuffer<int> _cellCounts = new();
+    private readonly NativeBuffer<double> _cellMasses = new();
     private readonly NativeBuffer<int> _partLabels = new();
     private readonly NativeBuffer<float> _partDistances = new();
     private readonly CellMeans _means = new(kernels);
@@ -36,10 +35,11 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         int rows = source.RowCount(classIndex);
         int dimension = source.Shape.Length;
         string name = source.ClassNames[classIndex];
+        ReadOnlySpan<float> weights = ReadWeights(source, classIndex, rows);
         if (source.TryGetRowBytes(classIndex, out ReadOnlySpan<byte> inPlace))
         {
             fixed (byte* values = inPlace)
-                return Run(values, rows, dimension, classIndex, name, options, start, cancellation);
+                return Run(values, rows, dimension, weights, classIndex, name, options, start, cancellation);
         }
 
         nint rowBytes = RowBytes(dimension);
@@ -52,44 +52,62 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
             source.ReadRowBytes(classIndex, first, new Span<byte>(copy + (first * rowBytes), checked((int)(count * rowBytes))));
         }
 
-        return Run(copy, rows, dimension, classIndex, name, options, start, cancellation);
+        return Run(copy, rows, dimension, weights, classIndex, name, options, start, cancellation);
     }
 
-    /// <summary>Quantises rows in memory, which stay in place during the call.</summary>
+    /// <summary>Quantises rows in memory, which stay in place during the call; without weights the list of them is empty.</summary>
     public ClassQuantization Run(
-        byte* values, int rows, int dimension, int classIndex, string className, QuantizerOptions options, long start, CancellationToken cancellation)
+        byte* values,
+        int rows,
+        int dimension,
+        ReadOnlySpan<float> weights,
+        int classIndex,
+        string className,
+        QuantizerOptions options,
+        long start,
+        CancellationToken cancellation)
     {
         RefuseNonFinite(values, rows, dimension, classIndex, className);
         if (rows == 0)
             return Empty(classIndex, dimension, options, start);
-        int heldOut = Split(values, rows, dimension, classIndex, options);
-        int centroids = Math.Min(options.CentroidCount, _training.Count);
-        _training.ComputeMean(kernels);
-        ClusterSpace space = Open(new ClassMemory(kernels, options, dimension).ChooseSpace(_training.Count), centroids);
+        _split.Reset(values, rows, RowBytes(dimension), dimension, weights, classIndex, className, options);
+        int centroids = Math.Min(options.CentroidCount, Training.Count);
+        Training.ComputeMean(kernels);
+        ClusterSpace space = Open(new ClassMemory(kernels, options, dimension).ChooseSpace(Training.Count), centroids);
         if ((long)centroids * dimension > Array.MaxLength)
             throw new UsageException($"{centroids} centres of {dimension} values exceed one array ({Array.MaxLength} values).", "Ask for fewer centres per class.");
         var best = new float[centroids * dimension];
         AlgorithmOutcome outcome = Fit(space, best, classIndex, options, cancellation);
-        return Finish(space, best, outcome, values, rows, heldOut, classIndex, options, start);
+        return Finish(space, best, outcome, values, rows, weights, classIndex, options, start);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _copy.Dispose();
-        _permutation.Dispose();
-        _heldOut.Dispose();
-        _training.Dispose();
-        _rest.Dispose();
+        _weights.Dispose();
+        _split.Dispose();
         _context.Dispose();
         _direct.Dispose();
         _gram.Dispose();
         _cells.Dispose();
         _cellCounts.Dispose();
+        _cellMasses.Dispose();
         _partLabels.Dispose();
         _partDistances.Dispose();
         _means.Dispose();
         _centroids.Dispose();
+    }
+
+    private ClassRows Training => _split.Training;
+
+    private ReadOnlySpan<float> ReadWeights(ILatentSource source, int classIndex, int rows)
+    {
+        if (!source.HasSampleWeights)
+            return default;
+        Span<float> weights = _weights.Span(rows);
+        source.ReadSampleWeights(classIndex, weights);
+        return weights;
     }
 
     private nint RowBytes(int dimension) => (nint)dimension * LatentElement.Size(kernels.RowType);
@@ -125,39 +143,15 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
             "Encode the class again; a half overflows above 65504, so check the scaling factor of the encoder.");
     }
 
-    // A random subset of the rows, keyed by seed and class, is kept out of the fit; at least one row stays in.
-    private int Split(byte* values, int rows, int dimension, int classIndex, QuantizerOptions options)
-    {
-        int heldOut = Math.Min((int)(options.HoldOutFraction * rows), rows - 1);
-        Span<byte> held = _heldOut.Span(rows);
-        held.Clear();
-        if (heldOut > 0)
-        {
-            Span<int> order = _permutation.Span(rows);
-            for (int i = 0; i < rows; i++)
-                order[i] = i;
-            var random = new CounterRandom(options.Seed, RandomStreams.Of(classIndex, RandomPurpose.HoldOut, 0));
-            random.Shuffle(order);
-            foreach (int row in order[..heldOut])
-                held[row] = 1;
-        }
-
-        _training.Reset(rows - heldOut, dimension);
-        _rest.Reset(heldOut, dimension);
-        for (int i = 0; i < rows; i++)
-            (held[i] == 0 ? _training : _rest).Add(values + (i * RowBytes(dimension)));
-        return heldOut;
-    }
-
     private ClusterSpace Open(QuantizationSpace kind, int centroids)
     {
         if (kind == QuantizationSpace.Gram)
         {
-            _gram.Reset(_training, centroids);
+            _gram.Reset(Training, centroids);
             return _gram;
         }
 
-        _direct.Reset(_training, centroids);
+        _direct.Reset(Training, centroids);
         return _direct;
     }
 
@@ -183,17 +177,15 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
             if (options.Restarts > 1 || knowsNearest)
             {
                 space.Assign(_context.PreviousLabels, _context.Distances);
-                double distortion = 0;
-                foreach (float distance in _context.Distances)
-                    distortion += distance;
+                double distortion = SquaredDistances.Sum(_context.Distances, Training.Weights);
                 if (distortion >= lowest)
                     continue;
                 lowest = distortion;
             }
 
-            space.CopyCentroids(best, outcome.CentroidsAreMeans ? _context.Counts : default);
+            space.CopyCentroids(best, outcome.CentroidsAreMeans ? _context.Cells.Counts : default);
             if (outcome.CentroidsAreMeans)
-                _context.Labels.CopyTo(_cells.Span(_training.Count));
+                _context.Labels.CopyTo(_cells.Span(Training.Count));
             if (knowsNearest)
                 KeepNearest();
             kept = outcome;
@@ -208,7 +200,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     // Nearest centre of each row as the Gram space sees it, -1 where its rounding leaves a doubt.
     private void KeepNearest()
     {
-        Span<int> nearest = _partLabels.Span(_training.Count);
+        Span<int> nearest = _partLabels.Span(Training.Count);
         _context.PreviousLabels.CopyTo(nearest);
         for (int i = 0; i < nearest.Length; i++)
         {
@@ -219,91 +211,102 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
 
     private void WriteMeans(int centroids, float[] best)
     {
-        Span<int> cells = _cells.Span(_training.Count), counts = _cellCounts.Span(centroids);
-        counts.Clear();
-        foreach (int cell in cells)
-            counts[cell]++;
-        _means.Write(_training, cells, counts, best);
+        Span<int> labels = _cells.Span(Training.Count);
+        var cells = new CellSizes(_cellCounts.Span(centroids), _cellMasses.Span(centroids));
+        cells.Measure(labels, Training.Weights);
+        _means.Write(Training, labels, cells, best);
     }
 
     private ClassQuantization Finish(
-        ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, byte* values, int rows, int heldOut, int classIndex, QuantizerOptions options, long start)
+        ClusterSpace space, float[] centroids, AlgorithmOutcome outcome, byte* values, int rows, ReadOnlySpan<float> weights, int classIndex, QuantizerOptions options, long start)
     {
-        _centroids.Reset(space.CentroidCount, _training.Dimension);
-        _centroids.Load(centroids, _training);
-        int dimension = _training.Dimension;
-        var labels = new int[rows];
-        var counts = new long[space.CentroidCount];
+        _centroids.Reset(space.CentroidCount, Training.Dimension);
+        _centroids.Load(centroids, Training);
+        var tally = new ClassTally(space.CentroidCount, rows, weights);
         AssignTraining();
-        double training = Measure(_training, values, labels, counts);
+        (double sum, double fitMass) = Measure(Training, values, ref tally);
+        ClassRows heldOut = _split.HeldOut, weightless = _split.Weightless;
         double? held = null;
-        if (heldOut > 0)
+        if (heldOut.Count > 0)
         {
-            _centroids.Assign(_training, _rest.Pointers, _partLabels.Span(heldOut), _partDistances.Span(heldOut));
-            held = Measure(_rest, values, labels, counts) / heldOut;
+            _centroids.Assign(Training, heldOut.Pointers, _partLabels.Span(heldOut.Count), _partDistances.Span(heldOut.Count));
+            (double heldSum, double heldMass) = Measure(heldOut, values, ref tally);
+            held = heldSum / heldMass;
         }
 
-        double squares = 0;
-        int empty = 0;
-        foreach (long count in counts)
+        if (weightless.Count > 0)
         {
-            squares += (double)count * count;
-            empty += count == 0 ? 1 : 0;
+            _centroids.Assign(Training, weightless.Pointers, _partLabels.Span(weightless.Count), _partDistances.Span(weightless.Count));
+            Measure(weightless, values, ref tally);
         }
 
+        // CLVQ counts draws, the others rows: those have masses where rows have weights.
+        bool countsMass = !weights.IsEmpty && outcome.CompanionWeights is null;
         return new ClassQuantization
         {
             ClassIndex = classIndex,
             RowCount = rows,
-            Dimension = dimension,
+            Dimension = Training.Dimension,
             RequestedCentroidCount = options.CentroidCount,
             CentroidCount = space.CentroidCount,
             Centroids = centroids,
-            Counts = counts,
-            Labels = labels,
-            Distortion = training / _training.Count,
+            Counts = tally.Counts,
+            Masses = tally.Masses,
+            Labels = tally.Labels,
+            Distortion = sum / fitMass,
+            FitMass = weights.IsEmpty ? null : fitMass,
             HeldOutDistortion = held,
-            HeldOutRowCount = heldOut,
+            HeldOutRowCount = heldOut.Count,
+            WeightlessRowCount = weightless.Count,
             CompanionWeights = outcome.CompanionWeights,
-            RunningCounts = outcome.RunningCounts,
+            RunningCounts = countsMass ? null : outcome.RunningCounts,
+            RunningMasses = countsMass ? Masses(outcome) : null,
             IterationCount = outcome.Iterations,
             MoveCount = outcome.Moves,
-            EmptyCells = empty,
-            EffectiveCells = (double)rows * rows / squares,
+            EmptyCells = tally.Counts.Count(0),
+            EffectiveCells = tally.EffectiveCells(),
             Space = space.Kind,
             Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
         };
     }
 
+    private double[]? Masses(AlgorithmOutcome outcome)
+    {
+        double unit = _split.WeightUnit;
+        return outcome.RunningMasses is { } masses ? Array.ConvertAll(masses, mass => mass * unit)
+            : outcome.RunningCounts is { } counts ? Array.ConvertAll(counts, count => count * unit)
+            : null;
+    }
+
     // Nearest reported centre of each row of the fit, by the centres themselves where the space did not know it.
     private void AssignTraining()
     {
-        Span<int> labels = _partLabels.Span(_training.Count);
+        Span<int> labels = _partLabels.Span(Training.Count);
         if (!_knowsNearest)
         {
-            _centroids.Assign(_training, _training.Pointers, labels, _partDistances.Span(_training.Count));
+            _centroids.Assign(Training, Training.Pointers, labels, _partDistances.Span(Training.Count));
             return;
         }
 
         for (int i = 0; i < labels.Length; i++)
         {
             if (labels[i] < 0)
-                labels[i] = _centroids.Nearest(_training, _training[i], out _);
+                labels[i] = _centroids.Nearest(Training, Training[i], out _);
         }
     }
 
-    // Takes over the labels of a part of the rows; the sum of their squared distances.
-    private double Measure(ClassRows part, byte* values, int[] labels, long[] counts)
+    // Takes over the labels of a part of the rows; the sum of their squared distances, times their weights, and their mass.
+    private (double Sum, double Mass) Measure(ClassRows part, byte* values, ref ClassTally tally)
     {
-        double sum = 0;
+        double sum = 0, mass = 0;
         for (int i = 0; i < part.Count; i++)
         {
             int label = _partLabels.Pointer[i];
-            labels[((byte*)part[i] - values) / RowBytes(part.Dimension)] = label;
-            counts[label]++;
-            sum += _centroids.SquaredDistance(_training, part[i], label);
+            double weight = tally.Add((int)(((byte*)part[i] - values) / RowBytes(part.Dimension)), label);
+            sum += weight * _centroids.SquaredDistance(Training, part[i], label);
+            mass += weight;
         }
 
-        return sum;
+        return (sum, mass);
     }
 }

@@ -15,7 +15,7 @@ public sealed class ClassQuantization
     /// <summary>Centres asked for (K).</summary>
     public required int RequestedCentroidCount { get; init; }
 
-    /// <summary>Centres of this class (K_c): K, or the rows of the fit if there are fewer.</summary>
+    /// <summary>Centres of this class (K_c): K, or the rows of the fit (with weight) if there are fewer.</summary>
     public required int CentroidCount { get; init; }
 
     /// <summary>K_c x D, row-major, in the coordinates of the latents.</summary>
@@ -24,14 +24,23 @@ public sealed class ClassQuantization
     /// <summary>Rows nearest to each centre (K_c), over all N rows; they sum to N.</summary>
     public required long[] Counts { get; init; }
 
+    /// <summary>
+    /// Sum of the sample weights of the rows nearest to each centre (K_c), over all N rows; null when the rows have no weights.
+    /// </summary>
+    public double[]? Masses { get; init; }
+
     /// <summary>Nearest centre of each row (N), the lowest index among equals.</summary>
     public required int[] Labels { get; init; }
 
     /// <summary>
     /// Mean squared distance of the rows of the fit to their nearest centre, in fp64 from the fp32 centres: G(x) of the
-    /// DDOQ paper, which is the squared 2-Wasserstein distance to the centres under Voronoi weights (eq. 16).
+    /// DDOQ paper, which is the squared 2-Wasserstein distance to the centres under Voronoi weights (eq. 16). The mean is
+    /// weighted where rows have weights.
     /// </summary>
     public required double Distortion { get; init; }
+
+    /// <summary>Sum of the sample weights of the rows of the fit; null when the rows have no weights.</summary>
+    public double? FitMass { get; init; }
 
     /// <summary>The same over the rows that were held out of the fit; null when none were.</summary>
     public double? HeldOutDistortion { get; init; }
@@ -39,14 +48,20 @@ public sealed class ClassQuantization
     /// <summary>Rows held out of the fit.</summary>
     public int HeldOutRowCount { get; init; }
 
+    /// <summary>Rows of sample weight 0: they take no part in the fit and only get labels.</summary>
+    public int WeightlessRowCount { get; init; }
+
     /// <summary>Companion weights of CLVQ (K_c; they sum to 1); null for other algorithms.</summary>
     public double[]? CompanionWeights { get; init; }
 
     /// <summary>
     /// What the algorithm itself counted per centre (K_c): rows taken by D4M and mini-batch, after any reassignment, and
-    /// wins of CLVQ; null for other algorithms.
+    /// wins of CLVQ; null for other algorithms, and for D4M and mini-batch where rows have weights.
     /// </summary>
     public long[]? RunningCounts { get; init; }
+
+    /// <summary>Sample weights taken per centre by D4M and mini-batch (K_c), after any reassignment; null without weights.</summary>
+    public double[]? RunningMasses { get; init; }
 
     /// <summary>Lloyd iterations plus Hartigan rounds, or batches, or CLVQ steps of the run that was kept.</summary>
     public required long IterationCount { get; init; }
@@ -57,7 +72,7 @@ public sealed class ClassQuantization
     /// <summary>Centres nearest to no row; more than 0 only with equal rows or after a stream algorithm.</summary>
     public required int EmptyCells { get; init; }
 
-    /// <summary>(sum v)^2 / sum v^2 of the counts: K_c when all cells are equal. 0 for a class without rows.</summary>
+    /// <summary>(sum v)^2 / sum v^2 of the masses, or of the counts without weights: K_c when all cells are equal. 0 for a class without rows.</summary>
     public required double EffectiveCells { get; init; }
 
     /// <summary>The coordinates used.</summary>

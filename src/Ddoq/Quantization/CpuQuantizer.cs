@@ -96,13 +96,13 @@ public sealed class CpuQuantizer : IQuantizer
         }
     }
 
-    internal unsafe ClassQuantization FitRows(ReadOnlySpan<Half> rows, int rowCount, int dimension, QuantizerOptions options)
+    internal unsafe ClassQuantization FitRows(ReadOnlySpan<Half> rows, int rowCount, int dimension, ReadOnlySpan<float> weights, QuantizerOptions options)
     {
         ClassFit fit = Rent(LatentElementType.F16);
         try
         {
             fixed (Half* values = rows)
-                return fit.Run((byte*)values, rowCount, dimension, 0, "rows", options, Stopwatch.GetTimestamp(), CancellationToken.None);
+                return fit.Run((byte*)values, rowCount, dimension, weights, 0, "rows", options, Stopwatch.GetTimestamp(), CancellationToken.None);
         }
         finally
         {
@@ -206,7 +206,7 @@ public sealed class CpuQuantizer : IQuantizer
                 if (result.CentroidCount < result.RequestedCentroidCount)
                 {
                     progress.Message(
-                        $"class {result.ClassIndex} ({source.ClassNames[result.ClassIndex]}) has {result.RowCount - result.HeldOutRowCount} rows to fit: {result.CentroidCount} centres instead of {result.RequestedCentroidCount}");
+                        $"class {result.ClassIndex} ({source.ClassNames[result.ClassIndex]}) has {result.RowCount - result.HeldOutRowCount - result.WeightlessRowCount} rows to fit: {result.CentroidCount} centres instead of {result.RequestedCentroidCount}");
                 }
 
                 onClassCompleted(result);

@@ -36,8 +36,8 @@ public sealed class KMeansQuantizer
     /// <summary>Nearest centre of each fitted row (N).</summary>
     public int[] Labels => Result.Labels;
 
-    /// <summary>Sum of squared distances of the fitted rows to their nearest centre.</summary>
-    public double Inertia => Result.Distortion * (Result.RowCount - Result.HeldOutRowCount);
+    /// <summary>Sum of squared distances of the fitted rows to their nearest centre, each times its sample weight.</summary>
+    public double Inertia => Result.Distortion * (Result.FitMass ?? Result.RowCount - Result.HeldOutRowCount);
 
     /// <summary>Iterations of the kept run; see <see cref="ClassQuantization.IterationCount"/>.</summary>
     public long IterationCount => Result.IterationCount;
@@ -45,14 +45,19 @@ public sealed class KMeansQuantizer
     /// <summary>Finds the centres of rows.</summary>
     /// <param name="rows">N x D values, row-major, read in place.</param>
     /// <param name="dimension">D.</param>
+    /// <param name="sampleWeight">Weight of each row (N), finite, 0 or more, not all 0; empty when all weigh the same.</param>
     /// <returns>This quantiser.</returns>
-    /// <exception cref="UsageException">The rows do not divide into <paramref name="dimension"/> values, or there is none.</exception>
-    /// <exception cref="DdoqException">A value is not finite.</exception>
-    public KMeansQuantizer Fit(ReadOnlySpan<Half> rows, int dimension)
+    /// <exception cref="UsageException">
+    /// The rows do not divide into <paramref name="dimension"/> values, there is none, or there are not as many weights.
+    /// </exception>
+    /// <exception cref="DdoqException">A value or a weight is not usable.</exception>
+    public KMeansQuantizer Fit(ReadOnlySpan<Half> rows, int dimension, ReadOnlySpan<float> sampleWeight = default)
     {
         int count = CountRows(rows.Length, dimension);
+        if (!sampleWeight.IsEmpty && sampleWeight.Length != count)
+            throw new UsageException($"{sampleWeight.Length} sample weights for {count} rows: one weight per row, or none at all, is needed.");
         using var quantizer = new CpuQuantizer();
-        _result = quantizer.FitRows(rows, count, dimension, _options);
+        _result = quantizer.FitRows(rows, count, dimension, sampleWeight, _options);
         return this;
     }
 

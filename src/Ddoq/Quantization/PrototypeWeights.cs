@@ -1,6 +1,8 @@
+using System.Globalization;
+
 namespace Ddoq.Quantization;
 
-/// <summary>Weights of prototypes from counts.</summary>
+/// <summary>Weights of prototypes from counts, or from masses where rows have weights.</summary>
 public static class PrototypeWeights
 {
     /// <summary>Computes the weights of one class.</summary>
@@ -15,28 +17,47 @@ public static class PrototypeWeights
     /// <exception cref="DdoqException">The lengths differ or a count is negative.</exception>
     public static void Compute(WeightRule rule, ReadOnlySpan<long> counts, Span<float> weights)
     {
-        if (counts.Length != weights.Length)
-            throw new DdoqException($"{counts.Length} counts do not fit {weights.Length} weights: one weight per count is needed.");
+        double[] masses = new double[counts.Length];
+        for (int k = 0; k < counts.Length; k++)
+            masses[k] = counts[k];
+        Compute(rule, masses, weights);
+    }
+
+    /// <summary>Computes the weights of one class whose rows have weights of their own.</summary>
+    /// <param name="rule">The rule; v in its formula is the mass.</param>
+    /// <param name="masses">Sum of the rows' weights in each cell (K), finite, not negative.</param>
+    /// <param name="weights">Receives K weights; computed in fp64, rounded once.</param>
+    /// <remarks>As for counts: a mass of 0 is an empty cell.</remarks>
+    /// <exception cref="DdoqException">The lengths differ, or a mass is negative or not finite.</exception>
+    public static void Compute(WeightRule rule, ReadOnlySpan<double> masses, Span<float> weights)
+    {
+        if (masses.Length != weights.Length)
+            throw new DdoqException($"{masses.Length} counts do not fit {weights.Length} weights: one weight per count is needed.");
         double total = 0;
         double inverseTotal = 0;
-        for (int k = 0; k < counts.Length; k++)
+        for (int k = 0; k < masses.Length; k++)
         {
-            if (counts[k] < 0)
-                throw new DdoqException($"Count {k} is {counts[k]}: counts of rows are 0 or more.", "The prototype file may be damaged; quantise again.");
-            total += counts[k];
-            if (counts[k] > 0)
-                inverseTotal += 1.0 / counts[k];
+            if (!(masses[k] >= 0) || double.IsInfinity(masses[k]))
+            {
+                throw new DdoqException(
+                    string.Create(CultureInfo.InvariantCulture, $"Count {k} is {masses[k]}: counts and masses of cells are finite, 0 or more."),
+                    "The prototype file may be damaged; quantise again.");
+            }
+
+            total += masses[k];
+            if (masses[k] > 0)
+                inverseTotal += 1.0 / masses[k];
         }
 
-        for (int k = 0; k < counts.Length; k++)
+        for (int k = 0; k < masses.Length; k++)
         {
-            double share = total > 0 ? counts[k] / total : 1.0 / counts.Length;
+            double share = total > 0 ? masses[k] / total : 1.0 / masses.Length;
             weights[k] = rule switch
             {
                 WeightRule.None => 1f,
-                WeightRule.SquareRoot => (float)Math.Sqrt(counts.Length * share),
+                WeightRule.SquareRoot => (float)Math.Sqrt(masses.Length * share),
                 WeightRule.Direct => (float)share,
-                WeightRule.Inverse => total == 0 ? (float)share : counts[k] == 0 ? 0f : (float)(1.0 / counts[k] / inverseTotal),
+                WeightRule.Inverse => total == 0 ? (float)share : masses[k] == 0 ? 0f : (float)(1.0 / masses[k] / inverseTotal),
                 _ => throw new UsageException($"Weight rule {rule} does not exist; allowed: {string.Join(", ", Enum.GetNames<WeightRule>())}."),
             };
         }

@@ -7,6 +7,11 @@ internal sealed class ArrayLatentSource(int dimension, params Half[][] classes) 
 {
     public bool InPlace { get; init; } = true;
 
+    /// <summary>Weight of each row of each class; null when all weigh the same.</summary>
+    public float[][]? Weights { get; init; }
+
+    public bool HasSampleWeights => Weights is not null;
+
     public LatentShape Shape => new(1, 1, dimension);
 
     public IReadOnlyList<string> ClassNames { get; } = [.. Enumerable.Range(0, classes.Length).Select(index => $"class{index}")];
@@ -15,6 +20,8 @@ internal sealed class ArrayLatentSource(int dimension, params Half[][] classes) 
 
     public void ReadRows(int classIndex, int firstRow, Span<Half> destination) =>
         classes[classIndex].AsSpan(firstRow * dimension, destination.Length).CopyTo(destination);
+
+    public void ReadSampleWeights(int classIndex, Span<float> destination) => Weights![classIndex].CopyTo(destination);
 
     public bool TryGetRows(int classIndex, out ReadOnlySpan<Half> rows)
     {

@@ -14,13 +14,14 @@ internal static class ScikitLearn
         folder, dimension, centroids = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
         rows = np.fromfile(folder + '/rows.f32', dtype=np.float32).reshape(-1, dimension)
         start = np.fromfile(folder + '/start.f32', dtype=np.float32).reshape(-1, dimension)
+        weights = np.fromfile(folder + '/weights.f32', dtype=np.float32)
         def say(values):
             print(' '.join(repr(float(value)) for value in np.ravel(values)))
 
         """;
 
-    /// <summary>Runs a script that sees <c>rows</c>, <c>start</c>, <c>centroids</c> and prints lines of numbers with <c>say</c>.</summary>
-    public static double[][] Run(Half[] rows, float[] start, int dimension, int centroids, string script)
+    /// <summary>Runs a script that sees <c>rows</c>, <c>start</c>, <c>weights</c>, <c>centroids</c> and prints lines of numbers with <c>say</c>.</summary>
+    public static double[][] Run(Half[] rows, float[] start, int dimension, int centroids, string script, float[]? weights = null)
     {
         if (!File.Exists(Python))
             Assert.Ignore($"{Python} is not installed.");
@@ -29,6 +30,7 @@ internal static class ScikitLearn
         {
             Write(Path.Combine(folder.FullName, "rows.f32"), [.. rows.Select(value => (float)value)]);
             Write(Path.Combine(folder.FullName, "start.f32"), start);
+            Write(Path.Combine(folder.FullName, "weights.f32"), weights ?? []);
             var information = new ProcessStartInfo(Python) { RedirectStandardOutput = true, RedirectStandardError = true };
             foreach (string argument in new[] { "-W", "ignore", "-c", Prologue + script, folder.FullName, dimension.ToString(CultureInfo.InvariantCulture), centroids.ToString(CultureInfo.InvariantCulture) })
                 information.ArgumentList.Add(argument);

@@ -44,6 +44,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary><c>a * b</c>.</summary>
     static abstract TVector Multiply(TVector a, TVector b);
 
+    /// <summary><c>a / b</c>.</summary>
+    static abstract TVector Divide(TVector a, TVector b);
+
     /// <summary>Per lane <c>a &lt; b ? first : second</c>.</summary>
     static abstract TVector SelectLess(TVector a, TVector b, TVector first, TVector second);
 

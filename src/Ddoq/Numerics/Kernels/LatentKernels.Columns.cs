@@ -107,6 +107,30 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void CheapestWeightedJoinInColumns(
+        float* v, nint stride, float* slopes, float* norms, float* masses, int centroids, float* rowNorms, float* weights, float* labels, float* best, float* index, int count)
+    {
+        for (int i = 0; i < count; i += TSimd.Width)
+        {
+            TVector infinity = TSimd.Broadcast(float.PositiveInfinity), b = infinity, n = TSimd.Zero;
+            TVector label = TSimd.Load(labels + i), norm = TSimd.Load(rowNorms + i), weight = TSimd.Load(weights + i);
+            for (int k = 0; k < centroids; k++)
+            {
+                TVector mass = TSimd.Broadcast(masses[k]), number = TSimd.Broadcast(k);
+                TVector distance = TSimd.Add(norm, TSimd.MultiplyAdd(TSimd.Broadcast(slopes[k]), TSimd.Load(v + (k * stride) + i), TSimd.Broadcast(norms[k])));
+                TVector cost = TSimd.Multiply(TSimd.Divide(mass, TSimd.Add(mass, weight)), distance);
+                cost = TSimd.SelectEqual(label, number, infinity, cost);
+                n = TSimd.SelectLess(cost, b, number, n);
+                b = TSimd.SelectLess(cost, b, cost, b);
+            }
+
+            TSimd.Store(b, best + i);
+            TSimd.Store(n, index + i);
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void DistancesInColumns(float* gramRow, float* rowNorms, float norm, float* distances, int count)
     {
         TVector minusTwo = TSimd.Broadcast(-2f), own = TSimd.Broadcast(norm);

@@ -144,6 +144,14 @@ internal abstract unsafe partial class LatentKernels
     public abstract void CheapestJoinInColumns(
         float* v, nint stride, float* slopes, float* norms, float* factors, int centroids, float* rowNorms, float* labels, float* best, float* index, int count);
 
+    /// <summary>
+    /// Per column i the smallest <c>masses[k] / (masses[k] + weights[i]) * (rowNorms[i] + slopes[k] * v[k, i] + norms[k])</c>
+    /// over k other than the label, and the lowest k of it.
+    /// </summary>
+    /// <remarks>As <see cref="CheapestJoinInColumns"/>, for rows of unequal weight (padded N, above 0 below N).</remarks>
+    public abstract void CheapestWeightedJoinInColumns(
+        float* v, nint stride, float* slopes, float* norms, float* masses, int centroids, float* rowNorms, float* weights, float* labels, float* best, float* index, int count);
+
     /// <summary><c>distances[i] = max(0, rowNorms[i] + norm - 2 gramRow[i])</c>; padded.</summary>
     public abstract void DistancesInColumns(float* gramRow, float* rowNorms, float norm, float* distances, int count);
 

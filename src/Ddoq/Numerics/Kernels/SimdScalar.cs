@@ -36,6 +36,9 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Multiply(float a, float b) => a * b;
 
+    /// <inheritdoc/>
+    public static float Divide(float a, float b) => a / b;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float SelectLess(float a, float b, float first, float second) => a < b ? first : second;
 

@@ -38,6 +38,9 @@ internal readonly unsafe struct SimdVector128 : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Multiply(Vector128<float> a, Vector128<float> b) => a * b;
 
+    /// <inheritdoc/>
+    public static Vector128<float> Divide(Vector128<float> a, Vector128<float> b) => a / b;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> SelectLess(Vector128<float> a, Vector128<float> b, Vector128<float> first, Vector128<float> second) =>
         Vector128.ConditionalSelect(Vector128.LessThan(a, b), first, second);

@@ -39,6 +39,9 @@ internal readonly unsafe struct SimdVector256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
 
+    /// <inheritdoc/>
+    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> SelectLess(Vector256<float> a, Vector256<float> b, Vector256<float> first, Vector256<float> second) =>
         Vector256.ConditionalSelect(Vector256.LessThan(a, b), first, second);

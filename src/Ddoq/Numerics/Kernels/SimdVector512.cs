@@ -39,6 +39,9 @@ internal readonly unsafe struct SimdVector512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
 
+    /// <inheritdoc/>
+    public static Vector512<float> Divide(Vector512<float> a, Vector512<float> b) => a / b;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> SelectLess(Vector512<float> a, Vector512<float> b, Vector512<float> first, Vector512<float> second) =>
         Vector512.ConditionalSelect(Vector512.LessThan(a, b), first, second);

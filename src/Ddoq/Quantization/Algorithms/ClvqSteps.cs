@@ -7,7 +7,8 @@ namespace Ddoq.Quantization.Algorithms;
 /// Step t draws a row with replacement, finds its nearest centre, moves that centre by <c>g</c> towards the row and every
 /// companion weight by <c>w = (1 - g) w + g [winner]</c>, from w = 1/K. Row t is <c>floor(u N / 2^32)</c> of the first
 /// word u of Philox block t of the sampling stream: any step can be drawn without the ones before, and the bias is below
-/// N / 2^32.
+/// N / 2^32. With weights it is the first row whose running sum of weights exceeds u times their total, u of 53 bits from
+/// the first two words, found by bisection in running sums made once per run (fp64).
 /// </remarks>
 internal static class ClvqSteps
 {
@@ -22,6 +23,7 @@ internal static class ClvqSteps
         Array.Fill(companion, 1.0 / centroids);
         ClvqStepRule rule = context.Options.ClvqSteps;
         ulong stream = RandomStreams.Of(context.ClassIndex, RandomPurpose.Sampling, context.Restart);
+        ReadOnlySpan<double> runningSums = SumWeights(context);
         Span<int> row = context.Batch(1);
         Span<int> label = context.BatchLabels(1);
         Span<float> distance = context.BatchDistances(1);
@@ -33,7 +35,9 @@ internal static class ClvqSteps
         {
             if ((t & 255) == 0)
                 context.Cancellation.ThrowIfCancellationRequested();
-            row[0] = (int)(((ulong)CounterRandom.Block(context.Options.Seed, stream, (ulong)t).X * (ulong)rows) >> 32);
+            row[0] = runningSums.IsEmpty
+                ? (int)(((ulong)CounterRandom.Block(context.Options.Seed, stream, (ulong)t).X * (ulong)rows) >> 32)
+                : DrawByWeight(runningSums, context.Options.Seed, stream, (ulong)t);
             context.Space.Assign(row, label, distance);
             int winner = label[0];
             wins[winner]++;
@@ -65,6 +69,33 @@ internal static class ClvqSteps
 
         Fold(companion, factor);
         return new AlgorithmOutcome(steps, RunningCounts: wins, CompanionWeights: companion);
+    }
+
+    private static ReadOnlySpan<double> SumWeights(FitContext context)
+    {
+        ReadOnlySpan<float> weights = context.Space.Weights;
+        Span<double> sums = context.RunningSums(weights.Length);
+        double sum = 0;
+        for (int i = 0; i < weights.Length; i++)
+            sums[i] = sum += weights[i];
+        return sums;
+    }
+
+    private static int DrawByWeight(ReadOnlySpan<double> runningSums, ulong seed, ulong stream, ulong step)
+    {
+        (uint x, uint y, _, _) = CounterRandom.Block(seed, stream, step);
+        double target = (((ulong)(x >> 5) << 26) | (y >> 6)) * (1.0 / (1UL << 53)) * runningSums[^1];
+        int low = 0, high = runningSums.Length - 1;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (runningSums[middle] > target)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+
+        return low;
     }
 
     private static double Fold(Span<double> weights, double factor)

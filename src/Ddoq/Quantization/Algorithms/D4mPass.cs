@@ -13,7 +13,7 @@ internal static class D4mPass
         int rows = context.Space.RowCount;
         int buffer = (int)Math.Min((long)context.Options.KmExpand * context.Options.CentroidCount, rows);
         FirstCentroids.Place(context, buffer);
-        var counts = new long[context.Space.CentroidCount];
+        var counts = new double[context.Space.CentroidCount];
         var step = new MiniBatchStep(context, counts);
         Span<int> batch = context.Batch(buffer);
         long batches = 0;
@@ -29,6 +29,6 @@ internal static class D4mPass
             }
         }
 
-        return new AlgorithmOutcome(batches, RunningCounts: counts);
+        return step.Outcome(batches);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Ddoq.Numerics;
 
 namespace Ddoq.Quantization.Algorithms;
@@ -49,6 +50,12 @@ internal static class FirstCentroids
     private static void PlaceRandom(FitContext context, int rowLimit)
     {
         CounterRandom random = context.Random(RandomPurpose.Initialization);
+        if (!context.Space.Weights.IsEmpty)
+        {
+            PlaceByWeight(context, random, rowLimit);
+            return;
+        }
+
         Span<int> order = context.Order(rowLimit);
         for (int i = 0; i < rowLimit; i++)
             order[i] = i;
@@ -60,8 +67,23 @@ internal static class FirstCentroids
         }
     }
 
+    // Distinct rows, each drawn with probability proportional to its weight among those that are left, as scikit-learn does.
+    private static void PlaceByWeight(FitContext context, CounterRandom random, int rowLimit)
+    {
+        Span<float> left = context.Nearest[..rowLimit];
+        context.Space.Weights[..rowLimit].CopyTo(left);
+        var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(rowLimit)));
+        for (int k = 0; k < context.Space.CentroidCount; k++)
+        {
+            int row = sampler.FirstReaching(left, random.NextDouble() * sampler.Load(left));
+            context.Space.Place(k, row);
+            left[row] = 0;
+        }
+    }
+
     // Arthur & Vassilvitskii's k-means++ with 2 + floor(ln K) candidates per centre, of which the one that leaves the
-    // smallest sum of squared distances is taken; the earliest drawn among equals.
+    // smallest sum of squared distances is taken; the earliest drawn among equals. With weights every squared distance
+    // counts times the weight of its row, and the first row is drawn by weight.
     private static void PlaceGreedy(FitContext context, int rowLimit)
     {
         int centroids = context.Space.CentroidCount;
@@ -72,9 +94,12 @@ internal static class FirstCentroids
         Span<int> rows = context.Order(trials);
         var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(rowLimit)));
         context.Space.ExpectOrigins(1 + (trials * (centroids - 1)), rowLimit);
-        rows[0] = random.NextInt32(rowLimit);
+        ReadOnlySpan<float> weights = context.Space.Weights;
+        rows[0] = weights.IsEmpty ? random.NextInt32(rowLimit) : DrawByWeight(weights[..rowLimit], sampler, ref random);
         context.Space.Place(0, rows[0]);
         context.Space.DistancesFrom(rows[..1], rowLimit, nearest);
+        if (!weights.IsEmpty)
+            Weigh(nearest, weights[..rowLimit]);
         for (int k = 1; k < centroids; k++)
         {
             context.Cancellation.ThrowIfCancellationRequested();
@@ -89,6 +114,8 @@ internal static class FirstCentroids
             for (int trial = 0; trial < trials; trial++)
                 rows[trial] = sampler.FirstReaching(nearest, random.NextDouble() * potential);
             context.Space.DistancesFrom(rows, rowLimit, distances);
+            if (!weights.IsEmpty)
+                Weigh(distances, weights[..rowLimit]);
             int best = 0;
             double bestPotential = double.PositiveInfinity;
             for (int trial = 0; trial < trials; trial++)
@@ -103,6 +130,22 @@ internal static class FirstCentroids
 
             distances.Slice(best * rowLimit, rowLimit).CopyTo(nearest);
             context.Space.Place(k, rows[best]);
+        }
+    }
+
+    private static int DrawByWeight(ReadOnlySpan<float> weights, PotentialSampler sampler, ref CounterRandom random)
+    {
+        double total = sampler.Load(weights);
+        return sampler.FirstReaching(weights, random.NextDouble() * total);
+    }
+
+    // Distances of one or more origins, row after row, times the weights: their minimum is then weighted too.
+    private static void Weigh(Span<float> distances, ReadOnlySpan<float> weights)
+    {
+        for (int first = 0; first < distances.Length; first += weights.Length)
+        {
+            Span<float> part = distances.Slice(first, weights.Length);
+            TensorPrimitives.Multiply(part, weights, part);
         }
     }
 }

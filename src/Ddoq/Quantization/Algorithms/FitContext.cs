@@ -19,6 +19,8 @@ internal sealed class FitContext(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<float> _nearest = new();
     private readonly NativeBuffer<float> _candidate = new();
     private readonly NativeBuffer<double> _blockSums = new();
+    private readonly NativeBuffer<double> _masses = new();
+    private readonly NativeBuffer<double> _runningSums = new();
 
     /// <summary>The kernels in use.</summary>
     public LatentKernels Kernels { get; } = kernels;
@@ -47,8 +49,8 @@ internal sealed class FitContext(LatentKernels kernels) : IDisposable
     /// <summary>Squared distance of each row to its centre (N).</summary>
     public Span<float> Distances => _distances.Span(Space.RowCount);
 
-    /// <summary>Rows per centre (K).</summary>
-    public Span<int> Counts => _counts.Span(Space.CentroidCount);
+    /// <summary>Rows and mass of each centre's cell (K).</summary>
+    public CellSizes Cells => new(_counts.Span(Space.CentroidCount), _masses.Span(Space.CentroidCount));
 
     /// <summary>Squared distances during initialisation (N).</summary>
     public Span<float> Nearest => _nearest.Span(Space.RowCount);
@@ -84,6 +86,9 @@ internal sealed class FitContext(LatentKernels kernels) : IDisposable
     /// <summary>Sums of blocks of distances during initialisation.</summary>
     public Span<double> BlockSums(int count) => _blockSums.Span(count);
 
+    /// <summary>Running sums of weights.</summary>
+    public Span<double> RunningSums(int count) => _runningSums.Span(count);
+
     /// <summary>The random stream of this class and restart for a purpose.</summary>
     public CounterRandom Random(RandomPurpose purpose) =>
         new(Options.Seed, RandomStreams.Of(ClassIndex, purpose, Restart));
@@ -103,5 +108,7 @@ internal sealed class FitContext(LatentKernels kernels) : IDisposable
         _nearest.Dispose();
         _candidate.Dispose();
         _blockSums.Dispose();
+        _masses.Dispose();
+        _runningSums.Dispose();
     }
 }

@@ -6,7 +6,7 @@ namespace Ddoq.Quantization.Algorithms;
 /// <remarks>
 /// Batches are drawn with replacement. It stops when the exponentially smoothed distortion of the batches (weight
 /// <c>2 B / (N + 1)</c> for the newest) has not improved for <c>MaxNoImprovement</c> batches, or after
-/// <c>MaxIterations * N / B</c> batches. First centres see all rows, where scikit-learn draws 3 B of them.
+/// <c>MaxIterations * N / B</c> batches. Weights act on the means and the distortion, not on the draw. First centres see all rows, where scikit-learn draws 3 B of them.
 /// </remarks>
 internal static class MiniBatchFit
 {
@@ -16,7 +16,7 @@ internal static class MiniBatchFit
         int rows = context.Space.RowCount;
         int size = Math.Min(context.Options.BatchSize, rows);
         FirstCentroids.Place(context, rows);
-        var counts = new long[context.Space.CentroidCount];
+        var counts = new double[context.Space.CentroidCount];
         var step = new MiniBatchStep(context, counts);
         CounterRandom random = context.Random(RandomPurpose.Sampling);
         Span<int> batch = context.Batch(size);
@@ -47,6 +47,6 @@ internal static class MiniBatchFit
             }
         }
 
-        return new AlgorithmOutcome(taken, RunningCounts: counts);
+        return step.Outcome(taken);
     }
 }

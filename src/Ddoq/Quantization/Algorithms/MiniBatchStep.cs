@@ -5,12 +5,13 @@ namespace Ddoq.Quantization.Algorithms;
 
 /// <summary>One step of mini-batch k-means with running counts, as scikit-learn's <c>partial_fit</c> takes it.</summary>
 /// <remarks>
-/// Labels are against the centres before the step; then <c>centre = (count * centre + sum of rows) / (count + rows)</c>.
-/// Every 10 K rows, or while a centre has seen no row, centres with fewer than <c>ratio * max count</c> rows, at most
+/// Labels are against the centres before the step; then <c>centre = (count * centre + sum of rows) / (count + rows)</c>, where
+/// rows count as their weights (<c>sample_weight</c>), so that a count is a mass.
+/// Every 10 K rows, or while a centre has seen no row, centres with a count below <c>ratio * max count</c>, at most
 /// half a batch of them (the lowest counts, then the lowest indices), go to distinct random rows of the batch and take
 /// the lowest count of the others.
 /// </remarks>
-internal sealed class MiniBatchStep(FitContext context, long[] counts)
+internal sealed class MiniBatchStep(FitContext context, double[] counts)
 {
     private readonly int[] _reassigned = new int[counts.Length];
     private CounterRandom _random = context.Random(RandomPurpose.Reassignment);
@@ -18,7 +19,7 @@ internal sealed class MiniBatchStep(FitContext context, long[] counts)
 
     /// <summary>Takes one step.</summary>
     /// <param name="rows">The batch; a row may occur more than once. Its order is kept.</param>
-    /// <returns>The sum of squared distances to the centres before the step.</returns>
+    /// <returns>The weighted sum of squared distances to the centres before the step.</returns>
     public double Run(ReadOnlySpan<int> rows)
     {
         ClusterSpace space = context.Space;
@@ -26,9 +27,7 @@ internal sealed class MiniBatchStep(FitContext context, long[] counts)
         Span<int> labels = context.BatchLabels(rows.Length);
         Span<float> distances = context.BatchDistances(rows.Length);
         space.Assign(rows, labels, distances);
-        double sum = 0;
-        foreach (float distance in distances)
-            sum += distance;
+        double sum = Sum(rows, distances);
         Span<int> offsets = context.Offsets;
         Span<int> grouped = context.Order(rows.Length);
         Group(rows, labels, offsets, grouped);
@@ -37,13 +36,46 @@ internal sealed class MiniBatchStep(FitContext context, long[] counts)
             ReadOnlySpan<int> members = grouped[offsets[k]..offsets[k + 1]];
             if (members.IsEmpty)
                 continue;
-            space.Absorb(k, counts[k], members);
-            counts[k] += members.Length;
+            double added = Mass(members);
+            space.Absorb(k, counts[k], members, added);
+            counts[k] += added;
         }
 
         if (reassign)
             Reassign(rows);
         return sum;
+    }
+
+    /// <summary>What a run with these counts reports.</summary>
+    public AlgorithmOutcome Outcome(long batches) => context.Space.Weights.IsEmpty
+        ? new(batches, RunningCounts: Array.ConvertAll(counts, static count => (long)count))
+        : new(batches, RunningMasses: counts);
+
+    private double Sum(ReadOnlySpan<int> rows, ReadOnlySpan<float> distances)
+    {
+        double sum = 0;
+        ReadOnlySpan<float> weights = context.Space.Weights;
+        if (weights.IsEmpty)
+        {
+            foreach (float distance in distances)
+                sum += distance;
+            return sum;
+        }
+
+        for (int i = 0; i < rows.Length; i++)
+            sum += (double)weights[rows[i]] * distances[i];
+        return sum;
+    }
+
+    private double Mass(ReadOnlySpan<int> rows)
+    {
+        ReadOnlySpan<float> weights = context.Space.Weights;
+        if (weights.IsEmpty)
+            return rows.Length;
+        double mass = 0;
+        foreach (int row in rows)
+            mass += weights[row];
+        return mass;
     }
 
     // Counting sort: the rows of each cell together, in batch order.
@@ -90,7 +122,7 @@ internal sealed class MiniBatchStep(FitContext context, long[] counts)
 
         if (reassigned.IsEmpty)
             return;
-        long lowest = long.MaxValue;
+        double lowest = double.PositiveInfinity;
         for (int k = 0; k < counts.Length; k++)
         {
             if (reassigned.BinarySearch(k) < 0)

@@ -1,7 +1,7 @@
 namespace Ddoq.Quantization.Algorithms;
 
-/// <summary>Draws rows with probability proportional to their squared distance, through sums of blocks of 64 rows.</summary>
-/// <remarks>All sums are fp64 in a fixed order. A row at distance 0 is never drawn.</remarks>
+/// <summary>Draws rows with probability proportional to their squared distance, or to any number not below 0, through sums of blocks of 64 rows.</summary>
+/// <remarks>All sums are fp64 in a fixed order. A row at 0 is never drawn.</remarks>
 internal readonly ref struct PotentialSampler(Span<double> blockSums)
 {
     private const int RowsPerBlock = 64;

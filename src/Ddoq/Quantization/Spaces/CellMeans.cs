@@ -9,18 +9,21 @@ internal sealed unsafe class CellMeans(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<int> _order = new();
     private readonly NativeBuffer<int> _ends = new();
     private readonly NativeBuffer<float> _sum = new();
+    private readonly NativeBuffer<float> _row = new();
 
     /// <summary>Calls back with the mean of every cell that has rows, cell by cell.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="labels">Cell of each row (N).</param>
-    /// <param name="counts">Rows of each cell (K).</param>
+    /// <param name="cells">Rows and mass of each cell.</param>
     /// <param name="write">Receives the cell and D values, in the coordinates of the latents; valid during the call.</param>
     /// <remarks>
     /// Rows of a cell are added in order, in fp32. Sorting the rows by cell first keeps one sum of D floats in the cache
     /// and reads every row once, from start to end.
     /// </remarks>
-    public void Write(ClassRows rows, ReadOnlySpan<int> labels, ReadOnlySpan<int> counts, MeanWriter write)
+    public void Write(ClassRows rows, ReadOnlySpan<int> labels, CellSizes cells, MeanWriter write)
     {
+        ReadOnlySpan<int> counts = cells.Counts;
+        ReadOnlySpan<float> weights = rows.Weights;
         Span<int> order = _order.Span(rows.Count), ends = _ends.Span(counts.Length);
         int total = 0;
         for (int k = 0; k < counts.Length; k++)
@@ -37,9 +40,22 @@ internal sealed unsafe class CellMeans(LatentKernels kernels) : IDisposable
             if (counts[k] == 0)
                 continue;
             float* sum = _sum.ReserveZeroed(rows.PaddedDimension);
-            for (; first < ends[k]; first++)
-                kernels.AddWidened(rows[order[first]], sum, rows.Dimension);
-            double scale = 1.0 / counts[k];
+            if (weights.IsEmpty)
+            {
+                for (; first < ends[k]; first++)
+                    kernels.AddWidened(rows[order[first]], sum, rows.Dimension);
+            }
+            else
+            {
+                float* row = _row.ReserveZeroed(rows.PaddedDimension);
+                for (; first < ends[k]; first++)
+                {
+                    kernels.Widen(rows[order[first]], row, rows.Dimension);
+                    kernels.AddScaled(weights[order[first]], row, sum, rows.PaddedDimension);
+                }
+            }
+
+            double scale = 1.0 / cells.Masses[k];
             for (int j = 0; j < rows.Dimension; j++)
                 sum[j] = (float)(sum[j] * scale);
             write(k, new ReadOnlySpan<float>(sum, rows.Dimension));
@@ -47,8 +63,8 @@ internal sealed unsafe class CellMeans(LatentKernels kernels) : IDisposable
     }
 
     /// <summary>Writes the mean of every cell that has rows; other centres are left as they are.</summary>
-    public void Write(ClassRows rows, ReadOnlySpan<int> labels, ReadOnlySpan<int> counts, float[] centroids) =>
-        Write(rows, labels, counts, (k, mean) => mean.CopyTo(centroids.AsSpan(k * mean.Length)));
+    public void Write(ClassRows rows, ReadOnlySpan<int> labels, CellSizes cells, float[] centroids) =>
+        Write(rows, labels, cells, (k, mean) => mean.CopyTo(centroids.AsSpan(k * mean.Length)));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -56,6 +72,7 @@ internal sealed unsafe class CellMeans(LatentKernels kernels) : IDisposable
         _order.Dispose();
         _ends.Dispose();
         _sum.Dispose();
+        _row.Dispose();
     }
 }
 

@@ -13,6 +13,8 @@ internal sealed unsafe class ClassRows : IDisposable
 {
     private readonly NativeBuffer<nint> _rows = new();
     private readonly NativeBuffer<float> _mean = new();
+    private readonly NativeBuffer<float> _weights = new();
+    private bool _isWeighted;
 
     /// <summary>Rows (N).</summary>
     public int Count { get; private set; }
@@ -29,13 +31,22 @@ internal sealed unsafe class ClassRows : IDisposable
     /// <summary>Pointers to the rows (N), each D values in place.</summary>
     public nint* Pointers => _rows.Pointer;
 
+    /// <summary>Weight of each row (N), all above 0; empty when all weigh the same.</summary>
+    public ReadOnlySpan<float> Weights => _isWeighted ? new(_weights.Pointer, Count) : default;
+
     /// <summary>Row <paramref name="index"/>.</summary>
     public void* this[int index] => (void*)_rows.Pointer[index];
 
     /// <summary>Starts a new list of at most <paramref name="capacity"/> rows, with no shift.</summary>
-    public void Reset(int capacity, int dimension)
+    /// <param name="capacity">Rows at most.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="isWeighted">Whether rows come with weights.</param>
+    public void Reset(int capacity, int dimension, bool isWeighted = false)
     {
         _rows.Reserve(Math.Max(1, capacity));
+        _isWeighted = isWeighted;
+        if (isWeighted)
+            _weights.Reserve(Math.Max(1, capacity));
         Count = 0;
         Dimension = dimension;
         PaddedDimension = LatentKernels.Pad(dimension);
@@ -45,7 +56,14 @@ internal sealed unsafe class ClassRows : IDisposable
     /// <summary>Adds a row, which must stay in place until the next <see cref="Reset"/>.</summary>
     public void Add(void* row) => _rows.Pointer[Count++] = (nint)row;
 
-    /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows.</summary>
+    /// <summary>Adds a row of a list with weights.</summary>
+    public void Add(void* row, float weight)
+    {
+        _weights.Pointer[Count] = weight;
+        Add(row);
+    }
+
+    /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows, whatever their weights: it is only a shift.</summary>
     public void ComputeMean(LatentKernels kernels)
     {
         for (int i = 0; i < Count; i++)
@@ -70,5 +88,6 @@ internal sealed unsafe class ClassRows : IDisposable
     {
         _rows.Dispose();
         _mean.Dispose();
+        _weights.Dispose();
     }
 }

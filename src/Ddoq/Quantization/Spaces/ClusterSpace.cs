@@ -19,6 +19,9 @@ internal abstract class ClusterSpace : IDisposable
     /// <summary>Values per row (D).</summary>
     public int Dimension { get; protected set; }
 
+    /// <summary>Weight of each row (N), all above 0; empty when all weigh the same.</summary>
+    public abstract ReadOnlySpan<float> Weights { get; }
+
     /// <summary>Which coordinates.</summary>
     public abstract QuantizationSpace Kind { get; }
 
@@ -49,26 +52,33 @@ internal abstract class ClusterSpace : IDisposable
     public abstract void Place(ReadOnlySpan<float> centroids);
 
     /// <summary>Puts each centre that has rows on their mean; a centre without rows stays where it is.</summary>
-    public abstract void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts);
+    public abstract void MoveToMeans(ReadOnlySpan<int> labels, CellSizes cells);
 
     /// <summary><c>centre = (1 - rate) * centre + rate * row</c>.</summary>
     public abstract void Step(int centroid, int row, double rate);
 
-    /// <summary><c>centre = (weight * centre + sum of the rows) / (weight + number of rows)</c>; a row may occur twice.</summary>
-    public abstract void Absorb(int centroid, long weight, ReadOnlySpan<int> rows);
+    /// <summary><c>centre = (mass * centre + weighted sum of the rows) / (mass + weight of the rows)</c>; a row may occur twice.</summary>
+    /// <param name="centroid">The centre.</param>
+    /// <param name="mass">What the centre stands for so far.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="added">The sum of their weights.</param>
+    public abstract void Absorb(int centroid, double mass, ReadOnlySpan<int> rows, double added);
 
     /// <summary>
     /// Moves single rows between cells while Hartigan's test finds a gain; the centres are the means of
     /// <paramref name="labels"/> before and after.
     /// </summary>
     /// <returns>Rounds over the rows and rows moved.</returns>
-    public abstract (long Rounds, long Moves) Refine(Span<int> labels, Span<int> counts, long moveLimit, CancellationToken cancellation);
+    public abstract (long Rounds, long Moves) Refine(Span<int> labels, CellSizes cells, long moveLimit, CancellationToken cancellation);
 
     /// <summary>
     /// Writes the centres (K x D) in the coordinates of the latents. Where <paramref name="counts"/> is not empty, a
     /// centre whose count is not 0 is the mean of its cell, which the caller computes from the rows: it is left out.
     /// </summary>
     public abstract void CopyCentroids(Span<float> destination, ReadOnlySpan<int> counts);
+
+    /// <summary>Weight of a row; 1 when all weigh the same.</summary>
+    public float Weight(int row) => Weights.IsEmpty ? 1f : Weights[row];
 
     /// <inheritdoc/>
     public abstract void Dispose();

@@ -35,6 +35,9 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     /// <inheritdoc/>
     public override QuantizationSpace Kind => QuantizationSpace.Direct;
 
+    /// <inheritdoc/>
+    public override ReadOnlySpan<float> Weights => _rows.Weights;
+
     /// <summary>Takes up a class.</summary>
     public void Reset(ClassRows rows, int centroidCount)
     {
@@ -139,8 +142,8 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     public override void Place(ReadOnlySpan<float> centroids) => _centroids.Load(centroids, _rows);
 
     /// <inheritdoc/>
-    public override void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts) =>
-        _means.Write(_rows, labels, counts, _writeMean);
+    public override void MoveToMeans(ReadOnlySpan<int> labels, CellSizes cells) =>
+        _means.Write(_rows, labels, cells, _writeMean);
 
     /// <inheritdoc/>
     public override void Step(int centroid, int row, double rate)
@@ -150,14 +153,14 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     }
 
     /// <inheritdoc/>
-    public override void Absorb(int centroid, long weight, ReadOnlySpan<int> rows)
+    public override void Absorb(int centroid, double mass, ReadOnlySpan<int> rows, double added)
     {
         int length = _rows.PaddedDimension;
         float* values = _centroids[centroid];
-        _kernels.Blend(weight, 0f, _row.Pointer, values, length);
+        _kernels.Blend((float)mass, 0f, _row.Pointer, values, length);
         foreach (int row in rows)
-            _kernels.AddScaled(1f, Row(row), values, length);
-        _kernels.Blend(1f / (weight + rows.Length), 0f, _row.Pointer, values, length);
+            _kernels.AddScaled(Weight(row), Row(row), values, length);
+        _kernels.Blend(1f / (float)(mass + added), 0f, _row.Pointer, values, length);
         _centroids.UpdateNorm(centroid);
     }
 
@@ -166,7 +169,7 @@ internal sealed unsafe class DirectSpace : ClusterSpace
     /// Rows are visited in order, scored in blocks against the centres as they stand before the block; a move is taken
     /// only if it still gains with the centres of the moment. A pass without moves has seen fresh scores throughout.
     /// </remarks>
-    public override (long Rounds, long Moves) Refine(Span<int> labels, Span<int> counts, long moveLimit, CancellationToken cancellation)
+    public override (long Rounds, long Moves) Refine(Span<int> labels, CellSizes cells, long moveLimit, CancellationToken cancellation)
     {
         Span<long> changed = _changed.Span(CentroidCount);
         changed.Clear();
@@ -175,6 +178,8 @@ internal sealed unsafe class DirectSpace : ClusterSpace
         {
             movesBefore = moves;
             rounds++;
+            if (!Weights.IsEmpty)
+                cells.Measure(labels, Weights);
             for (int first = 0; first < RowCount && moves < moveLimit; first += LatentKernels.RowsPerBlock)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -183,7 +188,7 @@ internal sealed unsafe class DirectSpace : ClusterSpace
                 float* scores = _centroids.Scores(_rows, _rows.Pointers + first, count);
                 for (int i = 0; i < count && moves < moveLimit; i++)
                 {
-                    if (TryMove(first + i, scores + ((nint)i * _centroids.ScoreStride), labels, counts, changed, block))
+                    if (TryMove(first + i, scores + ((nint)i * _centroids.ScoreStride), labels, cells, changed, block))
                         moves++;
                 }
             }
@@ -234,18 +239,21 @@ internal sealed unsafe class DirectSpace : ClusterSpace
         }
     }
 
-    private bool TryMove(int row, float* scores, Span<int> labels, Span<int> counts, Span<long> changed, long block)
+    private bool TryMove(int row, float* scores, Span<int> labels, CellSizes cells, Span<long> changed, long block)
     {
         int from = labels[row];
-        if (counts[from] < 2)
+        double weight = Weight(row);
+        Span<double> masses = cells.Masses;
+        double factor = HartiganTest.Leave(masses[from], weight), least = HartiganTest.LeastGain(factor, ZeroDistance);
+        if (!HartiganTest.MayLeave(cells.Counts[from], factor))
             return false;
         double norm = _norms.Pointer[row];
-        double leave = HartiganTest.Leave(counts[from], norm + _centroids.Norm(from) - (2.0 * scores[from]));
+        double leave = factor * (norm + _centroids.Norm(from) - (2.0 * scores[from]));
         double best = double.PositiveInfinity;
         int to = from;
         for (int k = 0; k < CentroidCount; k++)
         {
-            double join = HartiganTest.Join(counts[k], norm + _centroids.Norm(k) - (2.0 * scores[k]));
+            double join = HartiganTest.Join(masses[k], weight) * (norm + _centroids.Norm(k) - (2.0 * scores[k]));
             if (join < best && k != from)
             {
                 best = join;
@@ -253,31 +261,47 @@ internal sealed unsafe class DirectSpace : ClusterSpace
             }
         }
 
-        if (!(leave - best > ZeroDistance))
+        if (!(leave - best > least))
             return false;
         float* values = Row(row);
         if (changed[from] == block || changed[to] == block)
         {
-            leave = HartiganTest.Leave(counts[from], _kernels.SquaredDistanceInBlocks(values, _centroids[from], _rows.PaddedDimension));
-            best = HartiganTest.Join(counts[to], _kernels.SquaredDistanceInBlocks(values, _centroids[to], _rows.PaddedDimension));
-            if (!(leave - best > ZeroDistance))
+            leave = factor * _kernels.SquaredDistanceInBlocks(values, _centroids[from], _rows.PaddedDimension);
+            best = HartiganTest.Join(masses[to], weight) * _kernels.SquaredDistanceInBlocks(values, _centroids[to], _rows.PaddedDimension);
+            if (!(leave - best > least))
                 return false;
         }
 
-        Shift(from, counts[from], -1, values);
-        Shift(to, counts[to], 1, values);
-        counts[from]--;
-        counts[to]++;
+        Shift(from, masses[from], -weight, values);
+        Shift(to, masses[to], weight, values);
+        cells.Move(from, to, weight);
         labels[row] = to;
+        if (weight > masses[from])
+            SumCell(from, labels, masses[from]);
         changed[from] = changed[to] = block;
         return true;
     }
 
-    private void Shift(int centroid, int count, int sign, float* values)
+    private void Shift(int centroid, double mass, double weight, float* values)
     {
-        double remaining = count + sign;
-        _kernels.Blend((float)(count / remaining), (float)(sign / remaining), values, _centroids[centroid], _rows.PaddedDimension);
+        double after = mass + weight;
+        _kernels.Blend((float)(mass / after), (float)(weight / after), values, _centroids[centroid], _rows.PaddedDimension);
         _centroids.UpdateNorm(centroid);
+    }
+
+    // After a row of most of the mass has left: what is left of the mean would be its rounding.
+    private void SumCell(int cell, ReadOnlySpan<int> labels, double mass)
+    {
+        float* values = _centroids[cell];
+        new Span<float>(values, _rows.PaddedDimension).Clear();
+        for (int i = 0; i < RowCount; i++)
+        {
+            if (labels[i] == cell)
+                _kernels.AddScaled(Weight(i), Row(i), values, _rows.PaddedDimension);
+        }
+
+        _kernels.Blend((float)(1 / mass), 0f, _row.Pointer, values, _rows.PaddedDimension);
+        _centroids.UpdateNorm(cell);
     }
 
     private void WriteMean(int cell, ReadOnlySpan<float> mean)

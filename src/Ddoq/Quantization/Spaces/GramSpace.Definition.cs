@@ -10,6 +10,7 @@ internal sealed unsafe partial class GramSpace
     private readonly NativeBuffer<int> _placedRows = new();
     private readonly NativeBuffer<int> _cellLabels = new();
     private readonly NativeBuffer<int> _moved = new();
+    private readonly NativeBuffer<double> _movedMasses = new();
     private readonly NativeBuffer<float> _coefficients = new();
     private readonly NativeBuffer<double> _givenShares = new();
     private readonly NativeBuffer<float> _givenProducts = new();
@@ -25,7 +26,7 @@ internal sealed unsafe partial class GramSpace
         /// <summary>The given point of this index.</summary>
         Given,
 
-        /// <summary>The mean of the rows labelled with it in <c>_cellLabels</c>; V is their sum.</summary>
+        /// <summary>The mean of the rows labelled with it in <c>_cellLabels</c>; V is their weighted sum.</summary>
         Cell,
 
         /// <summary>scale * (sum of coefficient_i * row_i + share * given point).</summary>
@@ -92,11 +93,11 @@ internal sealed unsafe partial class GramSpace
     }
 
     /// <inheritdoc/>
-    public override void Absorb(int centroid, long weight, ReadOnlySpan<int> rows)
+    public override void Absorb(int centroid, double mass, ReadOnlySpan<int> rows, double added)
     {
         float* coefficients = UseCoefficients(centroid);
         float* v = V(centroid);
-        if (weight == 0)
+        if (mass == 0)
         {
             new Span<float>(v, PaddedRows).Clear();
             new Span<float>(coefficients, PaddedRows).Clear();
@@ -104,19 +105,20 @@ internal sealed unsafe partial class GramSpace
             _scales.Pointer[centroid] = 1;
         }
 
-        double before = weight == 0 ? 0 : Sum(v, rows);
+        double before = mass == 0 ? 0 : Sum(v, rows);
         double scale = _scales.Pointer[centroid];
-        double coefficient = weight == 0 ? 1 : 1 / (scale * weight);
+        double coefficient = mass == 0 ? 1 : 1 / (scale * mass);
         foreach (int row in rows)
         {
-            kernels.AddScaled((float)coefficient, GramRow(row), v, PaddedRows);
-            coefficients[row] += (float)coefficient;
+            float share = (float)coefficient * Weight(row);
+            kernels.AddScaled(share, GramRow(row), v, PaddedRows);
+            coefficients[row] += share;
         }
 
-        // |w c + s|^2 = w^2 |c|^2 + 2 w c.s + s.s, where V grew by coefficient * s.
-        double total = weight + rows.Length;
+        // |m c + s|^2 = m^2 |c|^2 + 2 m c.s + s.s, where V grew by coefficient * s.
+        double total = mass + added;
         double own = (Sum(v, rows) - before) / coefficient;
-        double sum = ((double)weight * weight * _norms.Pointer[centroid]) + (2.0 * weight * scale * before) + own;
+        double sum = (mass * mass * _norms.Pointer[centroid]) + (2.0 * mass * scale * before) + own;
         _norms.Pointer[centroid] = sum / (total * total);
         _scales.Pointer[centroid] = 1 / (coefficient * total);
         Updated(centroid, rows.Length);
@@ -149,17 +151,25 @@ internal sealed unsafe partial class GramSpace
 
     /// <inheritdoc/>
     /// <remarks>Only rows that changed their cell are added and subtracted; a cell that changed a lot is summed again.</remarks>
-    public override void MoveToMeans(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts)
+    public override void MoveToMeans(ReadOnlySpan<int> labels, CellSizes cells)
     {
+        ReadOnlySpan<int> counts = cells.Counts;
         Span<int> old = _cellLabels.Span(RowCount), moved = _moved.Span(CentroidCount);
+        Span<double> movedMasses = _movedMasses.Span(CentroidCount);
         moved.Clear();
+        movedMasses.Clear();
+        ReadOnlySpan<float> weights = Weights;
         for (int i = 0; i < RowCount; i++)
         {
             if (labels[i] == old[i])
                 continue;
+            double weight = weights.IsEmpty ? 1 : weights[i];
             moved[labels[i]]++;
-            if (old[i] >= 0)
-                moved[old[i]]++;
+            movedMasses[labels[i]] += weight;
+            if (old[i] < 0)
+                continue;
+            moved[old[i]]++;
+            movedMasses[old[i]] += weight;
         }
 
         for (int k = 0; k < CentroidCount; k++)
@@ -171,11 +181,11 @@ internal sealed unsafe partial class GramSpace
                 continue;
             }
 
-            bool again = _definitions.Pointer[k] != Definition.Cell || _updates.Pointer[k] + moved[k] > UpdatesBetweenRebuilds || moved[k] >= counts[k];
+            bool again = _definitions.Pointer[k] != Definition.Cell || _updates.Pointer[k] + moved[k] > UpdatesBetweenRebuilds || movedMasses[k] >= cells.Masses[k];
             _updates.Pointer[k] = again ? 0 : _updates.Pointer[k] + moved[k];
             moved[k] = again ? -1 : moved[k];
             _definitions.Pointer[k] = Definition.Cell;
-            _scales.Pointer[k] = 1.0 / counts[k];
+            _scales.Pointer[k] = 1.0 / cells.Masses[k];
             if (again)
                 new Span<float>(V(k), PaddedRows).Clear();
         }
@@ -184,9 +194,9 @@ internal sealed unsafe partial class GramSpace
         {
             int to = labels[i], from = old[i];
             if (moved[to] < 0 || to != from)
-                kernels.AddScaled(1f, GramRow(i), V(to), PaddedRows);
+                kernels.AddScaled(Weight(i), GramRow(i), V(to), PaddedRows);
             if (to != from && from >= 0 && moved[from] >= 0 && counts[from] > 0)
-                kernels.AddScaled(-1f, GramRow(i), V(from), PaddedRows);
+                kernels.AddScaled(-Weight(i), GramRow(i), V(from), PaddedRows);
         }
 
         labels.CopyTo(old);
@@ -202,9 +212,10 @@ internal sealed unsafe partial class GramSpace
         _hasCoefficients = false;
     }
 
-    // |c|^2 of every cell: the mean over its rows of their products with the centre.
+    // |c|^2 of every cell: the weighted mean over its rows of their products with the centre.
     private void UpdateCellNorms(ReadOnlySpan<int> labels, ReadOnlySpan<int> counts)
     {
+        ReadOnlySpan<float> weights = Weights;
         for (int k = 0; k < CentroidCount; k++)
         {
             if (counts[k] > 0)
@@ -212,7 +223,7 @@ internal sealed unsafe partial class GramSpace
         }
 
         for (int i = 0; i < RowCount; i++)
-            _norms.Pointer[labels[i]] += V(labels[i])[i];
+            _norms.Pointer[labels[i]] += weights.IsEmpty ? V(labels[i])[i] : (double)weights[i] * V(labels[i])[i];
         for (int k = 0; k < CentroidCount; k++)
         {
             if (counts[k] > 0)
@@ -240,7 +251,7 @@ internal sealed unsafe partial class GramSpace
         if (definition == Definition.Cell)
         {
             for (int i = 0; i < RowCount; i++)
-                coefficients[i] = _cellLabels.Pointer[i] == centroid ? 1 : 0;
+                coefficients[i] = _cellLabels.Pointer[i] == centroid ? Weight(i) : 0;
         }
 
         _definitions.Pointer[centroid] = Definition.Coefficients;
@@ -295,11 +306,12 @@ internal sealed unsafe partial class GramSpace
         _updates.Pointer[centroid] = 0;
     }
 
-    private static double Sum(float* v, ReadOnlySpan<int> rows)
+    private double Sum(float* v, ReadOnlySpan<int> rows)
     {
         double sum = 0;
+        ReadOnlySpan<float> weights = Weights;
         foreach (int row in rows)
-            sum += v[row];
+            sum += weights.IsEmpty ? v[row] : (double)weights[row] * v[row];
         return sum;
     }
 
@@ -309,6 +321,7 @@ internal sealed unsafe partial class GramSpace
         _placedRows.Dispose();
         _cellLabels.Dispose();
         _moved.Dispose();
+        _movedMasses.Dispose();
         _coefficients.Dispose();
         _givenShares.Dispose();
         _givenProducts.Dispose();

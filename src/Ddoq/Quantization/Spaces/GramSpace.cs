@@ -35,6 +35,9 @@ internal sealed unsafe partial class GramSpace(LatentKernels kernels) : ClusterS
     /// <inheritdoc/>
     public override QuantizationSpace Kind => QuantizationSpace.Gram;
 
+    /// <inheritdoc/>
+    public override ReadOnlySpan<float> Weights => _rows.Weights;
+
     private int PaddedRows => LatentKernels.Pad(RowCount);
 
     /// <summary>Takes up a class: computes its Gram matrix.</summary>

@@ -59,8 +59,10 @@ public unsafe class ClusterSpaceTests
         {
             for (int k = 0; k < centroids; k++)
                 space.Place(k, k);
-            space.MoveToMeans(labels, counts);
-            moves = space.Refine(labels, counts, limit, default).Moves;
+            var cells = new CellSizes(counts, new double[centroids]);
+            cells.Measure(labels, []);
+            space.MoveToMeans(labels, cells);
+            moves = space.Refine(labels, cells, limit, default).Moves;
         });
         for (int i = 0; i < data.Length; i++)
             centres[(labels[i / dimension] * dimension) + (i % dimension)] += (float)data[i] / counts[labels[i / dimension]];

@@ -1,0 +1,126 @@
+using Ddoq.Numerics;
+using Ddoq.Quantization;
+
+namespace Ddoq.Tests.Quantization;
+
+/// <summary>Weights for rows of tests, and the same in fp64 from the definitions: the oracle of weighted k-means.</summary>
+internal static class WeightedRows
+{
+    /// <summary>Weights from 0.1 to 10, evenly spread in their logarithm.</summary>
+    public static float[] Spread(int rows, ulong seed, double decades = 2)
+    {
+        var random = new CounterRandom(seed, 78);
+        return [.. Enumerable.Range(0, rows).Select(_ => (float)Math.Pow(10, decades * (random.NextDouble() - 0.5)))];
+    }
+
+    /// <summary>Whole weights from 1 to 4.</summary>
+    public static float[] Whole(int rows, ulong seed)
+    {
+        var random = new CounterRandom(seed, 79);
+        return [.. Enumerable.Range(0, rows).Select(_ => 1f + random.NextInt32(4))];
+    }
+
+    /// <summary>Every row as often as its weight says, copies behind each other.</summary>
+    public static Half[] Repeat(Half[] rows, int dimension, float[] weights) =>
+        [.. weights.SelectMany((weight, i) => Enumerable.Repeat(i, (int)weight)).SelectMany(i => rows.AsSpan(i * dimension, dimension).ToArray())];
+
+    /// <summary>Quantises one class with weights (null for none).</summary>
+    public static ClassQuantization Fit(Half[] rows, int dimension, float[]? weights, QuantizerOptions options)
+    {
+        using var quantizer = new CpuQuantizer();
+        return quantizer.FitClass(new ArrayLatentSource(dimension, rows) { Weights = weights is null ? null : [weights] }, 0, options, default);
+    }
+
+    /// <summary>Options that start from the first rows.</summary>
+    public static QuantizerOptions FromFirstRows(Half[] rows, int dimension, int centroids, QuantizationAlgorithm algorithm, QuantizationSpace space) => new()
+    {
+        CentroidCount = centroids,
+        Algorithm = algorithm,
+        Space = space,
+        Initialization = CentroidInitialization.Given,
+        InitialCentroids = [TestRows.FirstRows(rows, dimension, centroids)],
+    };
+
+    /// <summary>Weighted means of cells, and their masses; a cell without mass is at 0.</summary>
+    public static (double[] Means, double[] Masses) Means(double[] rows, int dimension, float[] weights, int[] labels, int centroids)
+    {
+        double[] means = new double[centroids * dimension], masses = new double[centroids];
+        for (int i = 0; i < labels.Length; i++)
+            masses[labels[i]] += weights[i];
+        for (int i = 0; i < rows.Length; i++)
+            means[(labels[i / dimension] * dimension) + (i % dimension)] += weights[i / dimension] * rows[i] / masses[labels[i / dimension]];
+        return (means, masses);
+    }
+
+    public static double SquaredDistance(double[] rows, int row, double[] centres, int centre, int dimension)
+    {
+        double sum = 0;
+        for (int j = 0; j < dimension; j++)
+            sum += Math.Pow(rows[(row * dimension) + j] - centres[(centre * dimension) + j], 2);
+        return sum;
+    }
+
+    /// <summary>Nearest centre, the lowest among equals.</summary>
+    public static int Nearest(double[] rows, int row, double[] centres, int dimension) =>
+        Enumerable.Range(0, centres.Length / dimension).MinBy(k => SquaredDistance(rows, row, centres, k, dimension));
+
+    /// <summary>Lloyd with weights until no label changes; a cell without rows takes the row of the largest w d^2 of a cell of two or more.</summary>
+    public static (int[] Labels, int Iterations) Lloyd(double[] rows, int dimension, float[] weights, float[] start)
+    {
+        int centroids = start.Length / dimension, iterations = 0;
+        double[] centres = [.. start.Select(value => (double)value)];
+        int[] labels = [];
+        while (true)
+        {
+            int[] next = [.. Enumerable.Range(0, weights.Length).Select(i => Nearest(rows, i, centres, dimension))];
+            foreach (int empty in Enumerable.Range(0, centroids).Where(k => !next.Contains(k)))
+            {
+                int farthest = Enumerable.Range(0, next.Length)
+                    .Where(i => next.Count(label => label == next[i]) > 1 && !Enumerable.Range(0, empty).Any(k => next[i] == k && next.Count(label => label == k) == 1))
+                    .MaxBy(i => weights[i] * SquaredDistance(rows, i, centres, next[i], dimension));
+                next[farthest] = empty;
+            }
+
+            if (next.SequenceEqual(labels))
+                return (labels, iterations);
+            labels = next;
+            centres = Means(rows, dimension, weights, labels, centroids).Means;
+            iterations++;
+        }
+    }
+
+    /// <summary>Hartigan's moves in rounds, as <see cref="HartiganRounds"/>, with weights; returns the number of moves.</summary>
+    public static int Hartigan(double[] rows, int dimension, float[] weights, int[] labels, int centroids)
+    {
+        int moves = 0;
+        while (true)
+        {
+            (double[] means, double[] masses) = Means(rows, dimension, weights, labels, centroids);
+            var proposals = new List<(double Gain, int Row, int To)>();
+            for (int i = 0; i < labels.Length; i++)
+            {
+                int from = labels[i];
+                double w = weights[i], rest = masses[from] - w;
+                if (labels.Count(label => label == from) < 2)
+                    continue;
+                double leave = w * masses[from] / rest * SquaredDistance(rows, i, means, from, dimension);
+                (double join, int to) = Enumerable.Range(0, centroids).Where(k => k != from)
+                    .Select(k => (w * masses[k] / (masses[k] + w) * SquaredDistance(rows, i, means, k, dimension), k)).Min();
+                if (leave - join > 1e-5 * dimension * w)
+                    proposals.Add((leave - join, i, to));
+            }
+
+            if (proposals.Count == 0)
+                return moves;
+            var touched = new HashSet<int>();
+            foreach ((_, int row, int to) in proposals.OrderByDescending(proposal => proposal.Gain).ThenBy(proposal => proposal.Row))
+            {
+                if (touched.Contains(labels[row]) || touched.Contains(to))
+                    continue;
+                touched.UnionWith([labels[row], to]);
+                labels[row] = to;
+                moves++;
+            }
+        }
+    }
+}
