@@ -8,10 +8,11 @@ namespace Ddoq.Latents;
 /// <summary>One mapped file of a latent store, its tensors checked.</summary>
 internal sealed class LatentShard : IDisposable
 {
-    private const string FormatHint = "Expected are tensors latents F16, BF16 or F32 [n, c, h, w] and labels I32 [n]; convert the file or make it again.";
+    private const string FormatHint = "Expected are tensors latents F16, BF16 or F32 [n, c, h, w] and labels I32 [n], and sample_weights F32 [n] where rows have weights; convert the file or make it again.";
     private const int LabelChunk = 1 << 16;
     private readonly SafetensorsTensor _latents;
     private readonly SafetensorsTensor _labels;
+    private readonly SafetensorsTensor? _weights;
 
     private LatentShard(SafetensorsFile file)
     {
@@ -27,6 +28,12 @@ internal sealed class LatentShard : IDisposable
             throw new DdoqException($"'{file.Path}': tensor labels is {_labels}", FormatHint);
         if (_labels.Shape[0] != RowCount)
             throw new DdoqException($"'{file.Path}': {RowCount} latents but {_labels.Shape[0]} labels", FormatHint);
+        if (!file.TryGetTensor("sample_weights", out _weights))
+            return;
+        if (_weights!.Type != SafetensorsType.F32 || _weights.Shape.Count != 1)
+            throw new DdoqException($"'{file.Path}': tensor sample_weights is {_weights}", FormatHint);
+        if (_weights.Shape[0] != RowCount)
+            throw new DdoqException($"'{file.Path}': {RowCount} latents but {_weights.Shape[0]} sample weights", FormatHint);
     }
 
     public SafetensorsFile File { get; }
@@ -36,6 +43,9 @@ internal sealed class LatentShard : IDisposable
     public LatentElementType ElementType { get; }
 
     public long RowCount { get; }
+
+    /// <summary>Whether its rows have weights.</summary>
+    public bool HasWeights => _weights is not null;
 
     public static LatentShard Open(string path)
     {
@@ -59,6 +69,9 @@ internal sealed class LatentShard : IDisposable
 
     /// <summary>Copies consecutive rows as stored, without making their pages resident.</summary>
     public void ReadBytes(long first, Span<byte> destination) => File.ReadBytes(_latents, first * Shape.Length, destination);
+
+    /// <summary>Copies the weights of consecutive rows, unchecked; the shard has weights.</summary>
+    public void ReadWeights(long first, Span<float> destination) => File.ReadBytes(_weights!, first, MemoryMarshal.AsBytes(destination));
 
     public void Prefetch(long first, int count) => File.Prefetch(_latents, first * Shape.Length, Values(count));
 
@@ -98,7 +111,7 @@ internal sealed class LatentShard : IDisposable
     /// <summary>Takes the labels out of resident memory, once they are indexed.</summary>
     public void ReleaseLabels() => File.Release(_labels, 0, (int)RowCount);
 
-    /// <summary>Adds type, shape, metadata, labels and 256 pages of the values to a hash.</summary>
+    /// <summary>Adds type, shape, metadata, labels, weights and 256 pages of the values to a hash.</summary>
     public void AppendSample(IncrementalHash hash)
     {
         const int Samples = 256, SampleBytes = 4096;
@@ -108,6 +121,7 @@ internal sealed class LatentShard : IDisposable
         hash.AppendData(Encoding.UTF8.GetBytes(text.ToString()));
         VisitLabels(0, (_, labels) => hash.AppendData(MemoryMarshal.AsBytes(labels)));
         ReleaseLabels();
+        AppendWeights(hash);
         int size = LatentElement.Size(ElementType);
         long values = _latents.ElementCount;
         Span<byte> buffer = stackalloc byte[SampleBytes];
@@ -121,6 +135,20 @@ internal sealed class LatentShard : IDisposable
     }
 
     public void Dispose() => File.Dispose();
+
+    private void AppendWeights(IncrementalHash hash)
+    {
+        if (_weights is null)
+            return;
+        hash.AppendData(Encoding.UTF8.GetBytes($"{_weights}\n"));
+        float[] buffer = new float[LabelChunk];
+        for (long first = 0; first < RowCount; first += buffer.Length)
+        {
+            Span<float> part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, RowCount - first));
+            ReadWeights(first, part);
+            hash.AppendData(MemoryMarshal.AsBytes(part));
+        }
+    }
 
     private int Values(int rows) => checked(rows * Shape.Length);
 

@@ -16,7 +16,7 @@ namespace Ddoq.Latents;
 /// <para>The global order of rows is the order of the shards in the index, then within a shard; a class's rows keep it.
 /// Spans are valid until the store is disposed. Safe for concurrent readers.</para>
 /// </remarks>
-public sealed class LatentStore : ILatentSource, IDisposable
+public sealed partial class LatentStore : ILatentSource, IDisposable
 {
     private readonly LatentShard[] _shards;
     private readonly int[] _shardFirstRow;
@@ -29,6 +29,7 @@ public sealed class LatentStore : ILatentSource, IDisposable
         _shards = shards;
         _shardFirstRow = FirstRows(path, shards);
         ElementType = shards[0].ElementType;
+        HasSampleWeights = FindSampleWeights(shards);
         _rowBytes = checked(shards[0].Shape.Length * LatentElement.Size(ElementType));
         int mostLabel = 0;
         VisitLabels((_, labels) => mostLabel = Math.Max(mostLabel, TensorPrimitives.Max(labels)));
@@ -252,8 +253,8 @@ public sealed class LatentStore : ILatentSource, IDisposable
         }
     }
 
-    /// <summary>Reads every value once and refuses infinities and NaNs; without it each class is checked on its first use.</summary>
-    /// <exception cref="DdoqException">A value is not finite; the message names file, row and class.</exception>
+    /// <summary>Reads every value and weight once and refuses what is not usable; without it each class is checked on its first use.</summary>
+    /// <exception cref="DdoqException">A value is not finite, or a weight not finite or negative; the message names file, row and class.</exception>
     public void EnsureFinite(CancellationToken cancellationToken = default)
     {
         // In the order of the files, whatever the classes, a few megabytes at a time.
@@ -271,6 +272,7 @@ public sealed class LatentStore : ILatentSource, IDisposable
             }
         }
 
+        EnsureWeights(cancellationToken);
         Array.Fill(_checked, true);
     }
 

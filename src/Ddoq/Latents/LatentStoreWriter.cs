@@ -14,16 +14,18 @@ namespace Ddoq.Latents;
 /// </remarks>
 public sealed class LatentStoreWriter : IDisposable
 {
+    private const string WeightsTensor = "sample_weights";
     private const long DefaultShardBytes = 64L << 20;
     private readonly string _folder;
     private readonly LatentStoreInfo _info;
     private readonly SortedDictionary<string, string> _metadata;
     private readonly int _rowsPerShard;
     private readonly int[] _labels;
+    private readonly float[] _weights;
     private SafetensorsWriter? _shard;
     private int _pendingRows;
 
-    private LatentStoreWriter(string folder, LatentStoreInfo info, int totalRows, int rowsPerShard)
+    private LatentStoreWriter(string folder, LatentStoreInfo info, int totalRows, int rowsPerShard, bool hasSampleWeights)
     {
         _folder = folder;
         _info = info;
@@ -34,6 +36,8 @@ public sealed class LatentStoreWriter : IDisposable
         _metadata[LatentMetadata.FormatKey] = LatentMetadata.LatentsFormat;
         _metadata[LatentMetadata.TotalRowsKey] = totalRows.ToString(CultureInfo.InvariantCulture);
         _labels = new int[_rowsPerShard];
+        _weights = hasSampleWeights ? new float[_rowsPerShard] : [];
+        HasSampleWeights = hasSampleWeights;
     }
 
     /// <summary>Number of shards of the whole store.</summary>
@@ -41,6 +45,9 @@ public sealed class LatentStoreWriter : IDisposable
 
     /// <summary>Rows of the whole store.</summary>
     public int TotalRows { get; }
+
+    /// <summary>Whether every row comes with a weight.</summary>
+    public bool HasSampleWeights { get; }
 
     /// <summary>Rows in whole shards on disk: after <see cref="Open"/>, the row to continue from.</summary>
     public int CompletedRows { get; private set; }
@@ -57,11 +64,12 @@ public sealed class LatentStoreWriter : IDisposable
     /// <param name="info">What the store holds.</param>
     /// <param name="totalRows">Rows of the whole store, 1 to 2^31 - 1.</param>
     /// <param name="rowsPerShard">Rows per shard; the last one may have fewer. See <see cref="DefaultRowsPerShard"/>.</param>
+    /// <param name="hasSampleWeights">Whether every row comes with a weight, stored as <c>sample_weights</c>.</param>
     /// <exception cref="DdoqException">
     /// There are no rows, the shape or the class names are not usable, the folder holds shards of another store, or it
     /// cannot be written.
     /// </exception>
-    public static LatentStoreWriter Open(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard)
+    public static LatentStoreWriter Open(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard, bool hasSampleWeights = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(info);
@@ -79,7 +87,7 @@ public sealed class LatentStoreWriter : IDisposable
         }
 
         AtomicFile.CleanPartials(folder);
-        var writer = new LatentStoreWriter(folder, info, (int)totalRows, rowsPerShard);
+        var writer = new LatentStoreWriter(folder, info, (int)totalRows, rowsPerShard, hasSampleWeights);
         writer.RefuseOtherShards();
         while (writer.CompletedRows < writer.TotalRows && writer.IsWhole(writer.CompletedRows / writer._rowsPerShard))
             writer.CompletedRows += writer.RowsOf(writer.CompletedRows / writer._rowsPerShard);
@@ -89,27 +97,29 @@ public sealed class LatentStoreWriter : IDisposable
     /// <summary>Appends rows in half precision.</summary>
     /// <param name="rows">n x D values, row-major (c, h, w).</param>
     /// <param name="labels">The n rows' classes.</param>
+    /// <param name="sampleWeights">The n rows' weights, finite, 0 or more; none for a store without weights.</param>
     /// <exception cref="DdoqException">
-    /// A value is infinite or NaN, a label names no class, or the lengths disagree (nothing of this call is appended then);
+    /// A value is infinite or NaN, a label names no class, a weight is not usable, or the lengths disagree (nothing of this call is appended then);
     /// or the disk is full.
     /// </exception>
     /// <exception cref="ArgumentException">There are more rows than announced.</exception>
-    public void Append(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels)
+    public void Append(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default)
     {
-        CheckRows(rows.Length, labels);
+        CheckRows(rows.Length, labels, sampleWeights);
         int bad = FiniteScan.IndexOfNonFinite(rows);
         if (bad >= 0)
             throw NotFinite(labels, bad, (float)rows[bad]);
-        Write(rows, labels);
+        Write(rows, labels, sampleWeights);
     }
 
     /// <summary>Appends rows, rounded to half precision (to nearest, ties to even).</summary>
     /// <param name="rows">n x D values, row-major (c, h, w), below 65520 in size, where rounding gives infinity.</param>
     /// <param name="labels">The n rows' classes.</param>
-    /// <inheritdoc cref="Append(ReadOnlySpan{Half}, ReadOnlySpan{int})" path="/exception"/>
-    public void Append(ReadOnlySpan<float> rows, ReadOnlySpan<int> labels)
+    /// <param name="sampleWeights">The n rows' weights, finite, 0 or more; none for a store without weights.</param>
+    /// <inheritdoc cref="Append(ReadOnlySpan{Half}, ReadOnlySpan{int}, ReadOnlySpan{float})" path="/exception"/>
+    public void Append(ReadOnlySpan<float> rows, ReadOnlySpan<int> labels, ReadOnlySpan<float> sampleWeights = default)
     {
-        CheckRows(rows.Length, labels);
+        CheckRows(rows.Length, labels, sampleWeights);
         Half[] rented = ArrayPool<Half>.Shared.Rent(rows.Length);
         try
         {
@@ -118,7 +128,7 @@ public sealed class LatentStoreWriter : IDisposable
             int bad = FiniteScan.IndexOfNonFinite(halves);
             if (bad >= 0)
                 throw NotFinite(labels, bad, rows[bad]);
-            Write(halves, labels);
+            Write(halves, labels, sampleWeights);
         }
         finally
         {
@@ -141,12 +151,14 @@ public sealed class LatentStoreWriter : IDisposable
             string number = (i + 1).ToString("D5", CultureInfo.InvariantCulture);
             weightMap["latents." + number] = file;
             weightMap["labels." + number] = file;
+            if (HasSampleWeights)
+                weightMap[WeightsTensor + "." + number] = file;
             shards[i] = new LatentIndexShard(file, RowsOf(i));
         }
 
         var metadata = new JsonObject
         {
-            ["total_size"] = TotalRows * ((long)_info.Shape.Length * sizeof(ushort) + sizeof(int)),
+            ["total_size"] = TotalRows * ((long)_info.Shape.Length * sizeof(ushort) + sizeof(int) + (HasSampleWeights ? sizeof(float) : 0)),
             ["total_rows"] = TotalRows,
             ["latent_shape"] = new JsonArray(_info.Shape.Channels, _info.Shape.Height, _info.Shape.Width),
         };
@@ -178,14 +190,22 @@ public sealed class LatentStoreWriter : IDisposable
         (string, SafetensorsType, IReadOnlyList<long>) labels = ("labels", SafetensorsType.I32, [rows]);
 
         // Latents come first, at the 64-byte boundary, but an odd number of halves would leave the labels unaligned.
-        return rows * _info.Shape.Length % 2 == 0 ? [latents, labels] : [labels, latents];
+        bool isEven = rows * _info.Shape.Length % 2 == 0;
+        if (!HasSampleWeights)
+            return isEven ? [latents, labels] : [labels, latents];
+        (string, SafetensorsType, IReadOnlyList<long>) weights = (WeightsTensor, SafetensorsType.F32, [rows]);
+        return isEven ? [latents, labels, weights] : [labels, weights, latents];
     }
 
-    private void CheckRows(int valueCount, ReadOnlySpan<int> labels)
+    private void CheckRows(int valueCount, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
     {
         LatentErrors.CheckLabels($"'{_folder}'", valueCount, _info.Shape.Length, labels, _info.ClassNames.Count, AppendedRows);
         if (labels.Length > TotalRows - AppendedRows)
             throw new ArgumentException($"'{_folder}': {AppendedRows} of {TotalRows} rows are appended, {labels.Length} more do not fit", nameof(labels));
+        SampleWeights.CheckCount($"'{_folder}', a store {(HasSampleWeights ? "with" : "without")} sample weights", weights.Length, HasSampleWeights ? labels.Length : 0);
+        int bad = SampleWeights.IndexOfBad(weights);
+        if (bad >= 0)
+            throw SampleWeights.Bad($"'{_folder}'", AppendedRows + bad, labels[bad], _info.ClassNames[labels[bad]], weights[bad]);
     }
 
     private DdoqException NotFinite(ReadOnlySpan<int> labels, int value, float found)
@@ -194,7 +214,7 @@ public sealed class LatentStoreWriter : IDisposable
         return LatentErrors.NotFinite($"'{_folder}'", AppendedRows + row, labels[row], _info.ClassNames[labels[row]], place, found);
     }
 
-    private void Write(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels)
+    private void Write(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
     {
         int d = _info.Shape.Length;
         while (labels.Length > 0)
@@ -204,6 +224,12 @@ public sealed class LatentStoreWriter : IDisposable
             _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(shard), MetadataOf(shard));
             _shard.Append("latents", rows[..(take * d)]);
             labels[..take].CopyTo(_labels.AsSpan(_pendingRows));
+            if (HasSampleWeights)
+            {
+                weights[..take].CopyTo(_weights.AsSpan(_pendingRows));
+                weights = weights[take..];
+            }
+
             _pendingRows += take;
             rows = rows[(take * d)..];
             labels = labels[take..];
@@ -215,6 +241,8 @@ public sealed class LatentStoreWriter : IDisposable
     private void CompleteShard()
     {
         _shard!.Append<int>("labels", _labels.AsSpan(0, _pendingRows));
+        if (HasSampleWeights)
+            _shard.Append<float>(WeightsTensor, _weights.AsSpan(0, _pendingRows));
         _shard.Complete();
         _shard.Dispose();
         _shard = null;
@@ -261,6 +289,8 @@ public sealed class LatentStoreWriter : IDisposable
                     throw OtherStore(path, $"{key} is {StorageErrors.Quote(found)}, this run has {StorageErrors.Quote(expected)}");
             }
 
+            if (!HasSampleWeights && file.TryGetTensor(WeightsTensor, out _))
+                throw OtherStore(path, $"it has a tensor {WeightsTensor}, this run has none");
             foreach ((string name, SafetensorsType type, IReadOnlyList<long> shape) in TensorsOf(shard))
             {
                 SafetensorsTensor found = file.GetTensor(name);
