@@ -135,6 +135,8 @@ public sealed class DistilledSet
             return $"weight {image.Weight.ToString(CultureInfo.InvariantCulture)}, allowed are finite numbers from 0";
         if (image.ClusterSize < 0 || image.Prototype < 0)
             return $"cluster size {image.ClusterSize} and prototype {image.Prototype}, allowed are numbers from 0";
+        if (image.ClusterMass is { } mass && !(mass >= 0 && mass <= double.MaxValue))
+            return $"cluster mass {mass.ToString(CultureInfo.InvariantCulture)}, allowed are finite numbers from 0";
         return null;
     }
 

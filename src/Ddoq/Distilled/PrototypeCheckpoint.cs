@@ -6,8 +6,8 @@ namespace Ddoq.Distilled;
 
 /// <summary>One file per finished class, so that an interrupted or sharded quantisation continues class by class.</summary>
 /// <remarks>
-/// Files <c>classes/00012.safetensors</c> hold <c>distortion</c> F64 [1], <c>counts</c> I64 [K_c] and <c>centroids</c> F32
-/// [K_c, c, h, w]; the metadata names class, algorithm, seed and options, and may hold a line of report. Several processes
+/// Files <c>classes/00012.safetensors</c> hold <c>distortion</c> F64 [1], <c>counts</c> I64 [K_c], <c>centroids</c> F32
+/// [K_c, c, h, w], and <c>masses</c> F64 [K_c] where rows have weights; the metadata names class, algorithm, seed and options, and may hold a line of report. Several processes
 /// may save different classes into one folder, or into folders of their own that <see cref="Assemble(string, IReadOnlyList{PrototypeCheckpoint})"/> joins.
 /// Safe for concurrent use.
 /// </remarks>
@@ -93,7 +93,10 @@ public sealed class PrototypeCheckpoint
         LatentShape shape = _info.Latents.Shape;
         if (prototypes.Count > _info.CentersPerClass || prototypes.Centroids.Length != (long)prototypes.Count * shape.Length)
             throw new ArgumentException($"class {classIndex}: {prototypes.Count} centres and {prototypes.Centroids.Length} values, allowed are {_info.CentersPerClass} centres of {shape.Length}", nameof(prototypes));
+        if (prototypes.Masses.Length != (_info.HasMasses ? prototypes.Count : 0))
+            throw new ArgumentException($"class {classIndex}: {prototypes.Masses.Length} masses for {prototypes.Count} centres, in a run {(_info.HasMasses ? "with" : "without")} sample weights", nameof(prototypes));
         long k = prototypes.Count;
+        (string, SafetensorsType, IReadOnlyList<long>)[] masses = _info.HasMasses ? [("masses", SafetensorsType.F64, [k])] : [];
         SortedDictionary<string, string> metadata = MetadataOf(classIndex);
         if (report.Length > 0)
             metadata[ReportKey] = report;
@@ -101,12 +104,15 @@ public sealed class PrototypeCheckpoint
             PathOf(classIndex),
             [
                 ("distortion", SafetensorsType.F64, [1]),
+                .. masses,
                 ("counts", SafetensorsType.I64, [k]),
                 ("centroids", SafetensorsType.F32, [k, shape.Channels, shape.Height, shape.Width]),
             ],
             metadata,
             _flushToDisk);
         writer.Append<double>("distortion", [prototypes.Distortion]);
+        if (_info.HasMasses)
+            writer.Append("masses", prototypes.Masses.Span);
         writer.Append("counts", prototypes.Counts.Span);
         writer.Append("centroids", prototypes.Centroids.Span);
         writer.Complete();
@@ -120,7 +126,7 @@ public sealed class PrototypeCheckpoint
         using SafetensorsFile? file = TryOpen(classIndex);
         prototypes = file is null
             ? null
-            : ClassPrototypes.Create(_info.Latents.Shape.Length, file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), file.GetSpan<double>("distortion")[0]);
+            : ClassPrototypes.Create(_info.Latents.Shape.Length, file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), file.GetSpan<double>("distortion")[0], Masses(file));
         return file is not null;
     }
 
@@ -161,7 +167,7 @@ public sealed class PrototypeCheckpoint
         {
             // Straight from the mapped file: nothing is left to the garbage collector.
             using SafetensorsFile file = parts.Select(part => part.TryOpen(c)).FirstOrDefault(opened => opened is not null) ?? throw Missing(parts, c);
-            writer.Append(file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), file.GetSpan<double>("distortion")[0]);
+            writer.Append(file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), parts[0].Masses(file), file.GetSpan<double>("distortion")[0]);
             reports[c] = file.Metadata.GetValueOrDefault(ReportKey, "");
         }
 
@@ -229,6 +235,8 @@ public sealed class PrototypeCheckpoint
         return null;
     }
 
+    private ReadOnlySpan<double> Masses(SafetensorsFile file) => _info.HasMasses ? file.GetSpan<double>("masses") : default;
+
     private bool IsWhole(SafetensorsFile file)
     {
         try
@@ -242,6 +250,8 @@ public sealed class PrototypeCheckpoint
                 && double.IsFinite(distortion[0])
                 && distortion[0] >= 0
                 && !counts.ContainsAnyInRange(long.MinValue, 0)
+                && Masses(file).Length == (_info.HasMasses ? counts.Length : 0)
+                && !Masses(file).ContainsAnyExceptInRange(double.Epsilon, double.MaxValue)
                 && ClassPrototypes.IndexOfNonFinite(centroids) < 0;
         }
         catch (DdoqException)

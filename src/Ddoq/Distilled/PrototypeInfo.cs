@@ -14,6 +14,7 @@ public sealed record PrototypeInfo
     private const string SeedKey = "seed";
     private const string OptionsKey = "options";
     private const string CentersKey = "centers_per_class";
+    private const string MassesKey = "sample_weights";
 
     /// <summary>The latents' description, handed on from the store: shape, class names, encoder, scaling factor.</summary>
     public required LatentStoreInfo Latents { get; init; }
@@ -30,10 +31,14 @@ public sealed record PrototypeInfo
     /// <summary>Further options of the algorithm, by name.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Whether the rows had weights: the cells then have masses beside their counts.</summary>
+    public bool HasMasses { get; init; }
+
     /// <summary>Describes the prototypes that a quantiser makes of a store.</summary>
     /// <param name="latents">The store.</param>
     /// <param name="options">The quantiser's settings.</param>
-    public static PrototypeInfo Of(LatentStoreInfo latents, QuantizerOptions options)
+    /// <param name="hasMasses">Whether the rows of the store have weights.</param>
+    public static PrototypeInfo Of(LatentStoreInfo latents, QuantizerOptions options, bool hasMasses)
     {
         ArgumentNullException.ThrowIfNull(options);
         return new PrototypeInfo
@@ -42,6 +47,7 @@ public sealed record PrototypeInfo
             CentersPerClass = options.CentroidCount,
             Algorithm = options.Algorithm.ToString(),
             Seed = options.Seed,
+            HasMasses = hasMasses,
             Options = DescribeAlgorithm(options),
         };
     }
@@ -88,7 +94,7 @@ public sealed record PrototypeInfo
     /// <summary>The pairs for the header of a prototypes file.</summary>
     internal SortedDictionary<string, string> Format()
     {
-        foreach (string own in (string[])[AlgorithmKey, SeedKey, OptionsKey, CentersKey])
+        foreach (string own in (string[])[AlgorithmKey, SeedKey, OptionsKey, CentersKey, MassesKey])
         {
             if (Latents.Extra.ContainsKey(own))
                 throw new DdoqException($"the latents' extra metadata '{own}' has a name that prototypes use themselves", "Choose another key when encoding.");
@@ -99,6 +105,8 @@ public sealed record PrototypeInfo
         pairs[AlgorithmKey] = Algorithm;
         pairs[SeedKey] = Seed.ToString(CultureInfo.InvariantCulture);
         pairs[CentersKey] = CentersPerClass.ToString(CultureInfo.InvariantCulture);
+        if (HasMasses)
+            pairs[MassesKey] = "true";
         pairs[OptionsKey] = JsonSerializer.Serialize(new SortedDictionary<string, string>(Options.ToDictionary(), StringComparer.Ordinal), DistilledJson.Default.SortedDictionaryStringString);
         return pairs;
     }
@@ -123,7 +131,7 @@ public sealed record PrototypeInfo
         }
 
         LatentStoreInfo latents = LatentMetadata.Parse(
-            file.Path, pairs, shape, () => LatentMetadata.NumberedNames(classCount ?? 0), AlgorithmKey, SeedKey, OptionsKey, CentersKey);
+            file.Path, pairs, shape, () => LatentMetadata.NumberedNames(classCount ?? 0), AlgorithmKey, SeedKey, OptionsKey, CentersKey, MassesKey);
         if (classCount is not null && latents.ClassNames.Count != classCount)
             throw new DdoqException($"'{file.Path}': {latents.ClassNames.Count} class names for {classCount} classes", "The file was made by another tool or damaged: quantize again.");
         return new PrototypeInfo
@@ -132,6 +140,7 @@ public sealed record PrototypeInfo
             CentersPerClass = centersPerClass,
             Algorithm = pairs.GetValueOrDefault(AlgorithmKey, ""),
             Seed = seed,
+            HasMasses = pairs.GetValueOrDefault(MassesKey) == "true",
             Options = new SortedDictionary<string, string>(options, StringComparer.Ordinal),
         };
     }

@@ -29,7 +29,10 @@ public sealed class PrototypeSet : IDisposable
         for (int c = 0; c < classes.Length; c++)
         {
             _weights[c] = new float[classes[c].Count];
-            PrototypeWeights.Compute(WeightRule.Direct, classes[c].Counts.Span, _weights[c]);
+            if (info.HasMasses)
+                PrototypeWeights.Compute(WeightRule.Direct, classes[c].Masses.Span, _weights[c]);
+            else
+                PrototypeWeights.Compute(WeightRule.Direct, classes[c].Counts.Span, _weights[c]);
         }
     }
 
@@ -50,6 +53,8 @@ public sealed class PrototypeSet : IDisposable
         }
 
         Info = PrototypeInfo.Parse(file, shape, classes, k);
+        if (HasMasses && !Tensor("masses", SafetensorsType.F64, 2).Shape.SequenceEqual([classes, k]))
+            throw new DdoqException($"'{file.Path}': tensor masses is {file.GetTensor("masses")}, centroids ask for {SafetensorsTensor.ShapeText([classes, k])}", FormatHint);
         _centerCounts = new int[classes];
         for (int c = 0; c < classes; c++)
             _centerCounts[c] = CheckClass(c, k);
@@ -66,6 +71,9 @@ public sealed class PrototypeSet : IDisposable
 
     /// <summary>Centres asked for per class (K); a class may have fewer.</summary>
     public int CentersPerClass => Info.CentersPerClass;
+
+    /// <summary>Whether the rows had weights: cells then have masses beside their counts.</summary>
+    public bool HasMasses => Info.HasMasses;
 
     /// <summary>Centres of all classes: the number of images to synthesise.</summary>
     public long TotalCenters => _centerCounts.Sum(n => (long)n);
@@ -85,6 +93,8 @@ public sealed class PrototypeSet : IDisposable
         {
             if (classes[c].Count > info.CentersPerClass || classes[c].Centroids.Length != (long)classes[c].Count * info.Latents.Shape.Length)
                 throw new ArgumentException($"class {c}: {classes[c].Count} centres and {classes[c].Centroids.Length} values, allowed are {info.CentersPerClass} centres of {info.Latents.Shape.Length}", nameof(classes));
+            if (classes[c].Masses.Length != (info.HasMasses ? classes[c].Count : 0))
+                throw new ArgumentException($"class {c}: {classes[c].Masses.Length} masses for {classes[c].Count} centres", nameof(classes));
         }
 
         return new PrototypeSet(info, [.. classes]);
@@ -92,7 +102,7 @@ public sealed class PrototypeSet : IDisposable
 
     /// <summary>Maps a file and checks it.</summary>
     /// <exception cref="DdoqException">
-    /// A tensor is missing or of another form, a value is not finite, counts and weights disagree, or unused slots lie
+    /// A tensor is missing or of another form, a value is not finite, counts or masses and weights disagree, or unused slots lie
     /// between used ones; the message names file, tensor and class.
     /// </exception>
     public static PrototypeSet Load(string path)
@@ -115,7 +125,7 @@ public sealed class PrototypeSet : IDisposable
     {
         using PrototypeWriter writer = PrototypeWriter.Create(path, Info);
         for (int c = 0; c < ClassNames.Count; c++)
-            writer.Append(Centroids(c), Counts(c), Distortion(c));
+            writer.Append(Centroids(c), Counts(c), Masses(c), Distortion(c));
         writer.Complete();
     }
 
@@ -158,7 +168,30 @@ public sealed class PrototypeSet : IDisposable
         return _classes is not null ? _classes[classIndex].Counts.Span : _file!.GetSpan<long>("counts", (long)classIndex * CentersPerClass, count);
     }
 
-    /// <summary>The direct weights w_k = v_k / sum v (Algorithm 1), K_c values.</summary>
+    /// <summary>Sum of the sample weights in each centre's cell, K_c values above 0; empty when the rows had no weights.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
+    public ReadOnlySpan<double> Masses(int classIndex)
+    {
+        int count = CenterCount(classIndex);
+        return _classes is not null ? _classes[classIndex].Masses.Span
+            : HasMasses ? _file!.GetSpan<double>("masses", (long)classIndex * CentersPerClass, count)
+            : default;
+    }
+
+    /// <summary>The weights of a class under a rule, from the masses of its cells, or their counts without sample weights.</summary>
+    /// <param name="classIndex">The class, 0-based.</param>
+    /// <param name="rule">The rule.</param>
+    /// <param name="weights">Receives K_c weights.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
+    public void ComputeWeights(int classIndex, WeightRule rule, Span<float> weights)
+    {
+        if (HasMasses)
+            PrototypeWeights.Compute(rule, Masses(classIndex), weights);
+        else
+            PrototypeWeights.Compute(rule, Counts(classIndex), weights);
+    }
+
+    /// <summary>The direct weights w_k = v_k / sum v (Algorithm 1), v the masses where rows had weights; K_c values.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
     public ReadOnlySpan<float> Weights(int classIndex)
     {
@@ -193,12 +226,15 @@ public sealed class PrototypeSet : IDisposable
         int used = counts.IndexOf(0);
         if (used < 0)
             used = k;
+        ReadOnlySpan<double> masses = HasMasses ? _file.GetSpan<double>("masses", (long)classIndex * k, k) : default;
         double sum = 0;
         for (int i = 0; i < k; i++)
         {
             if (counts[i] < 0 || (i > used && counts[i] != 0))
                 throw new DdoqException($"{where}: count {i} is {counts[i]}; counts are above 0 for used slots, then 0", FormatHint);
-            sum += counts[i];
+            if (HasMasses && !(i < used ? masses[i] > 0 && masses[i] <= double.MaxValue : masses[i] == 0))
+                throw new DdoqException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{where}: mass {i} is {masses[i]}; masses are finite and above 0 for used slots, then 0"), FormatHint);
+            sum += HasMasses ? masses[i] : counts[i];
         }
 
         double distortion = _file.GetSpan<double>("distortion", classIndex, 1)[0];
@@ -208,9 +244,9 @@ public sealed class PrototypeSet : IDisposable
         for (int i = 0; i < k; i++)
         {
             // Other tools may divide in single precision; a wrong class or order is far off.
-            double expected = sum > 0 ? counts[i] / sum : 0;
+            double expected = sum > 0 ? (HasMasses ? masses[i] : counts[i]) / sum : 0;
             if (!(Math.Abs(weights[i] - expected) <= 1e-5))
-                throw new DdoqException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{where}: weight {i} is {weights[i]}, the counts give {expected}"), FormatHint);
+                throw new DdoqException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{where}: weight {i} is {weights[i]}, the {(HasMasses ? "masses" : "counts")} give {expected}"), FormatHint);
             if (i >= used)
                 continue;
             ReadOnlySpan<float> centroid = _file.GetSpan<float>("centroids", (((long)classIndex * k) + i) * Shape.Length, Shape.Length);
