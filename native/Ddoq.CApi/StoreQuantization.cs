@@ -28,7 +28,7 @@ internal static class StoreQuantization
         Create(folder);
         try
         {
-            var checkpoint = new PrototypeCheckpoint(folder, PrototypeInfo.Of(latents.Info, quantizer.Options), flushToDisk: false);
+            var checkpoint = new PrototypeCheckpoint(folder, PrototypeInfo.Of(latents.Info, quantizer.Options, latents.HasSampleWeights), flushToDisk: false);
             quantizer.Quantizer.Fit(latents, quantizer.Options, Save, null, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
             checkpoint.Assemble(path);

@@ -13,7 +13,7 @@ namespace Ddoq.Cuda;
 /// <para>Rows go through a page-locked ring to the device while the kernels of the batch before run; devices take the next
 /// batch when they are free. Memory: two batches of at most half the budget on each device, their results in page-locked
 /// memory, kept until <see cref="Dispose"/>. When a device's memory runs out, batches are halved.</para>
-/// <para>The processor takes over what the kernels do not offer, and says so: given first centres, direct space, and
+/// <para>Rows with weights of their own are refused. The processor takes over what the kernels do not offer, and says so: given first centres, direct space, and
 /// classes whose Gram matrix exceeds the device. When one of several devices fails, the others take its classes.</para>
 /// <para>Thread-safe: calls take turns. <see cref="ClassQuantization.Seconds"/> is the time of the batch divided by its
 /// classes. Cancellation takes effect between batches.</para>
@@ -82,6 +82,7 @@ public sealed class CudaQuantizer : IQuantizer
         ArgumentNullException.ThrowIfNull(onClassCompleted);
         ArgumentNullException.ThrowIfNull(progress);
         options.Validate();
+        RefuseSampleWeights(source);
         if (ClusterSettings.NotOffered(options) is { } reason)
         {
             progress.Message($"{_host.Description} quantises instead of {Description}: {reason}");
@@ -114,6 +115,7 @@ public sealed class CudaQuantizer : IQuantizer
         options.Validate();
         if ((uint)classIndex >= (uint)source.ClassNames.Count)
             throw new UsageException($"Class {classIndex} does not exist; the source has classes 0 to {source.ClassNames.Count - 1}.");
+        RefuseSampleWeights(source);
         if (ClusterSettings.NotOffered(options) is not null)
             return _host.FitClass(source, classIndex, options, cancellation);
         ClassQuantization result = null!;
@@ -133,6 +135,12 @@ public sealed class CudaQuantizer : IQuantizer
                 worker.Dispose();
             _host.Dispose();
         }
+    }
+
+    private static void RefuseSampleWeights(ILatentSource source)
+    {
+        if (source.HasSampleWeights)
+            throw new UsageException("The rows have sample weights, which run on the CPU.", "Give --device cpu, or use CpuQuantizer.");
     }
 
     private void Run(

@@ -9,12 +9,12 @@ namespace Ddoq.Pipeline;
 /// <summary>A distilled set in memory: pixels, labels and cluster sizes.</summary>
 /// <param name="Pixels">[n, 3, side, side] planar bytes.</param>
 /// <param name="Labels">[n] labels.</param>
-/// <param name="ClusterSizes">[n] rows that each image stands for; all 0 where images stand for themselves.</param>
+/// <param name="ClusterMasses">[n] rows, or the sum of their sample weights, that each image stands for; all 0 where images stand for themselves.</param>
 /// <param name="ClassNames">Class names in label order.</param>
 /// <param name="Side">Side of the square images in pixels.</param>
 /// <param name="Identity">What made the set.</param>
 internal sealed record DistilledImages(
-    byte[] Pixels, int[] Labels, long[] ClusterSizes, IReadOnlyList<string> ClassNames, int Side, string Identity)
+    byte[] Pixels, int[] Labels, double[] ClusterMasses, IReadOnlyList<string> ClassNames, int Side, string Identity)
 {
     public int Count => Labels.Length;
 
@@ -51,7 +51,7 @@ internal sealed record DistilledImages(
         return new DistilledImages(
             bytes,
             [.. set.Images.Select(image => image.Label)],
-            [.. set.Images.Select(image => image.ClusterSize)],
+            [.. set.Images.Select(image => image.ClusterMass ?? image.ClusterSize)],
             set.ClassNames,
             size.Width,
             StageIdentity.Of(folder));
@@ -67,7 +67,7 @@ internal sealed record DistilledImages(
             {
                 int[] indices = [.. rows];
                 var values = new float[indices.Length];
-                PrototypeWeights.Compute(rule, [.. indices.Select(i => ClusterSizes[i])], values);
+                PrototypeWeights.Compute(rule, indices.Select(i => ClusterMasses[i]).ToArray(), values);
                 for (int k = 0; k < indices.Length; k++)
                     weights[indices[k]] = values[k];
             }

@@ -22,13 +22,14 @@ internal sealed class DistilledPlan
     public static DistilledPlan FromPrototypes(PrototypeSet set, WeightRule rule, ulong seed, bool useCounts) => Create(
         set.ClassNames,
         c => set.CenterCount(c),
-        (c, weights) => PrototypeWeights.Compute(rule, set.Counts(c), weights),
+        (c, weights) => set.ComputeWeights(c, rule, weights),
         (c, k) => useCounts ? set.Counts(c)[k] : 0,
+        (c, k) => useCounts && set.HasMasses ? set.Masses(c)[k] : null,
         seed);
 
     /// <summary>Images that stand for themselves, all of weight 1.</summary>
     public static DistilledPlan Uniform(IReadOnlyList<string> classNames, int[] imagesPerClass, ulong seed) => Create(
-        classNames, c => imagesPerClass[c], (_, weights) => weights.AsSpan().Fill(1), (_, _) => 0, seed);
+        classNames, c => imagesPerClass[c], (_, weights) => weights.AsSpan().Fill(1), (_, _) => 0, (_, _) => null, seed);
 
     /// <summary>Label and prototype of an image.</summary>
     public (int Label, int Prototype) Row(int index) => (_set.Images[index].Label, _set.Images[index].Prototype);
@@ -84,7 +85,12 @@ internal sealed class DistilledPlan
     private string PathOf(string folder, int index) => DistilledSet.PathOf(folder, _set.Images[index].FileName);
 
     private static DistilledPlan Create(
-        IReadOnlyList<string> classNames, Func<int, int> count, Action<int, float[]> weigh, Func<int, int, long> clusterSize, ulong seed)
+        IReadOnlyList<string> classNames,
+        Func<int, int> count,
+        Action<int, float[]> weigh,
+        Func<int, int, long> clusterSize,
+        Func<int, int, double?> clusterMass,
+        ulong seed)
     {
         var folders = new ClassFolders(classNames);
         int most = Enumerable.Range(0, classNames.Count).Max(count);
@@ -94,7 +100,7 @@ internal sealed class DistilledPlan
             var weights = new float[count(c)];
             weigh(c, weights);
             for (int k = 0; k < weights.Length; k++)
-                images.Add(new DistilledImage(folders.FileName(c, k, most), c, classNames[c], weights[k], clusterSize(c, k), k, (long)seed));
+                images.Add(new DistilledImage(folders.FileName(c, k, most), c, classNames[c], weights[k], clusterSize(c, k), k, (long)seed, clusterMass(c, k)));
         }
 
         return new DistilledPlan(new DistilledSet(classNames, images));

@@ -9,7 +9,8 @@ namespace Ddoq.Pipeline;
 /// <remarks>
 /// Columns: class, its name, rows, centres; mean squared distance of the rows of the fit and of the held-out rows to their
 /// centres; iterations and moves; cells without rows, cells with few (one, or at most a tenth of an equal share), the
-/// effective number of cells <c>(sum v)^2 / sum v^2</c>, the least and the most rows of a cell. Equal runs give equal bytes: times
+/// effective number of cells <c>(sum v)^2 / sum v^2</c>, the least and the most rows of a cell. Where rows have sample weights,
+/// distances are weighted means, and shares and v are of the weights. Equal runs give equal bytes: times
 /// are kept apart, in <see cref="ClassTimes"/>.
 /// </remarks>
 public static class QuantizationQuality
@@ -89,6 +90,12 @@ public static class QuantizationQuality
 
     private static long TinyCells(ClassQuantization result)
     {
+        if (result.Masses is { } masses)
+        {
+            double share = masses.Sum() / (10 * Math.Max(1, masses.Length));
+            return masses.LongCount(mass => mass > 0 && mass <= share);
+        }
+
         long most = Math.Max(1, result.RowCount / (10L * Math.Max(1, result.CentroidCount)));
         return result.Counts.LongCount(count => count > 0 && count <= most);
     }

@@ -12,10 +12,11 @@ public static class QuantizerFactory
     /// <summary>Creates a quantiser.</summary>
     /// <param name="device">auto, cpu, cuda (all devices) or cuda:i.</param>
     /// <param name="progress">Is told what <c>auto</c> chose, and why.</param>
+    /// <param name="hasSampleWeights">Whether rows have weights: then <c>auto</c> is the processor.</param>
     /// <exception cref="UsageException">The word is none of these.</exception>
     /// <exception cref="DeviceUnavailableException">CUDA was asked for and cannot be used; the message says what was tried.</exception>
     /// <exception cref="CudaException">CUDA was asked for and the driver failed.</exception>
-    public static IQuantizer Create(string device, IProgressSink progress)
+    public static IQuantizer Create(string device, IProgressSink progress, bool hasSampleWeights = false)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(progress);
@@ -23,7 +24,7 @@ public static class QuantizerFactory
         {
             "cpu" => new CpuQuantizer(),
             "cuda" => new CudaQuantizer(),
-            "auto" => Choose(progress),
+            "auto" => hasSampleWeights ? ChooseCpu(progress, "The rows have sample weights, which run on the CPU.") : Choose(progress),
             _ when device.StartsWith(IndexedPrefix, StringComparison.Ordinal)
                 && int.TryParse(device.AsSpan(IndexedPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int index) =>
                 new CudaQuantizer(new CudaQuantizerOptions { Devices = [index] }),
@@ -52,9 +53,14 @@ public static class QuantizerFactory
         }
         catch (DdoqException exception) when (exception is DeviceUnavailableException or CudaException)
         {
-            var cpu = new CpuQuantizer();
-            progress.Message($"device: {cpu.Description} (auto). {exception.Message}");
-            return cpu;
+            return ChooseCpu(progress, exception.Message);
         }
+    }
+
+    private static CpuQuantizer ChooseCpu(IProgressSink progress, string reason)
+    {
+        var cpu = new CpuQuantizer();
+        progress.Message($"device: {cpu.Description} (auto). {reason}");
+        return cpu;
     }
 }

@@ -20,6 +20,7 @@ internal static class Description
         ["rows"] = store.Count,
         ["shape"] = store.Shape.ToString(),
         ["type"] = store.ElementType.ToString(),
+        ["sample_weights"] = store.HasSampleWeights,
         ["shards"] = store.Files.Count,
         ["encoder"] = store.Info.EncoderHash,
         ["scaling_factor"] = store.Info.ScalingFactor,
@@ -32,8 +33,18 @@ internal static class Description
             ["name"] = store.ClassNames[c],
             ["rows"] = store.RowCount(c),
             ["contiguous"] = store.IsContiguous(c),
+            ["mass"] = Mass(store, c),
         }),
     };
+
+    private static double? Mass(LatentStore store, int classIndex)
+    {
+        if (!store.HasSampleWeights)
+            return null;
+        float[] weights = new float[store.RowCount(classIndex)];
+        store.ReadSampleWeights(classIndex, weights);
+        return weights.Sum(weight => (double)weight);
+    }
 
     public static JsonObject Of(PrototypeSet set, string path) => new()
     {
@@ -43,6 +54,7 @@ internal static class Description
         ["shape"] = set.Shape.ToString(),
         ["class_count"] = set.ClassNames.Count,
         ["centres"] = set.TotalCenters,
+        ["sample_weights"] = set.HasMasses,
         ["classes"] = Rows(set.ClassNames.Count, c => new JsonObject
         {
             ["class"] = c,

@@ -17,18 +17,20 @@ internal static class ClassMeasurer
         int k = PrototypeCount(prototypes, dimension, arm, data.ClassNames[classIndex]);
         int n = data.RowCount(classIndex);
         double[] costs = Costs(data, classIndex, prototypes.Centers.Span, k);
-        int[] sizes = ClusterSizes(costs, n, k, out double distortion);
+        float[] sampleWeights = SampleWeights(data, classIndex);
+        int[] sizes = ClusterSizes(costs, n, k, sampleWeights, out double distortion, out double[] voronoi);
 
-        var uniformRows = new double[n];
-        Array.Fill(uniformRows, 1.0 / n);
+        var rowWeights = new double[n];
+        Array.Fill(rowWeights, 1.0 / n);
+        for (int i = 0; i < sampleWeights.Length; i++)
+            rowWeights[i] = sampleWeights[i];
         var uniform = new double[k];
         Array.Fill(uniform, 1.0 / k);
-        double[] voronoi = [.. sizes.Select(size => (double)size / n)];
         double[] own = prototypes.Weights.IsEmpty ? uniform : prototypes.Weights.ToArray();
 
-        TransportSolution withVoronoi = Wasserstein.Solve(costs, uniformRows, voronoi);
-        TransportSolution withUniform = Wasserstein.Solve(costs, uniformRows, uniform);
-        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, uniformRows, own);
+        TransportSolution withVoronoi = Wasserstein.Solve(costs, rowWeights, voronoi);
+        TransportSolution withUniform = Wasserstein.Solve(costs, rowWeights, uniform);
+        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, rowWeights, own);
         return new ClassMeasurement
         {
             Arm = arm.Name,
@@ -55,7 +57,7 @@ internal static class ClassMeasurer
         int rows = heldOut?.RowCount(classIndex) ?? 0;
         if (rows == 0)
             return null;
-        _ = ClusterSizes(Costs(heldOut!, classIndex, prototypes.Centers.Span, k), rows, k, out double distortion);
+        _ = ClusterSizes(Costs(heldOut!, classIndex, prototypes.Centers.Span, k), rows, k, SampleWeights(heldOut!, classIndex), out double distortion, out _);
         return distortion;
     }
 
@@ -77,10 +79,21 @@ internal static class ClassMeasurer
         return costs;
     }
 
-    private static int[] ClusterSizes(double[] costs, int n, int k, out double distortion)
+    // Empty when all rows weigh the same.
+    private static float[] SampleWeights(ILatentSource data, int classIndex)
+    {
+        if (!data.HasSampleWeights)
+            return [];
+        var weights = new float[data.RowCount(classIndex)];
+        data.ReadSampleWeights(classIndex, weights);
+        return weights;
+    }
+
+    private static int[] ClusterSizes(double[] costs, int n, int k, float[] sampleWeights, out double distortion, out double[] shares)
     {
         var sizes = new int[k];
-        double sum = 0;
+        shares = new double[k];
+        double sum = 0, mass = 0;
         for (int i = 0; i < n; i++)
         {
             int nearest = 0;
@@ -90,11 +103,16 @@ internal static class ClassMeasurer
                     nearest = j;
             }
 
+            double weight = sampleWeights.Length == 0 ? 1 : sampleWeights[i];
             sizes[nearest]++;
-            sum += costs[(i * k) + nearest];
+            shares[nearest] += weight;
+            sum += weight * costs[(i * k) + nearest];
+            mass += weight;
         }
 
-        distortion = sum / n;
+        distortion = sum / mass;
+        for (int j = 0; j < k; j++)
+            shares[j] /= mass;
         return sizes;
     }
 

@@ -25,8 +25,10 @@ public sealed record PrototypeArm(string Name, Func<int, ArmPrototypes> Prototyp
 
         ArmPrototypes Read(int classIndex)
         {
-            // The counts, not the stored fp32 weights: their ratios are exact.
-            double[] weights = isWeighted ? [.. prototypes.Counts(classIndex).ToArray().Select(count => (double)count)] : [];
+            // The counts or masses, not the stored fp32 weights: their ratios are exact.
+            double[] weights = !isWeighted ? []
+                : prototypes.HasMasses ? prototypes.Masses(classIndex).ToArray()
+                : [.. prototypes.Counts(classIndex).ToArray().Select(count => (double)count)];
             return new ArmPrototypes(prototypes.Centroids(classIndex).ToArray(), weights);
         }
     }

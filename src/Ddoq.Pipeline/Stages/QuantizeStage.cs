@@ -46,7 +46,7 @@ public static class QuantizeStage
         }
 
         RequireRows(store, latents);
-        var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer), flushToDisk: false);
+        var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer, store.HasSampleWeights), flushToDisk: false);
         checkpoint.SaveHeader(stage.Path);
         Quantize(store, quantizer, options, stage, checkpoint, share, context);
         context.Cancellation.ThrowIfCancellationRequested();
@@ -82,7 +82,7 @@ public static class QuantizeStage
         ClassTimes times = ClassTimes.Open(stage.Path, options.Share);
         var sinceTiming = Stopwatch.StartNew();
         var progress = new RowProgress(context.Progress);
-        using IQuantizer engine = QuantizerFactory.Create(options.Device, context.Progress);
+        using IQuantizer engine = QuantizerFactory.Create(options.Device, context.Progress, store.HasSampleWeights);
         progress.BeginRows(share.Sum(c => (long)store.RowCount(c)), share.Where(others.Contains).Sum(c => (long)store.RowCount(c)));
         try
         {
@@ -99,7 +99,7 @@ public static class QuantizeStage
         {
             checkpoint.Save(
                 result.ClassIndex,
-                ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion),
+                ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion, result.Masses),
                 QuantizationQuality.Line(result));
             progress.AdvanceRows(result.RowCount);
             if (times.Add(result.ClassIndex, result.Seconds))

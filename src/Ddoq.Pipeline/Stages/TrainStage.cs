@@ -177,7 +177,7 @@ public static class TrainStage
             labels[i] = data.LabelOf(i);
             data.ReadRgb(i, fit, bytes.AsSpan(i * pixels, pixels));
         });
-        var images = new DistilledImages(bytes, labels, new long[data.Count], like.ClassNames, fit.Height, string.Empty);
+        var images = new DistilledImages(bytes, labels, new double[data.Count], like.ClassNames, fit.Height, string.Empty);
         float[] logits = teacher.LogitsOf(images, context with { Progress = NullProgress.Instance });
         return new TrainingImages(bytes, labels, null, logits, data.Count, fit.Height, fit.Width);
     }

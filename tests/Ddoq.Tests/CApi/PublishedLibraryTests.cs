@@ -56,7 +56,7 @@ public sealed unsafe class PublishedLibraryTests
             {
                 var results = new ClassPrototypes[store.ClassNames.Count];
                 quantizer.Fit(store, options, one => results[one.ClassIndex] = ClassPrototypes.From(one), null, NullProgress.Instance, default);
-                using PrototypeSet set = PrototypeSet.Create(PrototypeInfo.Of(store.Info, options), results);
+                using PrototypeSet set = PrototypeSet.Create(PrototypeInfo.Of(store.Info, options, store.HasSampleWeights), results);
                 set.Save(expected);
             }
 
