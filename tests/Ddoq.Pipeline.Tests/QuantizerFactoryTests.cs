@@ -36,6 +36,15 @@ public class QuantizerFactoryTests
     }
 
     [Test]
+    public void Auto_WithSampleWeights_IsTheProcessor_AndSaysWhy()
+    {
+        var said = new Messages();
+        using IQuantizer quantizer = QuantizerFactory.Create("auto", said, hasSampleWeights: true);
+        Assert.That(quantizer, Is.TypeOf<CpuQuantizer>());
+        Assert.That(said.Text, Does.Contain("sample weights, which run on the CPU").And.Not.Contain(WithoutCudaDriver.Driver));
+    }
+
+    [Test]
     public void Cpu_SaysNothing()
     {
         var said = new Messages();

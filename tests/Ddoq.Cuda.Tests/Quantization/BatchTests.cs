@@ -30,6 +30,22 @@ public class BatchTests
     }
 
     [Test]
+    public void SampleWeights_AreRefused()
+    {
+        EmulatedDriver.Start();
+        var source = new ArrayLatentSource(Dimension, TestRows.Gaussian(9, Dimension, 1)) { Weights = [[1, 2, 3, 4, 5, 6, 7, 8, 9]] };
+        using var quantizer = new CudaQuantizer();
+        foreach (Action fit in (Action[])[
+            () => quantizer.FitClass(source, 0, s_options, default),
+            () => quantizer.Fit(source, s_options, _ => { }, null, NullProgress.Instance, default)])
+        {
+            UsageException refusal = Assert.Throws<UsageException>(fit)!;
+            Assert.That(refusal.Message, Does.Contain("sample weights, which run on the CPU"));
+            Assert.That(refusal.Hint, Does.Contain("--device cpu"));
+        }
+    }
+
+    [Test]
     public void TwoDevices_ShareTheClasses_AndChangeNoBit()
     {
         EmulatedDriver.Start();

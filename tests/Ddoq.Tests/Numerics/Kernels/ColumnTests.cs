@@ -60,6 +60,40 @@ public unsafe class ColumnTests(string variant)
     }
 
     [Test]
+    public void CheapestWeightedJoinInColumns_TakesTheWeightOfEachRow([Values(1, 2, 3, 7)] int centroids, [Values(1, 17, 64)] int rows)
+    {
+        int count = LatentKernels.Pad(rows), stride = count;
+        using var v = Small(centroids * stride, 1);
+        using var slopes = Small(centroids, 2);
+        using var norms = Small(centroids, 3);
+        using var masses = new GuardedFloats(centroids);
+        using var weights = new GuardedFloats(count);
+        using var rowNorms = Small(count, 5);
+        using var labels = new GuardedFloats(count);
+        for (int k = 0; k < centroids; k++)
+            masses.Pointer[k] = k;
+        for (int i = 0; i < count; i++)
+        {
+            labels.Pointer[i] = i % centroids;
+            weights.Pointer[i] = i < rows ? 0.5f + (i % 3) : 0;
+        }
+
+        using var best = new GuardedFloats(count);
+        using var index = new GuardedFloats(count);
+        _kernels.CheapestWeightedJoinInColumns(
+            v.Pointer, stride, slopes.Pointer, norms.Pointer, masses.Pointer, centroids, rowNorms.Pointer, weights.Pointer, labels.Pointer, best.Pointer, index.Pointer, count);
+        for (int i = 0; i < rows; i++)
+        {
+            float[] costs = [.. Enumerable.Range(0, centroids).Select(k => k == i % centroids
+                ? float.PositiveInfinity
+                : k / (k + weights.Pointer[i]) * (rowNorms.Pointer[i] + (slopes.Pointer[k] * v.Pointer[(k * stride) + i]) + norms.Pointer[k]))];
+            Assert.That(best.Pointer[i], Is.EqualTo(costs.Min()));
+            if (centroids > 1)
+                Assert.That(index.Pointer[i], Is.EqualTo(Array.IndexOf(costs, costs.Min())));
+        }
+    }
+
+    [Test]
     public void DistancesInColumns_AreNeverNegative()
     {
         using var gram = Small(32, 6);
