@@ -27,20 +27,23 @@ internal static class Description
         ["image_size"] = store.Info.ImageSize,
         ["kind"] = store.Info.Kind?.ToString(),
         ["class_count"] = store.ClassNames.Count,
-        ["classes"] = Rows(store.ClassNames.Count, c => new JsonObject
+        ["classes"] = Rows(store.ClassNames.Count, c =>
         {
-            ["class"] = c,
-            ["name"] = store.ClassNames[c],
-            ["rows"] = store.RowCount(c),
-            ["contiguous"] = store.IsContiguous(c),
-            ["mass"] = Mass(store, c),
+            var row = new JsonObject
+            {
+                ["class"] = c,
+                ["name"] = store.ClassNames[c],
+                ["rows"] = store.RowCount(c),
+                ["contiguous"] = store.IsContiguous(c),
+            };
+            if (store.HasSampleWeights)
+                row["mass"] = Mass(store, c);
+            return row;
         }),
     };
 
-    private static double? Mass(LatentStore store, int classIndex)
+    private static double Mass(LatentStore store, int classIndex)
     {
-        if (!store.HasSampleWeights)
-            return null;
         float[] weights = new float[store.RowCount(classIndex)];
         store.ReadSampleWeights(classIndex, weights);
         return weights.Sum(weight => (double)weight);
