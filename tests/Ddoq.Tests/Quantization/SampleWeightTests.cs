@@ -170,6 +170,19 @@ public class SampleWeightTests
         Assert.That(refined, Is.LessThan(last), "Hartigan's moves improve on Lloyd here");
     }
 
+    [TestCaseSource(nameof(Spaces))]
+    public void Restarts_AreComparedByTheWeightedDistortion(QuantizationSpace space)
+    {
+        float[] weights = WeightedRows.Spread(Rows, 12, decades: 4);
+        double last = double.PositiveInfinity;
+        for (int restarts = 1; restarts <= 12; restarts++)
+        {
+            double distortion = WeightedRows.Fit(_rows, Dimension, weights, new() { CentroidCount = Centroids, Algorithm = QuantizationAlgorithm.Lloyd, Space = space, Restarts = restarts }).Distortion;
+            Assert.That(distortion, Is.LessThanOrEqualTo(last * (1 + 1e-6)), $"{restarts} restarts");
+            last = distortion;
+        }
+    }
+
     [Test]
     public void Spaces_Agree([Values(2, 6, 12)] double decades)
     {
