@@ -35,7 +35,7 @@ internal static class StoreQuantization
 
             void Save(ClassQuantization result)
             {
-                checkpoint.Save(result.ClassIndex, ClassPrototypes.Create(latents.Shape.Length, result.Centroids, result.Counts, result.Distortion));
+                checkpoint.Save(result.ClassIndex, ClassPrototypes.Create(latents.Shape.Length, result.Centroids, result.Counts, result.Distortion, result.Masses));
                 progress.Completed(result);
             }
         }
