@@ -138,6 +138,7 @@ public sealed class CpuQuantizer : IQuantizer
         int[] classes,
         int workers)
     {
+        private readonly Lock _deal = new();
         private readonly Lock _report = new();
         private ExceptionDispatchInfo? _failure;
         private int _next;
@@ -168,15 +169,9 @@ public sealed class CpuQuantizer : IQuantizer
             {
                 while (!stop.IsCancellationRequested)
                 {
-                    int taken = Interlocked.Increment(ref _next) - 1;
+                    int taken = Take();
                     if (taken >= classes.Length)
                         return;
-
-                    // Each class is announced once: the first ones by who works on them, the others while one before is worked on.
-                    if (taken < workers)
-                        source.Prefetch(classes[taken]);
-                    if (taken + workers < classes.Length)
-                        source.Prefetch(classes[taken + workers]);
                     ClassQuantization result = fit.Run(source, classes[taken], options, stop.Token);
                     source.Release(classes[taken]);
                     Report(result);
@@ -194,6 +189,21 @@ public sealed class CpuQuantizer : IQuantizer
             finally
             {
                 quantizer.Return(fit);
+            }
+        }
+
+        // The next class in turn. Each is announced once and before anyone can take it: the first ones by who works on them,
+        // the others while one before is worked on.
+        private int Take()
+        {
+            lock (_deal)
+            {
+                int taken = _next++;
+                if (taken < Math.Min(workers, classes.Length))
+                    source.Prefetch(classes[taken]);
+                if (taken + workers < classes.Length)
+                    source.Prefetch(classes[taken + workers]);
+                return taken;
             }
         }
 
