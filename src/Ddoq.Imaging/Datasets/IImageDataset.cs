@@ -39,7 +39,8 @@ public interface IImageDataset : IDisposable
 
     /// <summary>
     /// The name of an image for people and for records: a path relative to <see cref="Location"/> with <c>/</c> between
-    /// folders, or a file and position such as <c>train-images-idx3-ubyte.gz[123]</c>.
+    /// folders, or a file and a place in it such as <c>train-images-idx3-ubyte.gz[123]</c>, <c>n01440764.tar:n01440764_10026.JPEG</c> or
+    /// <c>train-00003-of-00016.parquet row 17</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="index"/> is not in [0, N).</exception>
     string NameOf(int index);

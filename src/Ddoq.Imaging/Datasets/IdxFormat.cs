@@ -53,6 +53,8 @@ internal sealed class IdxFormat : IDatasetFormat
             : labels;
         string[] classNames = ClassNames(folder, definingLabels);
         CheckLabels(labels, labelsPath, classNames);
+        if (options.Classes is { } subset)
+            (classNames, pixels, labels) = Take(subset, classNames, folder, pixels, labels);
         if (options.ClassNames is { } wanted)
         {
             int[] map = ClassOrder.Map(classNames, wanted, folder, "the expected list");
@@ -68,21 +70,23 @@ internal sealed class IdxFormat : IDatasetFormat
 
     private static string[] ClassNames(string folder, byte[] labels)
     {
-        string namesPath = Path.Combine(folder, "classes.txt");
-        if (File.Exists(namesPath))
-        {
-            string[] lines = DataFile.Guard(namesPath, 0, static (_, path) => File.ReadAllLines(path));
-            int last = Array.FindLastIndex(lines, line => line.Trim().Length > 0);
-            string[] names = [.. lines.Take(last + 1).Select(line => line.Trim())];
-            int bad = Array.FindIndex(names, name => name.Length == 0);
-            if (bad >= 0)
-                throw new DdoqException($"{namesPath}, line {bad + 1}: empty, a class name is needed", "give one class name a line, in label order");
+        if (ClassNameFile.TryRead(folder, "classes.txt") is { } names)
             return names;
-        }
-
         return Convert.ToHexString(SHA256.HashData(labels)).StartsWith(FashionMnistTrainLabels, StringComparison.Ordinal)
             ? s_fashionMnistClasses
             : [.. Enumerable.Range(0, labels.Max() + 1).Select(label => $"{label}")];
+    }
+
+    private static (string[] ClassNames, byte[] Pixels, byte[] Labels) Take(
+        ClassSubset subset, string[] classNames, string folder, byte[] pixels, byte[] labels)
+    {
+        (string[] names, int[] map) = ClassSubset.Apply(subset, classNames, folder);
+        int length = pixels.Length / labels.Length;
+        int[] rows = [.. Enumerable.Range(0, labels.Length).Where(row => map[labels[row]] >= 0)];
+        byte[] kept = new byte[rows.Length * length];
+        for (int i = 0; i < rows.Length; i++)
+            pixels.AsSpan(rows[i] * length, length).CopyTo(kept.AsSpan(i * length));
+        return (names, kept, [.. rows.Select(row => (byte)map[labels[row]])]);
     }
 
     private static void CheckLabels(byte[] labels, string path, string[] classNames)

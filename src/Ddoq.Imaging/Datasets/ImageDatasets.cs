@@ -4,13 +4,14 @@ namespace Ddoq.Imaging;
 public static class ImageDatasets
 {
     // Asked in this order; the first that recognises the folder opens it. A new reader is a new line here.
-    private static readonly IDatasetFormat[] s_formats = [new IdxFormat(), new ImageFolderFormat()];
+    private static readonly IDatasetFormat[] s_formats = [new IdxFormat(), new ParquetFormat(), new WebDatasetFormat(), new ImageNetFormat(), new ImageFolderFormat()];
 
     /// <summary>Opens one split of the dataset in a folder.</summary>
     /// <param name="dataDir">
     /// A folder with the four IDX files of MNIST, Fashion-MNIST and their kin (gzip or not), or an ImageFolder
     /// (<c>train/&lt;class&gt;/*</c> with <c>val/</c> or <c>test/</c> beside it, or the class folders themselves), or a
-    /// distilled set (an ImageFolder whose <c>metadata.jsonl</c> gives label and class name of each image).
+    /// distilled set (an ImageFolder whose <c>metadata.jsonl</c> gives label and class name of each image), or ImageNet as its
+    /// sources ship it (a tar archive a class, validation images in one folder, Kaggle's tree), or WebDataset or Parquet shards.
     /// </param>
     /// <param name="split">Which part.</param>
     /// <param name="options">Null for <see cref="ImageDatasetOptions.Default"/>.</param>

@@ -7,8 +7,6 @@ namespace Ddoq.Imaging;
 /// </remarks>
 internal sealed class ImageFolderFormat : IDatasetFormat
 {
-    private static readonly string[] s_testFolders = ["val", "valid", "validation", "test"];
-
     /// <inheritdoc/>
     public string Layout =>
         $"an ImageFolder: train/<class>/* with val/<class>/* or test/<class>/* beside it, or <class>/* alone, of {ImageSignature.ExtensionList} files";
@@ -20,7 +18,7 @@ internal sealed class ImageFolderFormat : IDatasetFormat
     public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
     {
         string? train = IsSplit(folder, "train") ? "train" : null;
-        string? test = s_testFolders.FirstOrDefault(name => IsSplit(folder, name));
+        string? test = SplitNames.Test.FirstOrDefault(name => IsSplit(folder, name));
         string part = split switch
         {
             DatasetSplit.Unsplit => "",
@@ -28,25 +26,34 @@ internal sealed class ImageFolderFormat : IDatasetFormat
                 $"{folder} has a folder {test}/ but no train/",
                 $"call the training images' folder train/; to train on {test}/ itself, give {Path.Combine(folder, test)}")),
             _ => test ?? throw new UsageException(
-                $"{folder} has no test images: none of the folders {string.Join("/, ", s_testFolders)}/ with class folders is there",
+                $"{folder} has no test images: none of the folders {string.Join("/, ", SplitNames.Test)}/ with class folders is there",
                 "give a folder that has one, or name the test images' own folder"),
         };
 
-        ImageFolderIndex index = Index(folder, part);
+        ImageFolderIndex index = Index(folder, part, options.Classes);
         if (split == DatasetSplit.Test && train is not null)
-            index = index.Relabelled(TrainClasses(folder), Path.Combine(folder, train));
+        {
+            string where = Path.Combine(folder, train);
+            string[] classes = TrainClasses(folder);
+            index = index.Relabelled(options.Classes?.Of(classes, where) ?? classes, where);
+        }
+
         if (options.ClassNames is { } wanted)
             index = index.Relabelled(wanted, "the expected list");
-        return new ImageFolderDataset(index, options);
+        return index.Open(options);
     }
 
     private static bool IsSplit(string folder, string name) =>
         Directory.Exists(Path.Combine(folder, name)) && ImageFolderScanner.Folders(Path.Combine(folder, name)).Length > 0;
 
-    private static ImageFolderIndex Index(string folder, string part)
+    private static ImageFolderIndex Index(string folder, string part, ClassSubset? subset)
     {
-        ImageFolderIndex index = ImageFolderScanner.Scan(folder, part);
-        return DistilledMetadata.TryRead(folder, part) is { } metadata ? metadata.Reorder(index) : index;
+        if (DistilledMetadata.TryRead(folder, part) is not { } metadata)
+            return ImageFolderScanner.Scan(folder, part, subset);
+
+        // The metadata names every image of the set, so all are listed before some are taken.
+        ImageFolderIndex index = metadata.Reorder(ImageFolderScanner.Scan(folder, part));
+        return subset is null ? index : index.Only(subset);
     }
 
     /// <summary>The class names that number the labels of the training split, without listing its images.</summary>

@@ -33,11 +33,44 @@ internal sealed record ImageFolderIndex
     /// <summary>The path of an image.</summary>
     public string PathOf(int index) => Path.Combine(Location, NameOf(index));
 
+    /// <summary>The images of some classes, in the same order.</summary>
+    /// <exception cref="DdoqException">A class of the subset is missing.</exception>
+    public ImageFolderIndex Only(ClassSubset subset)
+    {
+        (string[] classNames, int[] map) = ClassSubset.Apply(subset, ClassNames, Path.Combine(Location, Part));
+        var names = new FileNameTable();
+        var folderOf = new List<int>();
+        for (int i = 0; i < FolderOf.Length; i++)
+        {
+            if (map[LabelOfFolder[FolderOf[i]]] < 0)
+                continue;
+            names.Add(Names[i]);
+            folderOf.Add(FolderOf[i]);
+        }
+
+        return this with
+        {
+            ClassNames = classNames,
+            LabelOfFolder = [.. LabelOfFolder.Select(label => label < 0 ? -1 : map[label])],
+            FolderOf = [.. folderOf],
+            Names = names,
+        };
+    }
+
+    /// <summary>The images as a dataset.</summary>
+    public IImageDataset Open(ImageDatasetOptions options) => new EncodedImageDataset(
+        Location,
+        "folder",
+        new FolderImages(this),
+        [.. FolderOf.Select(folder => LabelOfFolder[folder])],
+        ClassNames,
+        ClassNames.All(WordNetId.Is) ? options with { AllowMismatchedExtension = true } : options);
+
     /// <summary>The same images with labels that follow another list of the same class names.</summary>
     /// <exception cref="DdoqException">The lists do not hold the same names.</exception>
     public ImageFolderIndex Relabelled(IReadOnlyList<string> classNames, string wantedIn)
     {
         int[] map = ClassOrder.Map(ClassNames, classNames, Path.Combine(Location, Part), wantedIn);
-        return this with { ClassNames = [.. classNames], LabelOfFolder = [.. LabelOfFolder.Select(label => map[label])] };
+        return this with { ClassNames = [.. classNames], LabelOfFolder = [.. LabelOfFolder.Select(label => label < 0 ? -1 : map[label])] };
     }
 }

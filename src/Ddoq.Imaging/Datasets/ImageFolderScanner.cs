@@ -17,6 +17,18 @@ internal static class ImageFolderScanner
 
     private static readonly EnumerationOptions s_everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
 
+    /// <summary>True when a folder holds image files itself.</summary>
+    public static bool HoldsImages(string folder) =>
+        Directory.Exists(folder) && List(folder).Any(entry => !entry.IsDirectory && ImageSignature.HasImageExtension(entry.Name));
+
+    /// <summary>The names of the image files in a folder, ordinal; folders in it are not looked into.</summary>
+    public static string[] Images(string folder)
+    {
+        string[] names = [.. List(folder).Where(entry => !entry.IsDirectory && ImageSignature.HasImageExtension(entry.Name)).Select(entry => entry.Name)];
+        Array.Sort(names, StringComparer.Ordinal);
+        return names;
+    }
+
     /// <summary>The names of the folders in a folder, in class order.</summary>
     public static string[] Folders(string folder)
     {
@@ -26,14 +38,18 @@ internal static class ImageFolderScanner
     }
 
     /// <summary>Lists every image of the class folders in <c>location/part</c>.</summary>
-    /// <exception cref="DdoqException">There is no class folder, or one of them holds no image.</exception>
-    public static ImageFolderIndex Scan(string location, string part)
+    /// <param name="location">The data folder.</param>
+    /// <param name="part">The split's folder below it, or the empty string.</param>
+    /// <param name="subset">The classes to list; null lists all.</param>
+    /// <exception cref="DdoqException">There is no class folder, one of them holds no image, or a class of the subset is missing.</exception>
+    public static ImageFolderIndex Scan(string location, string part, ClassSubset? subset = null)
     {
         string root = Path.Combine(location, part);
         string[] classes = Folders(root);
         if (classes.Length == 0)
             throw new DdoqException($"{root} has no class folders", "put the images of each class into a folder named for the class");
 
+        classes = subset?.Of(classes, root) ?? classes;
         var names = new FileNameTable();
         var folderOf = new List<int>();
         for (int first = 0; first < classes.Length; first += ClassesAtATime)

@@ -20,4 +20,12 @@ internal readonly record struct ImageHeader(ImageSize Size, bool IsGrey)
         ImageFormat format = ImageSignature.Check(start, path, options);
         return format == ImageFormat.Bmp ? BmpDecoder.ReadHeader(start, path) : VipsDecoder.ReadHeader(path, format);
     }
+
+    /// <summary>Reads the header of a whole image in memory.</summary>
+    /// <inheritdoc cref="Read(string, ImageDatasetOptions)" path="/exception"/>
+    public static ImageHeader Read(byte[] content, string path, ImageDatasetOptions options)
+    {
+        ImageFormat format = ImageSignature.Check(content, path, options);
+        return format == ImageFormat.Bmp ? BmpDecoder.ReadHeader(content, path) : VipsDecoder.ReadHeader(content, path, format);
+    }
 }

@@ -47,7 +47,7 @@ internal static class ImageSignature
 
     /// <summary>Checks that a file is of a format that is read, and of the one that its name promises.</summary>
     /// <returns>The format of the contents.</returns>
-    /// <exception cref="DamagedImageException">Empty, or no image.</exception>
+    /// <exception cref="DamagedImageException">Empty, no image, or of a format that is not read.</exception>
     /// <exception cref="DdoqException">An image of another format than its extension says, and that is not allowed.</exception>
     public static ImageFormat Check(ReadOnlySpan<byte> content, string path, ImageDatasetOptions options)
     {
@@ -62,8 +62,8 @@ internal static class ImageSignature
         }
 
         if (found is ImageFormat.Gif or ImageFormat.Heif or ImageFormat.JpegXl)
-            throw new DdoqException($"{path} is a {NameOf(found)} image, which is not read", "convert it to PNG or JPEG");
-        if (found != expected && !options.AllowMismatchedExtension)
+            throw new DamagedImageException(path, $"a {NameOf(found)} image, which is not read; convert it to PNG or JPEG");
+        if (found != expected && expected != ImageFormat.Unknown && !options.AllowMismatchedExtension)
         {
             throw new DdoqException(
                 $"{path} is a {NameOf(found)} image, its extension says {NameOf(expected)}",

@@ -35,12 +35,17 @@ internal static class VipsDecoder
         }
     }
 
-    public static ImageHeader ReadHeader(string path, ImageFormat format)
+    public static ImageHeader ReadHeader(string path, ImageFormat format) => ReadHeader(path, (path, format), static file => OpenFile(file.path, file.format));
+
+    public static ImageHeader ReadHeader(byte[] content, string path, ImageFormat format) =>
+        ReadHeader(path, (content, format), static image => OpenBuffer(image.content, image.format));
+
+    private static ImageHeader ReadHeader<TState>(string path, TState state, Func<TState, VipsImage> open)
     {
         VipsLibrary.EnsureLoaded();
         try
         {
-            using VipsImage image = OpenFile(path, format);
+            using VipsImage image = open(state);
             DecodedImage.CheckSize(image.Width, image.Height, path);
             // Orientations 5 to 8 are the ones that lie on their side.
             ImageSize size = OrientationOf(image) >= 5 ? new(image.Height, image.Width) : new(image.Width, image.Height);

@@ -98,7 +98,8 @@ public sealed class ImageDecoderTests
             () => ImageDecoder.Decode(Encoding.ASCII.GetBytes("<html>404</html>"), "a.jpg", ImageDatasetOptions.Default).Dispose());
         TestData.AssertMessage(html, "a.jpg", "3c68746d");
 
-        DdoqException? Throws(string file, string name) => Assert.Throws<DdoqException>(
+        // Of a format that is not read, an image may be skipped like a damaged one: in an archive it cannot be converted.
+        DdoqException? Throws(string file, string name) => Assert.Catch<DdoqException>(
             () => ImageDecoder.Decode(File.ReadAllBytes(_folder[file]), name, ImageDatasetOptions.Default).Dispose());
     }
 

@@ -2,20 +2,32 @@ using System.Security.Cryptography;
 
 namespace Ddoq.Imaging;
 
-/// <summary>Image files in class folders, decoded when they are read.</summary>
-internal sealed class ImageFolderDataset : IImageDataset
+/// <summary>Encoded images with labels, decoded when they are read.</summary>
+internal sealed class EncodedImageDataset : IImageDataset
 {
-    private const int HashBuffer = 1 << 20;
-
-    private readonly ImageFolderIndex _index;
+    private readonly IEncodedImages _images;
+    private readonly int[] _labels;
+    private readonly string _kind;
     private readonly ImageDatasetOptions _options;
     private readonly Lazy<bool> _isGrey;
     private readonly Lazy<string> _fingerprint;
     private readonly Lazy<(int Index, ImageSize Size)?> _firstReadable;
 
-    public ImageFolderDataset(ImageFolderIndex index, ImageDatasetOptions options)
+    /// <summary>Takes over <paramref name="images"/>, which it disposes of.</summary>
+    /// <param name="location">The data folder as it was given.</param>
+    /// <param name="kind">The kind of storage, part of the identity.</param>
+    /// <param name="images">Where the images are.</param>
+    /// <param name="labels">The label of each image.</param>
+    /// <param name="classNames">Class names in label order.</param>
+    /// <param name="options">How images are decoded.</param>
+    public EncodedImageDataset(
+        string location, string kind, IEncodedImages images, int[] labels, IReadOnlyList<string> classNames, ImageDatasetOptions options)
     {
-        _index = index;
+        Location = location;
+        ClassNames = classNames;
+        _kind = kind;
+        _images = images;
+        _labels = labels;
         _options = options;
         _isGrey = new Lazy<bool>(ScanGrey);
         _fingerprint = new Lazy<string>(ComputeFingerprint);
@@ -23,13 +35,13 @@ internal sealed class ImageFolderDataset : IImageDataset
     }
 
     /// <inheritdoc/>
-    public string Location => _index.Location;
+    public string Location { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> ClassNames => _index.ClassNames;
+    public IReadOnlyList<string> ClassNames { get; }
 
     /// <inheritdoc/>
-    public int Count => _index.FolderOf.Length;
+    public int Count => _labels.Length;
 
     /// <inheritdoc/>
     public bool IsGrey => _isGrey.Value;
@@ -38,35 +50,31 @@ internal sealed class ImageFolderDataset : IImageDataset
     public string Fingerprint => _fingerprint.Value;
 
     /// <inheritdoc/>
-    public int LabelOf(int index) => _index.LabelOfFolder[_index.FolderOf[Checked(index)]];
+    public int LabelOf(int index) => _labels[Checked(index)];
 
     /// <inheritdoc/>
-    public string NameOf(int index) => _index.NameOf(Checked(index));
+    public string NameOf(int index) => _images.NameOf(Checked(index));
 
     /// <inheritdoc/>
-    public ImageSize SizeOf(int index) => ImageHeader.Read(_index.PathOf(Checked(index)), _options).Size;
+    public ImageSize SizeOf(int index) => _images.ReadHeader(Checked(index), _options).Size;
 
     /// <inheritdoc/>
     public void ReadRgb(int index, ImageFit fit, Span<byte> planar)
     {
         ArgumentNullException.ThrowIfNull(fit);
-        string path = _index.PathOf(Checked(index));
-        using DecodedImage image = ImageDecoder.Decode(DataFile.ReadAllBytes(path), path, _options);
+        string place = _images.PlaceOf(Checked(index));
+        using DecodedImage image = ImageDecoder.Decode(_images.Read(index), place, _options);
         if (fit.Mode == FitMode.Pad && _firstReadable.Value is { } first && first.Size != image.Size)
-            ThrowMixedSizes(path, image.Size, _index.PathOf(first.Index), first.Size);
-        ImageFitter.Fit(image.AsSource(path), fit, planar);
+            ThrowMixedSizes(place, image.Size, _images.PlaceOf(first.Index), first.Size);
+        ImageFitter.Fit(image.AsSource(place), fit, planar);
     }
 
     /// <inheritdoc/>
     public string ComputeContentDigest(CancellationToken cancellationToken = default)
     {
         var digests = new byte[Count][];
-        OrderedParallel.For(
-            Count,
-            Environment.ProcessorCount,
-            i => digests[i] = DataFile.Guard(_index.PathOf(i), 0, static (_, path) => HashFile(path)),
-            cancellationToken);
-        using var digest = new DatasetDigest("folder-content", ClassNames);
+        OrderedParallel.For(Count, Environment.ProcessorCount, i => digests[i] = SHA256.HashData(_images.Read(i)), cancellationToken);
+        using var digest = new DatasetDigest($"{_kind}-content", ClassNames);
         for (int i = 0; i < Count; i++)
         {
             AppendRow(digest, i);
@@ -77,20 +85,13 @@ internal sealed class ImageFolderDataset : IImageDataset
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        // Files are open only while they are read.
-    }
+    public void Dispose() => _images.Dispose();
 
     private string ComputeFingerprint()
     {
         var lengths = new long[Count];
-        OrderedParallel.For(
-            Count,
-            Environment.ProcessorCount,
-            i => lengths[i] = DataFile.Guard(_index.PathOf(i), 0, static (_, path) => new FileInfo(path).Length),
-            CancellationToken.None);
-        using var digest = new DatasetDigest("folder", ClassNames);
+        OrderedParallel.For(Count, Environment.ProcessorCount, i => lengths[i] = _images.LengthOf(i), CancellationToken.None);
+        using var digest = new DatasetDigest(_kind, ClassNames);
         for (int i = 0; i < Count; i++)
         {
             AppendRow(digest, i);
@@ -100,17 +101,10 @@ internal sealed class ImageFolderDataset : IImageDataset
         return digest.Finish();
     }
 
-    // The split's folder is left out: a copy may call val/ test/.
     private void AppendRow(DatasetDigest digest, int index)
     {
-        digest.Append(_index.NameInPart(index));
+        digest.Append(_images.KeyOf(index));
         digest.Append(LabelOf(index));
-    }
-
-    private static byte[] HashFile(string path)
-    {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, HashBuffer);
-        return SHA256.HashData(stream);
     }
 
     private bool ScanGrey()
@@ -141,7 +135,7 @@ internal sealed class ImageFolderDataset : IImageDataset
     {
         try
         {
-            return ImageHeader.Read(_index.PathOf(index), _options);
+            return _images.ReadHeader(index, _options);
         }
         catch (DdoqException)
         {

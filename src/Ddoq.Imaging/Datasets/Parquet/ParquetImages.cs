@@ -1,0 +1,67 @@
+namespace Ddoq.Imaging;
+
+/// <summary>Images that are cells of Parquet files, decoded a row group at a time.</summary>
+internal sealed class ParquetImages : IEncodedImages
+{
+    // Hugging Face's row groups of images have 100 to 1000 rows, 10 to 100 MB.
+    private const long CacheBytes = 256L << 20;
+
+    private readonly RowGroupCache _cache = new(CacheBytes);
+    private readonly string _location;
+    private readonly string _part;
+    private readonly ParquetShard[] _shards;
+    private readonly int[] _shardOf;
+    private readonly int[] _rowOf;
+
+    /// <summary>Creates the index of some rows.</summary>
+    /// <param name="location">The data folder as it was given.</param>
+    /// <param name="part">The shards' folder below it, or the empty string.</param>
+    /// <param name="shards">The shards.</param>
+    /// <param name="rows">Shard and row of each image.</param>
+    public ParquetImages(string location, string part, ParquetShard[] shards, IReadOnlyCollection<(int Shard, int Row)> rows)
+    {
+        (_location, _part, _shards) = (location, part, shards);
+        _shardOf = [.. rows.Select(row => row.Shard)];
+        _rowOf = [.. rows.Select(row => row.Row)];
+    }
+
+    /// <inheritdoc/>
+    public int Count => _rowOf.Length;
+
+    /// <summary>How many row groups were decoded so far.</summary>
+    public long DecodedRowGroups => _cache.Decoded;
+
+    /// <inheritdoc/>
+    public string KeyOf(int index) => $"{Path.GetFileName(_shards[_shardOf[index]].Path)} row {_rowOf[index]}";
+
+    /// <inheritdoc/>
+    public string NameOf(int index) => _part.Length == 0 ? KeyOf(index) : $"{_part}/{KeyOf(index)}";
+
+    /// <inheritdoc/>
+    public string PlaceOf(int index) => Path.Combine(_location, NameOf(index));
+
+    /// <inheritdoc/>
+    /// <remarks>The compressed size of the row group's images: a column does not tell the sizes of its cells.</remarks>
+    public long LengthOf(int index)
+    {
+        ParquetShard shard = _shards[_shardOf[index]];
+        return shard.ImageBytes[shard.GroupOf(_rowOf[index])];
+    }
+
+    /// <inheritdoc/>
+    public byte[] Read(int index)
+    {
+        ParquetShard shard = _shards[_shardOf[index]];
+        int row = _rowOf[index], group = shard.GroupOf(row);
+        return _cache.Get(shard, group)[row - shard.FirstRows[group]] ?? [];
+    }
+
+    /// <inheritdoc/>
+    public ImageHeader ReadHeader(int index, ImageDatasetOptions options) => ImageHeader.Read(Read(index), PlaceOf(index), options);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // Files are open only while a row group is decoded.
+    }
+}

@@ -1,0 +1,117 @@
+using Parquet;
+using Parquet.Schema;
+
+namespace Ddoq.Imaging;
+
+/// <summary>What the footer of a Parquet file and its column of labels say.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="FirstRows">The first row of each row group, and one past the last row of the file.</param>
+/// <param name="ImageBytes">The size of each row group's images, compressed as they are stored.</param>
+/// <param name="Labels">The label of each row.</param>
+/// <param name="ClassNames">The names of the labels where the file has them, else null.</param>
+internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBytes, SampleLabel[] Labels, string[]? ClassNames)
+{
+    private const string DamageHint = "the download was not finished, or the file is damaged: fetch it again";
+
+    /// <summary>Reads footer and labels.</summary>
+    /// <exception cref="DdoqException">Truncated, damaged, or without images and labels.</exception>
+    public static ParquetShard Read(string path) => Open(path, async (reader, features, columns) =>
+    {
+        var firstRows = new int[reader.RowGroupCount + 1];
+        var imageBytes = new long[reader.RowGroupCount];
+        var labels = new List<SampleLabel>();
+        for (int group = 0; group < reader.RowGroupCount; group++)
+        {
+            using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
+            firstRows[group + 1] = checked(firstRows[group] + (int)rows.RowCount);
+            imageBytes[group] = rows.GetMetadata(columns.Image)?.MetaData?.TotalCompressedSize ?? 0;
+            await AddLabels(rows, columns.Label, (int)rows.RowCount, labels).ConfigureAwait(false);
+        }
+
+        int unlabelled = labels.FindIndex(label => label.Number < 0 && label.Name is null);
+        if (unlabelled >= 0)
+            throw new DdoqException($"{path} row {unlabelled} has no label (-1 or null)", "this split has no labels: use another, such as validation");
+        return new ParquetShard(path, firstRows, imageBytes, [.. labels], features.ClassNames);
+    });
+
+    /// <summary>Decodes the images of a row group; null where a cell is empty.</summary>
+    /// <exception cref="DdoqException">The row group is damaged.</exception>
+    public byte[]?[] ReadImages(int group) => Open(Path, async (reader, _, columns) =>
+    {
+        using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
+        var images = new byte[]?[rows.RowCount];
+        await rows.ReadAsync(columns.Image, images.AsMemory()!).ConfigureAwait(false);
+        return images;
+    });
+
+    /// <summary>The row group that holds a row.</summary>
+    public int GroupOf(int row)
+    {
+        int found = Array.BinarySearch(FirstRows, row);
+        if (found < 0)
+            return ~found - 1;
+
+        // Of several groups that start here, all but the last are empty.
+        while (found + 1 < FirstRows.Length && FirstRows[found + 1] == row)
+            found++;
+        return found;
+    }
+
+    private static TResult Open<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
+    {
+        try
+        {
+            return DataFile.Guard(path, read, static (read, path) => OpenAsync(path, read).GetAwaiter().GetResult());
+        }
+        catch (Exception e) when (e is not (DdoqException or OperationCanceledException or OutOfMemoryException))
+        {
+            // The package has no one exception for damage: a wrong byte may surface as any of the runtime's.
+            throw new DdoqException($"{path} is no Parquet file or damaged: {e.Message}", DamageHint, e);
+        }
+    }
+
+    private static async Task<TResult> OpenAsync<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+        ParquetReader reader = await ParquetReader.CreateAsync(file, leaveStreamOpen: true).ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            var features = HuggingFaceFeatures.Parse(reader.CustomMetadata.GetValueOrDefault(HuggingFaceFeatures.Key), path);
+            return await read(reader, features, ParquetColumns.Find(reader.Schema, features, path)).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task AddLabels(ParquetRowGroupReader rows, DataField column, int count, List<SampleLabel> labels)
+    {
+        if (column.ClrType == typeof(string))
+        {
+            var names = new string?[count];
+            await rows.ReadAsync(column, names.AsMemory()!).ConfigureAwait(false);
+            labels.AddRange(names.Select(name => new SampleLabel(-1, name)));
+        }
+        else if (column.ClrType == typeof(long))
+        {
+            labels.AddRange((await Numbers<long>(rows, column, count).ConfigureAwait(false)).Select(number => Number(number ?? -1)));
+        }
+        else
+        {
+            labels.AddRange((await Numbers<int>(rows, column, count).ConfigureAwait(false)).Select(number => Number(number ?? -1)));
+        }
+    }
+
+    private static async Task<T?[]> Numbers<T>(ParquetRowGroupReader rows, DataField column, int count) where T : struct
+    {
+        if (column.IsNullable)
+        {
+            var optional = new T?[count];
+            await rows.ReadAsync<T>(column, optional.AsMemory()).ConfigureAwait(false);
+            return optional;
+        }
+
+        var numbers = new T[count];
+        await rows.ReadAsync<T>(column, numbers.AsMemory()).ConfigureAwait(false);
+        return [.. numbers.Select(number => (T?)number)];
+    }
+
+    private static SampleLabel Number(long number) => new(number is >= 0 and <= int.MaxValue ? (int)number : -1, null);
+}
