@@ -14,6 +14,10 @@ internal static class SettingsMapping
     public static string DataDir(PipelineConfiguration configuration) =>
         configuration.TryGet(Settings.DataDir, out string? folder) ? folder : ShippedResources.SampleData;
 
+    /// <summary>Null takes all classes.</summary>
+    public static ClassSubset? Classes(PipelineConfiguration configuration) =>
+        configuration.TryGet(Settings.Classes, out string? list) ? ClassSubset.Load(list) : null;
+
     public static string Model(PipelineConfiguration configuration) =>
         configuration.TryGet(Settings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel;
 

@@ -16,6 +16,7 @@ internal static class EncodeCommand
             "encode",
             "Encode the training images to latents with the model's VAE.",
             Settings.DataDir,
+            Settings.Classes,
             Settings.Fit,
             Settings.MaxDamaged,
             Settings.Model,

@@ -11,10 +11,15 @@ internal sealed class ResampleWeights
     /// <summary>Fractional bits of a weight: 32, less 8 for the pixel, less 2 for the overshoot of the filters.</summary>
     public const int FractionBits = 32 - 8 - 2;
 
+    /// <summary>Bits of the lower part when a weight is split for 16-bit arithmetic; the upper one has 12 with its sign.</summary>
+    public const int LowBits = 11;
+
     private readonly int[] _starts;
     private readonly int[] _counts;
     private readonly int[] _weights;
     private readonly int _stride;
+    private short[] _high = [];
+    private short[] _low = [];
 
     private ResampleWeights(int count, int stride)
     {
@@ -23,6 +28,9 @@ internal sealed class ResampleWeights
         _weights = new int[count * stride];
         _stride = stride;
     }
+
+    /// <summary>Groups of four taps, filled up with weights of zero, that hold the taps of any output; 0 unless weights are split.</summary>
+    public int Groups { get; private set; }
 
     /// <summary>The number of output positions.</summary>
     public int Count => _starts.Length;
@@ -70,6 +78,32 @@ internal sealed class ResampleWeights
     {
         start = _starts[i];
         return _weights.AsSpan(i * _stride, _counts[i]);
+    }
+
+    /// <summary>The first input of output <paramref name="i"/>.</summary>
+    public int StartOf(int i) => _starts[i];
+
+    /// <summary>The upper parts h of the weights w = 2^11 h + l of output <paramref name="i"/>, 4 x <see cref="Groups"/> of them.</summary>
+    public ReadOnlySpan<short> HighOf(int i) => _high.AsSpan(4 * Groups * i, 4 * Groups);
+
+    /// <summary>The lower parts l, 0 to 2^11 - 1.</summary>
+    public ReadOnlySpan<short> LowOf(int i) => _low.AsSpan(4 * Groups * i, 4 * Groups);
+
+    /// <summary>Splits the weights, for <see cref="ResamplerAvx2"/>.</summary>
+    public void Split()
+    {
+        Groups = (_counts.Max() + 3) / 4;
+        _high = new short[4 * Groups * Count];
+        _low = new short[_high.Length];
+        for (int i = 0; i < Count; i++)
+        {
+            for (int tap = 0; tap < _counts[i]; tap++)
+            {
+                int weight = _weights[i * _stride + tap];
+                _high[4 * Groups * i + tap] = (short)(weight >> LowBits);
+                _low[4 * Groups * i + tap] = (short)(weight & ((1 << LowBits) - 1));
+            }
+        }
     }
 
     private static ResampleWeights Copies(double scale, int first, int count)

@@ -2,13 +2,15 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Ddoq.Imaging;
 
 /// <summary>Resizes interleaved 8-bit images: rows first, then columns, rounded to bytes between the two.</summary>
 /// <remarks>
 /// Integer arithmetic throughout, so the result is the same on every machine and for every vector width. The row pass
-/// works on one RGB pixel as a vector of four 32-bit lanes, the column pass on sixteen neighbouring bytes.
+/// works on one RGB pixel as a vector of four 32-bit lanes, the column pass on sixteen neighbouring bytes; where there is
+/// AVX2, <see cref="ResamplerAvx2"/> does most of both.
 /// </remarks>
 internal static class Resampler
 {
@@ -28,6 +30,12 @@ internal static class Resampler
         ResampleWeights across = ResampleWeights.Create(interpolation, sourceSize.Width, window.Resized.Width, window.Left, wanted.Width);
         ResampleWeights down = ResampleWeights.Create(interpolation, sourceSize.Height, window.Resized.Height, window.Top, wanted.Height);
 
+        if (Avx2.IsSupported)
+        {
+            across.Split();
+            down.Split();
+        }
+
         // Only the source rows that the column pass will use.
         int firstRow = down.FirstInput, rows = down.EndInput - firstRow;
         int sourceStride = sourceSize.Width * channels, stride = wanted.Width * channels;
@@ -36,10 +44,10 @@ internal static class Resampler
         {
             for (int row = 0; row < rows; row++)
             {
-                ReadOnlySpan<byte> from = source.Slice((firstRow + row) * sourceStride, sourceStride);
+                ReadOnlySpan<byte> rest = source[((firstRow + row) * sourceStride)..], from = rest[..sourceStride];
                 Span<byte> to = middle.AsSpan(row * stride, stride);
                 if (channels == 3)
-                    ResizeRgbRow(from, across, to);
+                    ResizeRgbRow(from, across, to, Avx2.IsSupported ? ResamplerAvx2.ResizeRgbRow(rest, across, to) : 0);
                 else
                     ResizeGreyRow(from, across, to);
             }
@@ -47,7 +55,9 @@ internal static class Resampler
             for (int row = 0; row < wanted.Height; row++)
             {
                 ReadOnlySpan<int> weights = down.Of(row, out int start);
-                ResizeColumns(middle.AsSpan((start - firstRow) * stride), weights, target.Slice(row * stride, stride));
+                ReadOnlySpan<byte> mixed = middle.AsSpan((start - firstRow) * stride);
+                Span<byte> to = target.Slice(row * stride, stride);
+                ResizeColumns(mixed, weights, to, Avx2.IsSupported ? ResamplerAvx2.ResizeColumns(mixed, down, row, weights.Length, to) : 0);
             }
         }
         finally
@@ -69,9 +79,9 @@ internal static class Resampler
         }
     }
 
-    private static void ResizeRgbRow(ReadOnlySpan<byte> source, ResampleWeights weights, Span<byte> target)
+    private static void ResizeRgbRow(ReadOnlySpan<byte> source, ResampleWeights weights, Span<byte> target, int done)
     {
-        for (int x = 0; x < weights.Count; x++)
+        for (int x = done; x < weights.Count; x++)
         {
             ReadOnlySpan<int> taps = weights.Of(x, out int start);
             ReadOnlySpan<byte> inputs = source.Slice(3 * start, 3 * taps.Length);
@@ -94,9 +104,9 @@ internal static class Resampler
         }
     }
 
-    private static void ResizeColumns(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, Span<byte> target)
+    private static void ResizeColumns(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, Span<byte> target, int done)
     {
-        int stride = target.Length, i = 0;
+        int stride = target.Length, i = done;
         ref byte first = ref MemoryMarshal.GetReference(rows);
         for (; i <= stride - Vector128<byte>.Count; i += Vector128<byte>.Count)
         {

@@ -8,7 +8,11 @@ public static class Settings
 {
     /// <summary>Folder of the source images.</summary>
     public static readonly Setting<string> DataDir = Text(
-        "data.dir", "--data-dir", "Images: an ImageFolder (train/<class>/...) or a folder with the four IDX files. Default: the embedded sample.");
+        "data.dir", "--data-dir", "Images: an ImageFolder (train/<class>/...), ImageNet (train/<class>.tar, flat val/ with labels, Kaggle's tree), WebDataset or Parquet shards, or the four IDX files. Default: the embedded sample.");
+
+    /// <summary>Subset of the classes.</summary>
+    public static readonly Setting<string> Classes = Text(
+        "data.classes", "--classes", "Classes to take: imagenette, imagewoof, imagenet-100, or a file with one class name a line. Default: all.");
 
     /// <summary>How images are brought to the model's size.</summary>
     public static readonly Setting<string> Fit = Choice(

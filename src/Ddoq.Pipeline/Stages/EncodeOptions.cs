@@ -25,6 +25,14 @@ public sealed record EncodeOptions(
     ulong Seed,
     ExecutionProvider Provider)
 {
+    /// <summary>The classes to take; null takes all.</summary>
+    public ClassSubset? Classes { get; init; }
+
+    /// <summary>Opens the training images.</summary>
+    /// <exception cref="DdoqException">They are not usable, or lack a class that is asked for.</exception>
+    internal IImageDataset OpenTrainingImages() =>
+        ImageDatasets.Open(DataDir, DatasetSplit.Train, new ImageDatasetOptions { Classes = Classes });
+
     /// <summary>Reads the options from a configuration.</summary>
     public static EncodeOptions From(PipelineConfiguration configuration)
     {
@@ -38,6 +46,9 @@ public sealed record EncodeOptions(
             configuration.Get(Settings.RowsPerShard),
             configuration.Get(Settings.MaxDamaged),
             (ulong)configuration.Get(Settings.Seed),
-            SettingsMapping.Provider(configuration.Get(Settings.Provider)));
+            SettingsMapping.Provider(configuration.Get(Settings.Provider)))
+        {
+            Classes = SettingsMapping.Classes(configuration),
+        };
     }
 }

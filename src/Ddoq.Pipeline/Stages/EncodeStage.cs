@@ -11,15 +11,18 @@ namespace Ddoq.Pipeline.Stages;
 
 /// <summary>Images to latents: decodes, fits and encodes the training images into a latent store.</summary>
 /// <remarks>
-/// Resumes behind the last whole shard. The bytes do not depend on the number of workers or on interruptions.
+/// Resumes behind the last whole shard. The bytes do not depend on the number of workers or on interruptions. The next images
+/// are decoded while the network works on these; a damaged one is found when its turn comes and leaves a gap in the numbering of
+/// rows (<see cref="LatentStoreWriter.Skip"/>), so nothing is decoded twice.
 /// </remarks>
 public static class EncodeStage
 {
     /// <summary>Metadata key of a latent store and of prototypes: 1 when all source images are grey, else 3.</summary>
     public const string SourceChannelsKey = "source_channels";
 
-    // Rows decoded and encoded together; a multiple of any usual batch size, small enough to stay in memory at 512 pixels.
+    // Rows decoded and encoded together: whole batches of the network, and no more of them than this many bytes of input.
     private const int BatchesPerChunk = 32;
+    private const long ChunkBytes = 256L << 20;
 
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
     /// <param name="options">What to encode and how.</param>
@@ -32,12 +35,13 @@ public static class EncodeStage
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = ModelFolder.Open(options.Model);
         ImageFit fit = SourceImages.FitFor(model, options.Fit);
-        using IImageDataset dataset = ImageDatasets.Open(options.DataDir, DatasetSplit.Train);
+        using IImageDataset dataset = options.OpenTrainingImages();
         ProviderChoice.Require(options.Provider);
         string encoderHash = model.ComputeEncoderHash();
         using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash, context), context.Force);
         if (stage.IsComplete)
         {
+            DamageReport.CheckComplete(output, options.MaxDamaged);
             context.Progress.Message($"encode: complete in {output}");
             return;
         }
@@ -52,8 +56,9 @@ public static class EncodeStage
             Kind = options.SamplePosterior ? LatentKind.Sample : LatentKind.Mean,
             Extra = new Dictionary<string, string> { [SourceChannelsKey] = dataset.IsGrey ? "1" : "3" },
         };
-        var readable = ReadableImages.Find(dataset, fit, options.MaxDamaged, context);
-        using var writer = LatentStoreWriter.Open(output, info, readable.Count, options.RowsPerShard);
+        using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
+        var damage = new DamageReport(dataset, options.MaxDamaged, context.Progress);
+        damage.AddEarlier(writer.SkippedRows, fit);
         ProviderChoice.Announce(options.Provider, context.Progress);
         using var encoder = VaeEncoder.Open(model, context.Networks with
         {
@@ -64,66 +69,104 @@ public static class EncodeStage
         context.Progress.Begin("encode", writer.TotalRows, "images", writer.CompletedRows);
         try
         {
-            while (writer.CompletedRows < writer.TotalRows)
-            {
-                int shardEnd = Math.Min(writer.TotalRows, (writer.AppendedRows / options.RowsPerShard * options.RowsPerShard) + options.RowsPerShard);
-                for (int first = writer.AppendedRows; first < shardEnd;)
-                {
-                    int count = Math.Min(options.BatchSize * BatchesPerChunk, shardEnd - first);
-                    EncodeRows(dataset, fit, readable, first, count, encoder, writer, options, context);
-                    first += count;
-                    context.Progress.Advance(count);
-                }
-
-                stage.SaveTiming();
-            }
+            EncodeRest(dataset, fit, encoder, writer, damage, stage, options, context);
         }
         finally
         {
             context.Progress.End();
         }
 
+        if (writer.SkippedRows.Count == writer.TotalRows)
+            throw new DdoqException($"all {writer.TotalRows} images of {options.DataDir} are damaged", "Fetch the data again.");
         writer.Complete();
-        stage.Complete([.. Directory.EnumerateFiles(output, "latents*.safetensors*").Select(Path.GetFileName).Order(StringComparer.Ordinal)!]);
+        stage.Complete([
+            .. damage.Write(output),
+            .. Directory.EnumerateFiles(output, "latents*.safetensors*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]);
     }
 
-    private static void EncodeRows(
+    private static void EncodeRest(
         IImageDataset dataset,
         ImageFit fit,
-        ReadableImages readable,
-        int first,
-        int count,
         VaeEncoder encoder,
         LatentStoreWriter writer,
+        DamageReport damage,
+        StageFolder stage,
         EncodeOptions options,
         StageContext context)
     {
-        int pixels = 3 * fit.Height * fit.Width;
-        int length = encoder.LatentShape.Length;
-        var images = new float[(long)count * pixels];
-        var latents = new float[(long)count * length];
-        var labels = new int[count];
-        context.ForEach(count, () => new PixelBuffer(pixels), (i, buffer) =>
+        var reader = new ImageBatchReader(dataset, fit, new ImageBatchOptions
         {
-            int index = readable[first + i];
-            labels[i] = dataset.LabelOf(index);
-            dataset.ReadRgb(index, fit, buffer.Bytes);
-            PlanarPixels.ToSigned(buffer.Bytes, images.AsSpan(i * pixels, pixels));
+            BatchSize = ChunkRows(fit, options.BatchSize),
+            Range = PixelRange.MinusOneToOne,
+            Workers = context.Workers,
+
+            // The report counts over interrupted runs, the reader only its own.
+            Damage = options.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
         });
-        if (options.SamplePosterior)
+        float[] latents = [], noise = [];
+        int first = writer.AppendedRows, shards = 0;
+        foreach (ImageBatch batch in reader.Read(first, dataset.Count - first, context.Cancellation))
         {
-            var noise = new float[latents.Length];
-            for (int i = 0; i < count; i++)
-                RandomStreams.Posterior(options.Seed, readable[first + i]).FillGaussian(noise.AsSpan(i * length, length));
-            encoder.EncodeSample(images, count, noise, latents);
-        }
-        else
-        {
-            encoder.EncodeMean(images, count, latents);
+            int before = writer.AppendedRows, values = batch.Count * encoder.LatentShape.Length;
+            if (latents.Length < values)
+                latents = new float[values];
+            if (options.SamplePosterior)
+            {
+                if (noise.Length < values)
+                    noise = new float[values];
+                for (int i = 0; i < batch.Count; i++)
+                    RandomStreams.Posterior(options.Seed, batch.Indices[i]).FillGaussian(noise.AsSpan(i * encoder.LatentShape.Length, encoder.LatentShape.Length));
+                encoder.EncodeSample(batch.Values.Span, batch.Count, noise.AsSpan(0, values), latents.AsSpan(0, values), context.Cancellation);
+            }
+            else
+            {
+                encoder.EncodeMean(batch.Values.Span, batch.Count, latents.AsSpan(0, values), context.Cancellation);
+            }
+
+            Append(batch, latents, encoder.LatentShape.Length, writer, reader, damage);
+            context.Progress.Advance(writer.AppendedRows - before);
+            if (writer.CompletedRows / options.RowsPerShard > shards)
+            {
+                shards = writer.CompletedRows / options.RowsPerShard;
+                stage.SaveTiming();
+            }
         }
 
-        context.Cancellation.ThrowIfCancellationRequested();
-        writer.Append(latents, labels);
+        int rest = writer.TotalRows - writer.AppendedRows;
+        SkipTo(writer.TotalRows, writer, reader, damage);
+        context.Progress.Advance(rest);
+    }
+
+    /// <summary>Appends the rows of a batch in runs without gaps, and skips the rows between them.</summary>
+    private static void Append(ImageBatch batch, float[] latents, int length, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage)
+    {
+        for (int start = 0; start < batch.Count;)
+        {
+            SkipTo(batch.Indices[start], writer, reader, damage);
+            int end = start + 1;
+            while (end < batch.Count && batch.Indices[end] == batch.Indices[end - 1] + 1)
+                end++;
+            writer.Append(latents.AsSpan(start * length, (end - start) * length), batch.Labels[start..end]);
+            start = end;
+        }
+    }
+
+    private static void SkipTo(int index, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage)
+    {
+        if (writer.AppendedRows == index)
+            return;
+        var found = reader.Damaged.ToDictionary(image => image.Index);
+        while (writer.AppendedRows < index)
+        {
+            damage.Add(found[writer.AppendedRows]);
+            writer.Skip();
+        }
+    }
+
+    private static int ChunkRows(ImageFit fit, int batchSize)
+    {
+        long bytes = 3L * fit.Height * fit.Width * sizeof(float);
+        return checked(batchSize * (int)Math.Clamp(ChunkBytes / (bytes * batchSize), 1, BatchesPerChunk));
     }
 
     private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, ImageFit fit, string encoderHash, StageContext context)
@@ -136,7 +179,6 @@ public static class EncodeStage
             ["latent"] = options.SamplePosterior ? string.Create(CultureInfo.InvariantCulture, $"sample, seed {options.Seed}") : "mean",
             ["batch_size"] = options.BatchSize.ToString(CultureInfo.InvariantCulture),
             ["rows_per_shard"] = options.RowsPerShard.ToString(CultureInfo.InvariantCulture),
-            ["max_damaged"] = options.MaxDamaged.ToString(CultureInfo.InvariantCulture),
             ["provider"] = options.Provider.ToString(),
         };
         if (SynthesizeStage.UsesHalfPrecision(options.Provider, context))

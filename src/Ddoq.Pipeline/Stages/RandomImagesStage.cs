@@ -21,7 +21,7 @@ public static class RandomImagesStage
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
         ImageFit fit = SourceImages.FitFor(ModelFolder.Open(source.Model), source.Fit);
-        using IImageDataset dataset = ImageDatasets.Open(source.DataDir, DatasetSplit.Train);
+        using IImageDataset dataset = source.OpenTrainingImages();
         var settings = new Dictionary<string, string>
         {
             ["data"] = dataset.Fingerprint,
@@ -33,7 +33,7 @@ public static class RandomImagesStage
         if (stage.IsComplete)
             return;
 
-        int[][] chosen = Choose(dataset, imagesPerClass, source.Seed);
+        int[][] chosen = Choose(dataset, imagesPerClass, source, fit, context);
         int channels = dataset.IsGrey ? 1 : 3;
         DistilledPlan plan = DistilledPlan.Uniform(dataset.ClassNames, [.. chosen.Select(rows => rows.Length)], source.Seed);
         int pixels = 3 * fit.Height * fit.Width;
@@ -46,20 +46,36 @@ public static class RandomImagesStage
         plan.Complete(stage, "random real training images", source.Seed, "cpu", distortion: null);
     }
 
-    private static int[][] Choose(IImageDataset dataset, int imagesPerClass, ulong seed)
+    private static int[][] Choose(IImageDataset dataset, int imagesPerClass, EncodeOptions source, ImageFit fit, StageContext context)
     {
         List<int>[] rows = [.. dataset.ClassNames.Select(_ => new List<int>())];
         for (int i = 0; i < dataset.Count; i++)
             rows[dataset.LabelOf(i)].Add(i);
         var chosen = new int[rows.Length][];
-        for (int c = 0; c < rows.Length; c++)
+        context.ForEach(rows.Length, () => new PixelBuffer(3 * fit.Height * fit.Width), (c, buffer) =>
         {
             int[] shuffled = [.. rows[c]];
-            CounterRandom random = RandomStreams.RealImages(seed, c);
+            CounterRandom random = RandomStreams.RealImages(source.Seed, c);
             random.Shuffle<int>(shuffled);
-            chosen[c] = [.. shuffled.Take(imagesPerClass)];
-        }
 
+            // Where damaged images are skipped, the next one takes the place of a damaged one.
+            IEnumerable<int> usable = source.MaxDamaged == 0 ? shuffled : shuffled.Where(index => IsReadable(dataset, index, fit, buffer));
+            chosen[c] = [.. usable.Take(imagesPerClass)];
+        });
         return chosen;
+    }
+
+    private static bool IsReadable(IImageDataset dataset, int index, ImageFit fit, PixelBuffer buffer)
+    {
+        try
+        {
+            dataset.ReadRgb(index, fit, buffer.Bytes);
+            return true;
+        }
+        catch (DamagedImageException)
+        {
+            // Encoding reports it.
+            return false;
+        }
     }
 }

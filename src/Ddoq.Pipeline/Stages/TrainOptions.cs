@@ -31,6 +31,12 @@ public sealed record TrainOptions(
     StudentProtocol Protocol,
     Func<StudentOptions, StudentOptions> Customise)
 {
+    /// <summary>The classes to take of the source images; null takes all.</summary>
+    public ClassSubset? Classes { get; init; }
+
+    /// <summary>Damaged test images skipped before the stage fails.</summary>
+    public int MaxDamaged { get; init; }
+
     /// <summary>Reads the options from a configuration.</summary>
     public static TrainOptions From(PipelineConfiguration configuration)
     {
@@ -45,7 +51,11 @@ public sealed record TrainOptions(
             SettingsMapping.Seed(configuration),
             SettingsMapping.Provider(configuration.Get(Settings.Provider)),
             StudentProtocolNames.Parse(configuration.Get(Settings.Protocol)),
-            options => Apply(configuration, options));
+            options => Apply(configuration, options))
+        {
+            Classes = SettingsMapping.Classes(configuration),
+            MaxDamaged = configuration.Get(Settings.MaxDamaged),
+        };
     }
 
     /// <summary>The teacher's folder.</summary>

@@ -47,7 +47,7 @@ public static class TrainStage
         ImageFit fit = SourceImages.FitFor(model, options.Fit);
         var loaded = sets.Select(set => DistilledImages.Load(set.Folder, context)).ToArray();
         using IImageDataset testData = ImageDatasets.Open(
-            options.DataDir, DatasetSplit.Test, new ImageDatasetOptions { ClassNames = loaded[0].ClassNames });
+            options.DataDir, DatasetSplit.Test, new ImageDatasetOptions { ClassNames = loaded[0].ClassNames, Classes = options.Classes });
         string teacherHash = ContentHash.OfFolder(labelling.Teacher);
 
         var jobs = new List<Job>();
@@ -69,7 +69,7 @@ public static class TrainStage
 
             int[] open = [.. Enumerable.Range(0, jobs.Count).Where(j => results[j] is null)];
             if (open.Length > 0)
-                TrainAll(jobs, open, results, labelling, testData, fit, context);
+                TrainAll(jobs, open, results, labelling, testData, fit, options.MaxDamaged, context);
             else
                 context.Progress.Message($"train: all {jobs.Count} students complete");
         }
@@ -89,10 +89,11 @@ public static class TrainStage
         LabelOptions labelling,
         IImageDataset testData,
         ImageFit fit,
+        int maxDamaged,
         StageContext context)
     {
         using var teacher = AlignedTeacher.Open(labelling, jobs[0].Images.ClassNames, context);
-        TrainingImages test = TestImages(testData, fit, teacher, jobs[0].Images, context);
+        TrainingImages test = TestImages(testData, fit, maxDamaged, teacher, jobs[0].Images, context);
 
         // The teacher is asked from every student's thread; each call then uses its own.
         using var labeller = AlignedTeacher.Open(labelling, jobs[0].Images.ClassNames, context with { Workers = 1 });
@@ -167,19 +168,29 @@ public static class TrainStage
         return new Job(set.Arm, images, student, set.OutputOf(repeat), settings);
     }
 
-    private static TrainingImages TestImages(IImageDataset data, ImageFit fit, AlignedTeacher teacher, DistilledImages like, StageContext context)
+    private static TrainingImages TestImages(
+        IImageDataset data, ImageFit fit, int maxDamaged, AlignedTeacher teacher, DistilledImages like, StageContext context)
     {
-        int pixels = 3 * fit.Height * fit.Width;
+        int pixels = 3 * fit.Height * fit.Width, count = 0;
         var bytes = new byte[(long)data.Count * pixels];
         var labels = new int[data.Count];
-        context.ForEach(data.Count, () => new MemoryStream(), (i, _) =>
+        var reader = new ImageBatchReader(data, fit, new ImageBatchOptions { Workers = context.Workers, Damage = DamagePolicy.Skip(maxDamaged) });
+        foreach (ImageBatch batch in reader.ReadAll(context.Cancellation))
         {
-            labels[i] = data.LabelOf(i);
-            data.ReadRgb(i, fit, bytes.AsSpan(i * pixels, pixels));
-        });
-        var images = new DistilledImages(bytes, labels, new double[data.Count], like.ClassNames, fit.Height, string.Empty);
+            batch.Bytes.Span.CopyTo(bytes.AsSpan(count * pixels));
+            batch.Labels.CopyTo(labels.AsSpan(count));
+            count += batch.Count;
+        }
+
+        foreach (DamagedImage image in reader.Damaged)
+            context.Progress.Message($"skipped: {image.Name}: {image.Reason}");
+        if (count == 0)
+            throw new DdoqException($"all {data.Count} test images of {data.Location} are damaged", "Fetch the data again.");
+        if (count < data.Count)
+            (bytes, labels) = (bytes[..(count * pixels)], labels[..count]);
+        var images = new DistilledImages(bytes, labels, new double[count], like.ClassNames, fit.Height, string.Empty);
         float[] logits = teacher.LogitsOf(images, context with { Progress = NullProgress.Instance });
-        return new TrainingImages(bytes, labels, null, logits, data.Count, fit.Height, fit.Width);
+        return new TrainingImages(bytes, labels, null, logits, count, fit.Height, fit.Width);
     }
 
     private sealed record Job(Arm Arm, DistilledImages Images, StudentOptions Options, string Output, Dictionary<string, string> Settings)

@@ -12,13 +12,14 @@ internal static class LatentMetadata
     public const string LatentsFormat = "latents/1";
     public const string FirstRowKey = "first_row";
     public const string TotalRowsKey = "total_rows";
+    public const string SkippedRowsKey = "skipped_rows";
     private const string ClassNamesKey = "class_names";
     private const string EncoderKey = "encoder_sha256";
     private const string ScalingKey = "scaling_factor";
     private const string ImageSizeKey = "image_size";
     private const string KindKey = "posterior";
     private static readonly string[] s_reserved =
-        [FormatKey, FirstRowKey, TotalRowsKey, ClassNamesKey, EncoderKey, ScalingKey, ImageSizeKey, KindKey];
+        [FormatKey, FirstRowKey, TotalRowsKey, SkippedRowsKey, ClassNamesKey, EncoderKey, ScalingKey, ImageSizeKey, KindKey];
 
     /// <summary>The pairs that describe a store; unknown values are left out.</summary>
     /// <exception cref="DdoqException">An extra key is one of the format's own.</exception>

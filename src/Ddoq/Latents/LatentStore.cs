@@ -343,7 +343,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
         for (int s = 1; s < shards.Length; s++)
         {
             IReadOnlyDictionary<string, string> other = shards[s].File.Metadata;
-            foreach (string key in first.Keys.Union(other.Keys).Where(k => k != LatentMetadata.FirstRowKey).Order(StringComparer.Ordinal))
+            foreach (string key in first.Keys.Union(other.Keys).Where(k => k is not (LatentMetadata.FirstRowKey or LatentMetadata.SkippedRowsKey)).Order(StringComparer.Ordinal))
             {
                 string a = first.GetValueOrDefault(key, "(not set)"), b = other.GetValueOrDefault(key, "(not set)");
                 if (a != b)

@@ -10,20 +10,25 @@ namespace Ddoq.Latents;
 /// <remarks>
 /// A shard streams to a temporary name and is renamed when its last row is in, so memory is bounded by the labels of one
 /// shard. Shard <c>i</c> of <c>N</c> holds rows <c>i * rowsPerShard</c> and on, so equal input gives equal files however
-/// often the run was interrupted. Not safe for concurrent use.
+/// often the run was interrupted. A row that turns out to be unusable is skipped: its shard then has a row less, and its
+/// metadata (<c>skipped_rows</c>) says which. Not safe for concurrent use.
 /// </remarks>
 public sealed class LatentStoreWriter : IDisposable
 {
     private const string WeightsTensor = "sample_weights";
     private const long DefaultShardBytes = 64L << 20;
+    private const int CopiedValues = 1 << 20;
     private readonly string _folder;
     private readonly LatentStoreInfo _info;
     private readonly SortedDictionary<string, string> _metadata;
     private readonly int _rowsPerShard;
     private readonly int[] _labels;
     private readonly float[] _weights;
+    private readonly List<int> _skipped = [];
+    private readonly List<int> _storedRows = []; // of each whole shard
     private SafetensorsWriter? _shard;
     private int _pendingRows;
+    private int _pendingSkipped;
 
     private LatentStoreWriter(string folder, LatentStoreInfo info, int totalRows, int rowsPerShard, bool hasSampleWeights)
     {
@@ -43,16 +48,19 @@ public sealed class LatentStoreWriter : IDisposable
     /// <summary>Number of shards of the whole store.</summary>
     public int ShardCount { get; }
 
-    /// <summary>Rows of the whole store.</summary>
+    /// <summary>Rows announced for the whole store, skipped ones included.</summary>
     public int TotalRows { get; }
 
     /// <summary>Whether every row comes with a weight.</summary>
     public bool HasSampleWeights { get; }
 
-    /// <summary>Rows in whole shards on disk: after <see cref="Open"/>, the row to continue from.</summary>
+    /// <summary>The announced rows that were skipped, ascending: after <see cref="Open"/>, those of whole shards on disk.</summary>
+    public IReadOnlyList<int> SkippedRows => _skipped;
+
+    /// <summary>Rows in whole shards on disk, skipped ones included: after <see cref="Open"/>, the row to continue from.</summary>
     public int CompletedRows { get; private set; }
 
-    /// <summary>Rows appended so far, those of the unfinished shard included: the next row's global index.</summary>
+    /// <summary>Rows appended or skipped so far, those of the unfinished shard included: the next announced row.</summary>
     public int AppendedRows => CompletedRows + _pendingRows;
 
     /// <summary>A shard size of about 64 MiB: small enough to lose little on an interruption, large enough for mapping.</summary>
@@ -89,8 +97,14 @@ public sealed class LatentStoreWriter : IDisposable
         AtomicFile.CleanPartials(folder);
         var writer = new LatentStoreWriter(folder, info, (int)totalRows, rowsPerShard, hasSampleWeights);
         writer.RefuseOtherShards();
-        while (writer.CompletedRows < writer.TotalRows && writer.IsWhole(writer.CompletedRows / writer._rowsPerShard))
-            writer.CompletedRows += writer.RowsOf(writer.CompletedRows / writer._rowsPerShard);
+        while (writer.CompletedRows < writer.TotalRows && writer.IsWhole(writer.CompletedRows / writer._rowsPerShard, out int[] skipped))
+        {
+            int shard = writer.CompletedRows / writer._rowsPerShard;
+            writer._skipped.AddRange(skipped);
+            writer._storedRows.Add(writer.RowsOf(shard) - skipped.Length);
+            writer.CompletedRows += writer.RowsOf(shard);
+        }
+
         return writer;
     }
 
@@ -136,6 +150,18 @@ public sealed class LatentStoreWriter : IDisposable
         }
     }
 
+    /// <summary>Leaves out the next announced row, for example because its image is damaged.</summary>
+    /// <exception cref="ArgumentException">There are no more rows.</exception>
+    /// <exception cref="DdoqException">The disk is full.</exception>
+    public void Skip()
+    {
+        if (AppendedRows == TotalRows)
+            throw new ArgumentException($"'{_folder}': all {TotalRows} rows are appended, none is left to skip");
+        _skipped.Add(AppendedRows);
+        _pendingSkipped++;
+        AdvancePending(1);
+    }
+
     /// <summary>Writes the index, which makes the folder a store.</summary>
     /// <exception cref="InvalidOperationException">Rows are missing.</exception>
     /// <exception cref="DdoqException">The index cannot be written.</exception>
@@ -153,17 +179,21 @@ public sealed class LatentStoreWriter : IDisposable
             weightMap["labels." + number] = file;
             if (HasSampleWeights)
                 weightMap[WeightsTensor + "." + number] = file;
-            shards[i] = new LatentIndexShard(file, RowsOf(i));
+            shards[i] = new LatentIndexShard(file, _storedRows[i]);
         }
+
+        long stored = TotalRows - _skipped.Count;
 
         var metadata = new JsonObject
         {
-            ["total_size"] = TotalRows * ((long)_info.Shape.Length * sizeof(ushort) + sizeof(int) + (HasSampleWeights ? sizeof(float) : 0)),
-            ["total_rows"] = TotalRows,
+            ["total_size"] = stored * ((long)_info.Shape.Length * sizeof(ushort) + sizeof(int) + (HasSampleWeights ? sizeof(float) : 0)),
+            ["total_rows"] = stored,
             ["latent_shape"] = new JsonArray(_info.Shape.Channels, _info.Shape.Height, _info.Shape.Width),
         };
         foreach ((string key, string value) in _metadata)
             metadata.TryAdd(key, JsonValue.Create(value));
+        if (_skipped.Count > 0)
+            metadata[LatentMetadata.SkippedRowsKey] = new JsonArray([.. _skipped.Select(row => (JsonNode)JsonValue.Create(row))]);
         metadata["class_names"] = new JsonArray([.. _info.ClassNames.Select(name => (JsonNode)JsonValue.Create(name))]);
         JsonFile.Write(Path.Combine(_folder, LatentIndex.FileName), new LatentIndex(metadata, weightMap, shards), LatentJson.Default.LatentIndex);
     }
@@ -182,9 +212,8 @@ public sealed class LatentStoreWriter : IDisposable
         [LatentMetadata.FirstRowKey] = ((long)shard * _rowsPerShard).ToString(CultureInfo.InvariantCulture),
     };
 
-    private (string, SafetensorsType, IReadOnlyList<long>)[] TensorsOf(int shard)
+    private (string, SafetensorsType, IReadOnlyList<long>)[] TensorsOf(long rows)
     {
-        long rows = RowsOf(shard);
         (string, SafetensorsType, IReadOnlyList<long>) latents =
             ("latents", SafetensorsType.F16, [rows, _info.Shape.Channels, _info.Shape.Height, _info.Shape.Width]);
         (string, SafetensorsType, IReadOnlyList<long>) labels = ("labels", SafetensorsType.I32, [rows]);
@@ -221,33 +250,62 @@ public sealed class LatentStoreWriter : IDisposable
         {
             int shard = CompletedRows / _rowsPerShard;
             int take = Math.Min(labels.Length, RowsOf(shard) - _pendingRows);
-            _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(shard), MetadataOf(shard));
+            _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(RowsOf(shard)), MetadataOf(shard));
             _shard.Append("latents", rows[..(take * d)]);
-            labels[..take].CopyTo(_labels.AsSpan(_pendingRows));
+            labels[..take].CopyTo(_labels.AsSpan(_pendingRows - _pendingSkipped));
             if (HasSampleWeights)
             {
-                weights[..take].CopyTo(_weights.AsSpan(_pendingRows));
+                weights[..take].CopyTo(_weights.AsSpan(_pendingRows - _pendingSkipped));
                 weights = weights[take..];
             }
 
-            _pendingRows += take;
             rows = rows[(take * d)..];
             labels = labels[take..];
-            if (_pendingRows == RowsOf(shard))
-                CompleteShard();
+            AdvancePending(take);
         }
+    }
+
+    private void AdvancePending(int rows)
+    {
+        _pendingRows += rows;
+        if (_pendingRows == RowsOf(CompletedRows / _rowsPerShard))
+            CompleteShard();
     }
 
     private void CompleteShard()
     {
-        _shard!.Append<int>("labels", _labels.AsSpan(0, _pendingRows));
+        int shard = CompletedRows / _rowsPerShard, stored = _pendingRows - _pendingSkipped;
+        if (_pendingSkipped > 0)
+            ShortenShard(shard, stored);
+        _shard!.Append<int>("labels", _labels.AsSpan(0, stored));
         if (HasSampleWeights)
-            _shard.Append<float>(WeightsTensor, _weights.AsSpan(0, _pendingRows));
+            _shard.Append<float>(WeightsTensor, _weights.AsSpan(0, stored));
         _shard.Complete();
         _shard.Dispose();
         _shard = null;
+        _storedRows.Add(stored);
         CompletedRows += _pendingRows;
-        _pendingRows = 0;
+        (_pendingRows, _pendingSkipped) = (0, 0);
+    }
+
+    /// <summary>Copies the unfinished shard, which was declared with all its rows, into one of those that were not skipped.</summary>
+    private void ShortenShard(int shard, int rows)
+    {
+        SortedDictionary<string, string> metadata = MetadataOf(shard);
+        metadata[LatentMetadata.SkippedRowsKey] = string.Join(',', _skipped.Skip(_skipped.Count - _pendingSkipped).Select(row => row.ToString(CultureInfo.InvariantCulture)));
+        SafetensorsWriter? whole = _shard;
+        _shard = SafetensorsWriter.Create(ShardPath(shard), TensorsOf(rows), metadata);
+        using (whole)
+        {
+            long values = (long)rows * _info.Shape.Length;
+            Half[] block = new Half[Math.Min(values, CopiedValues)];
+            for (long first = 0; first < values; first += block.Length)
+            {
+                Span<Half> part = block.AsSpan(0, (int)Math.Min(block.Length, values - first));
+                whole!.ReadBack("latents", first, part);
+                _shard.Append<Half>("latents", part);
+            }
+        }
     }
 
     private string ShardPath(int shard) => Path.Combine(_folder, LatentIndex.ShardFileName(shard + 1, ShardCount));
@@ -265,8 +323,9 @@ public sealed class LatentStoreWriter : IDisposable
     }
 
     /// <summary>True when a shard is on disk, whole and of this store; one that cannot be read is written again.</summary>
-    private bool IsWhole(int shard)
+    private bool IsWhole(int shard, out int[] skipped)
     {
+        skipped = [];
         string path = ShardPath(shard);
         if (!File.Exists(path))
             return false;
@@ -291,7 +350,8 @@ public sealed class LatentStoreWriter : IDisposable
 
             if (!HasSampleWeights && file.TryGetTensor(WeightsTensor, out _))
                 throw OtherStore(path, $"it has a tensor {WeightsTensor}, this run has none");
-            foreach ((string name, SafetensorsType type, IReadOnlyList<long> shape) in TensorsOf(shard))
+            skipped = ParseSkipped(path, file.Metadata.GetValueOrDefault(LatentMetadata.SkippedRowsKey), shard);
+            foreach ((string name, SafetensorsType type, IReadOnlyList<long> shape) in TensorsOf(RowsOf(shard) - skipped.Length))
             {
                 SafetensorsTensor found = file.GetTensor(name);
                 if (found.Type != type || !found.Shape.SequenceEqual(shape))
@@ -300,6 +360,22 @@ public sealed class LatentStoreWriter : IDisposable
         }
 
         return true;
+    }
+
+    private int[] ParseSkipped(string path, string? text, int shard)
+    {
+        if (text is null)
+            return [];
+        int last = (shard * _rowsPerShard) - 1, end = last + 1 + RowsOf(shard);
+        var rows = new List<int>();
+        foreach (string part in text.Split(','))
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int row) || row <= last || row >= end)
+                throw LatentMetadata.Bad(path, LatentMetadata.SkippedRowsKey, text, $"ascending rows of the shard, from {shard * _rowsPerShard} to {end - 1}");
+            rows.Add(last = row);
+        }
+
+        return [.. rows];
     }
 
     private static DdoqException OtherStore(string path, string difference) => new(

@@ -98,6 +98,38 @@ public sealed class SafetensorsWriter : IDisposable
         }
     }
 
+    /// <summary>Reads back elements that were appended.</summary>
+    /// <typeparam name="T">As for <see cref="Append{T}"/>.</typeparam>
+    /// <param name="name">The tensor.</param>
+    /// <param name="first">The first element to read.</param>
+    /// <param name="values">Receives as many as it has room for.</param>
+    /// <exception cref="ArgumentException">The tensor was not declared, has another type, or has fewer elements.</exception>
+    /// <exception cref="DdoqException">The disk fails.</exception>
+    internal void ReadBack<T>(string name, long first, Span<T> values) where T : unmanaged
+    {
+        if (!_cursors.TryGetValue(name, out Cursor? cursor) || !SafetensorsTensor.IsStoredAs<T>(cursor.Tensor.Type))
+            throw new ArgumentException($"tensor '{name}' of {typeof(T).Name} was not declared", nameof(name));
+        Span<byte> bytes = MemoryMarshal.AsBytes(values);
+        long offset = first * SafetensorsTensor.ElementSize(cursor.Tensor.Type);
+        if (offset < 0 || bytes.Length > cursor.Written - offset)
+            throw new ArgumentException($"tensor '{name}' has {cursor.Written} bytes, {bytes.Length} from {offset} on are asked for", nameof(first));
+        try
+        {
+            for (long at = _dataStart + cursor.Tensor.Offset + offset; bytes.Length > 0;)
+            {
+                int got = RandomAccess.Read(_file.Stream.SafeFileHandle, bytes, at);
+                if (got == 0)
+                    throw new EndOfStreamException("the file is shorter than what was written");
+                at += got;
+                bytes = bytes[got..];
+            }
+        }
+        catch (Exception e) when (StorageErrors.IsStreamFailure(e))
+        {
+            throw StorageErrors.CannotWrite(_path, e);
+        }
+    }
+
     /// <summary>Checks that every declared element was written, flushes and gives the file its name.</summary>
     /// <exception cref="InvalidOperationException">A tensor has fewer elements than declared, or the file is complete already.</exception>
     /// <exception cref="DdoqException">The disk is full or fails.</exception>

@@ -1,0 +1,82 @@
+using System.Text;
+using Ddoq.Imaging;
+using Ddoq.Storage;
+using ImageFit = Ddoq.Imaging.ImageFit;
+
+namespace Ddoq.Pipeline;
+
+/// <summary>The damaged images that a stage left out: told as they are met, counted against the limit, and kept in <c>damaged.csv</c>.</summary>
+/// <param name="dataset">The images.</param>
+/// <param name="limit">How many may be damaged before the stage fails.</param>
+/// <param name="progress">Told of each.</param>
+internal sealed class DamageReport(IImageDataset dataset, int limit, IProgressSink progress)
+{
+    /// <summary>Name of the file: a line <c>image,reason</c> for each image that was left out.</summary>
+    public const string FileName = "damaged.csv";
+
+    private readonly List<DamagedImage> _images = [];
+
+    /// <summary>Takes in images that an earlier run left out; each is decoded again to learn what is wrong with it.</summary>
+    /// <exception cref="DdoqException">More are damaged than allowed, or one is not damaged any more.</exception>
+    public void AddEarlier(IEnumerable<int> indices, ImageFit fit)
+    {
+        byte[] pixels = new byte[3 * fit.Height * fit.Width];
+        foreach (int index in indices)
+        {
+            try
+            {
+                dataset.ReadRgb(index, fit, pixels);
+            }
+            catch (DamagedImageException e)
+            {
+                Add(new DamagedImage(index, dataset.NameOf(index), e.Reason));
+                continue;
+            }
+
+            throw new DdoqException(
+                $"{dataset.NameOf(index)} was damaged when an earlier run left it out, and is not any more",
+                "start over with --force, so that it is taken in");
+        }
+    }
+
+    /// <summary>Takes in one image that was left out.</summary>
+    /// <exception cref="DdoqException">More are damaged than allowed.</exception>
+    public void Add(DamagedImage image)
+    {
+        if (_images.Count == limit)
+        {
+            throw new DdoqException(
+                $"more than {limit} of {dataset.Count} images are damaged; the first beyond: {Path.Combine(dataset.Location, image.Name)}: {image.Reason}",
+                "Mend or remove the files, or raise --max-damaged; what is done stays.");
+        }
+
+        _images.Add(image);
+        progress.Message($"skipped: {image.Name}: {image.Reason}");
+    }
+
+    /// <summary>Writes <c>damaged.csv</c> (RFC 4180, but lines end in '\n'), atomically; nothing when no image is damaged.</summary>
+    /// <returns>The file's name, or nothing.</returns>
+    public string[] Write(string folder)
+    {
+        if (_images.Count == 0)
+            return [];
+        var csv = new StringBuilder("image,reason\n");
+        foreach (DamagedImage image in _images)
+            csv.Append(Quote(image.Name)).Append(',').Append(Quote(image.Reason)).Append('\n');
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName), csv.ToString());
+        return [FileName];
+    }
+
+    /// <summary>Refuses a complete result that left out more images than this run allows.</summary>
+    /// <exception cref="DdoqException">It did.</exception>
+    public static void CheckComplete(string folder, int limit)
+    {
+        string path = Path.Combine(folder, FileName);
+        int count = File.Exists(path) ? File.ReadLines(path).Count() - 1 : 0;
+        if (count > limit)
+            throw new DdoqException($"'{folder}' was made without {count} damaged images (see {FileName}), {limit} are allowed", "Raise --max-damaged, or mend the images and start over with --force.");
+    }
+
+    private static string Quote(string text) =>
+        text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+}
