@@ -26,6 +26,21 @@ internal static class TestData
         return planar;
     }
 
+    /// <summary>A random PNG file of 8x8 RGB pixels.</summary>
+    public static byte[] Png(uint seed)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            WritePng(path, 3, 8, 8, seed);
+            return File.ReadAllBytes(path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     /// <summary>Asserts that an error names what it should and offers a remedy.</summary>
     public static void AssertMessage(DdoqException? error, params string[] parts)
     {

@@ -14,46 +14,71 @@ internal static class VipsDecoder
     private const Enums.FailOn FailOn = Enums.FailOn.Error;
     private const string Orientation = "orientation";
 
-    public static DecodedImage Decode(byte[] content, ImageFormat format, string path, byte alphaBackground)
-    {
-        VipsLibrary.EnsureLoaded();
-        try
-        {
-            using VipsImage stored = OpenBuffer(content, format);
-            DecodedImage.CheckSize(stored.Width, stored.Height, path);
-            if (OrientationOf(stored) == 1)
-                return Convert(stored, path, alphaBackground);
+    // libvips collects the errors of all threads in one text. Decoders share this lock; one that failed takes it alone to hear
+    // what is wrong with its own image.
+    private static readonly ReaderWriterLockSlim s_errors = new();
 
-            // Turning needs the rows in another order than the decoder gives them.
-            using VipsImage complete = stored.CopyMemory();
-            using VipsImage upright = complete.Autorot();
-            return Convert(upright, path, alphaBackground);
-        }
-        catch (VipsException e)
-        {
-            throw Damaged(path, e);
-        }
-    }
+    public static DecodedImage Decode(byte[] content, ImageFormat format, string path, byte alphaBackground) =>
+        Guard(path, (content, format, path, alphaBackground), static image => DecodeOnce(image.content, image.format, image.path, image.alphaBackground));
 
     public static ImageHeader ReadHeader(string path, ImageFormat format) => ReadHeader(path, (path, format), static file => OpenFile(file.path, file.format));
 
     public static ImageHeader ReadHeader(byte[] content, string path, ImageFormat format) =>
         ReadHeader(path, (content, format), static image => OpenBuffer(image.content, image.format));
 
-    private static ImageHeader ReadHeader<TState>(string path, TState state, Func<TState, VipsImage> open)
+    private static DecodedImage DecodeOnce(byte[] content, ImageFormat format, string path, byte alphaBackground)
+    {
+        using VipsImage stored = OpenBuffer(content, format);
+        DecodedImage.CheckSize(stored.Width, stored.Height, path);
+        if (OrientationOf(stored) == 1)
+            return Convert(stored, path, alphaBackground);
+
+        // Turning needs the rows in another order than the decoder gives them.
+        using VipsImage complete = stored.CopyMemory();
+        using VipsImage upright = complete.Autorot();
+        return Convert(upright, path, alphaBackground);
+    }
+
+    private static ImageHeader ReadHeader<TState>(string path, TState state, Func<TState, VipsImage> open) => Guard(path, (path, state, open), static header =>
+    {
+        using VipsImage image = header.open(header.state);
+        DecodedImage.CheckSize(image.Width, image.Height, header.path);
+        // Orientations 5 to 8 are the ones that lie on their side.
+        ImageSize size = OrientationOf(image) >= 5 ? new(image.Height, image.Width) : new(image.Width, image.Height);
+        return new ImageHeader(size, PixelConversion.IsGrey(image));
+    });
+
+    private static TResult Guard<TState, TResult>(string path, TState state, Func<TState, TResult> run)
     {
         VipsLibrary.EnsureLoaded();
+        s_errors.EnterReadLock();
         try
         {
-            using VipsImage image = open(state);
-            DecodedImage.CheckSize(image.Width, image.Height, path);
-            // Orientations 5 to 8 are the ones that lie on their side.
-            ImageSize size = OrientationOf(image) >= 5 ? new(image.Height, image.Width) : new(image.Width, image.Height);
-            return new ImageHeader(size, PixelConversion.IsGrey(image));
+            return run(state);
+        }
+        catch (VipsException)
+        {
+            // Tried again below.
+        }
+        finally
+        {
+            s_errors.ExitReadLock();
+        }
+
+        s_errors.EnterWriteLock();
+        try
+        {
+            // An exception takes the text with it, so this one leaves none for the next.
+            _ = new VipsException("");
+            return run(state);
         }
         catch (VipsException e)
         {
             throw Damaged(path, e);
+        }
+        finally
+        {
+            s_errors.ExitWriteLock();
         }
     }
 

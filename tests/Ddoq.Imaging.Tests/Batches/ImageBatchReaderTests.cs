@@ -121,6 +121,28 @@ public sealed class ImageBatchReaderTests
         Assert.That(() => DamagePolicy.Skip(-1), Throws.TypeOf<UsageException>());
     }
 
+    // libvips has one error text for all threads.
+    [Test]
+    public void Damage_HasTheImagesOwnReason_HoweverManyAreDamagedAtOnce()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] png = TestData.Png(1);
+        for (int i = 0; i < 300; i++)
+            File.WriteAllBytes(folder[$"a/{i:000}.png"], (i % 3) switch { 0 => png[..^(40 + i % 20)], 1 => [.. png[..12], .. TestData.RandomBytes(60, (uint)i)], _ => png });
+        using IImageDataset dataset = ImageDatasets.Open(folder.Path, DatasetSplit.Train);
+        string[] Reasons(int workers)
+        {
+            var reader = new ImageBatchReader(dataset, new ImageFit(8, 8), new() { BatchSize = 300, Workers = workers, Damage = DamagePolicy.Skip(300) });
+            Assert.That(reader.ReadAll().Sum(batch => batch.Count), Is.EqualTo(100));
+            return [.. reader.Damaged.Select(image => image.Reason)];
+        }
+
+        string[] alone = Reasons(1);
+        Assert.That(alone.Distinct().Count(), Is.GreaterThan(1));
+        for (int repeat = 0; repeat < 5; repeat++)
+            Assert.That(Reasons(8), Is.EqualTo(alone));
+    }
+
     // A file of the wrong kind is a mistake in the dataset, not damage that may be skipped.
     [Test]
     public void Mismatch_IsNotSkipped()

@@ -123,6 +123,50 @@ public class LatentStoreTests
         Assert.That(TemporaryFolder.Snapshot(path), Is.EqualTo(TemporaryFolder.Snapshot(_folder["whole"])));
     }
 
+    // Shards of 10: none, one, several, all of a shard, and the last rows are skipped.
+    [TestCase(new int[0]), TestCase(new[] { 0 }), TestCase(new[] { 9, 10, 19 }), TestCase(new[] { 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 }), TestCase(new[] { 31, 32 })]
+    public void Writer_SkippedRows_AreGone_HoweverOftenItWasInterrupted(int[] skipped)
+    {
+        (Half[] values, int[] labels) = Rows(33, s_info);
+        foreach (int interruptions in new[] { 0, 3 })
+        {
+            string path = _folder[$"interrupted-{interruptions}"];
+            for (int run = 0; run <= interruptions; run++)
+            {
+                using LatentStoreWriter writer = LatentStoreWriter.Open(path, s_info, 33, 10);
+                Assert.That(writer.SkippedRows, Is.EqualTo(skipped.Where(row => row < writer.CompletedRows)));
+                int end = run == interruptions ? 33 : 11 * (run + 1);
+                while (writer.AppendedRows < end)
+                {
+                    int row = writer.AppendedRows;
+                    if (skipped.Contains(row))
+                        writer.Skip();
+                    else
+                        writer.Append(values.AsSpan(row * 6, 6), labels.AsSpan(row, 1));
+                }
+
+                if (run < interruptions)
+                    continue;
+                Assert.That(writer.Skip, Throws.ArgumentException);
+                writer.Complete();
+            }
+        }
+
+        Assert.That(TemporaryFolder.Snapshot(_folder["interrupted-3"]), Is.EqualTo(TemporaryFolder.Snapshot(_folder["interrupted-0"])));
+        int[] kept = [.. Enumerable.Range(0, 33).Except(skipped)];
+        using LatentStore store = LatentStore.Open(_folder["interrupted-0"]);
+        Assert.That(store.Count, Is.EqualTo(kept.Length));
+        var row6 = new Half[6];
+        int[] label = new int[1];
+        for (int i = 0; i < kept.Length; i++)
+        {
+            store.ReadRow(i, row6);
+            store.ReadLabels(i, label);
+            Assert.That(row6, Is.EqualTo(values[(kept[i] * 6)..(kept[i] * 6 + 6)]));
+            Assert.That(label[0], Is.EqualTo(labels[kept[i]]));
+        }
+    }
+
     [Test]
     public void Writer_DamagedShard_IsWrittenAgain()
     {

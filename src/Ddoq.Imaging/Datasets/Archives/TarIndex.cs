@@ -73,7 +73,11 @@ internal static class TarIndex
         {
             return reader.GetNextEntry(copyData: false);
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or IOException or NotSupportedException or ArgumentException)
+        catch (EndOfStreamException e)
+        {
+            throw new DdoqException($"{path} is truncated {(last.Length == 0 ? "at its start" : $"behind {last}")}", Hint, e);
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException or IOException or NotSupportedException or ArgumentException)
         {
             throw new DdoqException($"{path} is no tar archive or damaged {(last.Length == 0 ? "at its start" : $"behind {last}")}: {e.Message}", Hint, e);
         }

@@ -11,6 +11,8 @@ namespace Ddoq.Imaging;
 /// <param name="ClassNames">The names of the labels where the file has them, else null.</param>
 internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBytes, SampleLabel[] Labels, string[]? ClassNames)
 {
+    private const int BufferBytes = 1 << 16;
+
     private const string DamageHint = "the download was not finished, or the file is damaged: fetch it again";
 
     /// <summary>Reads footer and labels.</summary>
@@ -59,9 +61,10 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
 
     private static TResult Open<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
     {
+        using FileStream file = DataFile.Guard(path, 0, static (_, path) => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes));
         try
         {
-            return DataFile.Guard(path, read, static (read, path) => OpenAsync(path, read).GetAwaiter().GetResult());
+            return OpenAsync(file, path, read).GetAwaiter().GetResult();
         }
         catch (Exception e) when (e is not (DdoqException or OperationCanceledException or OutOfMemoryException))
         {
@@ -70,9 +73,9 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
         }
     }
 
-    private static async Task<TResult> OpenAsync<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
+    private static async Task<TResult> OpenAsync<TResult>(
+        FileStream file, string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
         ParquetReader reader = await ParquetReader.CreateAsync(file, leaveStreamOpen: true).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
@@ -83,7 +86,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
 
     private static async Task AddLabels(ParquetRowGroupReader rows, DataField column, int count, List<SampleLabel> labels)
     {
-        if (column.ClrType == typeof(string))
+        if (ParquetColumns.IsText(column))
         {
             var names = new string?[count];
             await rows.ReadAsync(column, names.AsMemory()!).ConfigureAwait(false);
