@@ -83,6 +83,31 @@ public class ArchiveEncodeTests
     }
 
     [Test]
+    public void Distill_FromArchivesWithDamagedImages_ReachesTheReport()
+    {
+        string[] classes = ["T-shirt_top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+        byte[][][] train = SmallData.Images("train", 12), test = SmallData.Images("t10k", 3);
+        string data = Path.Combine(_folder, "data"), output = Path.Combine(_folder, "out");
+
+        // Most of a class is damaged, so that random images meet damaged ones too.
+        Archives.Create(data, classes, 12, (name, i) => name == "Coat" && i > 1 ? [] : train[Array.IndexOf(classes, name)][i]);
+        Archives.Create(data, classes, 3, (name, i) => name == "Bag" && i == 1 ? [1, 2] : test[Array.IndexOf(classes, name)][i], part: "val");
+        string[] arguments =
+        [
+            "distill", "--data-dir", data, "-o", output, "--ipc", "2", "--num-inference-steps", "4", "--arms", "ddoq,random", "--updates", "3",
+            "--repeats", "1", "--network-width", "8",
+        ];
+        Program.Run(arguments).FailedWith(1, "Coat.tar:Coat_2.JPEG", "empty");
+        Outcome run = Program.Run([.. arguments, "--max-damaged", "10"]).Succeeded();
+        Assert.Multiple(() =>
+        {
+            Assert.That(run.Error, Does.Contain("skipped: train/Coat.tar:Coat_11.JPEG").And.Contain("skipped: val/Bag.tar:Bag_1.JPEG"));
+            Assert.That(Directory.GetFiles(Path.Combine(output, "distilled", "random", "train", "Coat"), "*.png"), Has.Length.EqualTo(2));
+            Assert.That(File.Exists(Path.Combine(output, "report.html")));
+        });
+    }
+
+    [Test]
     public void TruncatedArchive_IsNamed()
     {
         string data = Archives.Create(Path.Combine(_folder, "data"), s_classes, 5), archive = Path.Combine(data, "train", "Coat.tar");

@@ -6,7 +6,9 @@ namespace Ddoq.Cli.Tests;
 /// <summary>Writes small grey PNG files by hand, independent of the program's own writer.</summary>
 internal static class Png
 {
-    public static byte[] Grey(int width, int height, byte level = 128)
+    public static byte[] Grey(int width, int height, byte level = 128) => Of(width, height, (x, y) => (byte)(level + x + y));
+
+    public static byte[] Of(int width, int height, Func<int, int, byte> pixelAt)
     {
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
@@ -19,7 +21,7 @@ internal static class Png
             {
                 zlib.WriteByte(0);
                 for (int x = 0; x < width; x++)
-                    zlib.WriteByte((byte)(level + x + y));
+                    zlib.WriteByte(pixelAt(x, y));
             }
         }
 

@@ -15,6 +15,14 @@ internal static class SmallData
         return folder;
     }
 
+    /// <summary>The first images of each class as PNG files, in class order.</summary>
+    public static byte[][][] Images(string split, int perClass)
+    {
+        byte[] images = Read($"{split}-images-idx3-ubyte.gz"), labels = Read($"{split}-labels-idx1-ubyte.gz");
+        return [.. Enumerable.Range(0, 10).Select(label => Enumerable.Range(0, labels.Length - 8).Where(i => labels[8 + i] == label).Take(perClass)
+            .Select(i => Png.Of(28, 28, (x, y) => images[16 + (((i * 28) + y) * 28) + x])).ToArray())];
+    }
+
     private static void Write(string folder, string split, int perClass)
     {
         byte[] images = Read($"{split}-images-idx3-ubyte.gz"), labels = Read($"{split}-labels-idx1-ubyte.gz");

@@ -12,19 +12,21 @@ numpy, io = require("numpy", "scipy.io")
 
 folder, compress = pathlib.Path(sys.argv[1]), sys.argv[2] == "1"
 
-# The structure of the real table: leaves are numbered first, inner synsets behind them, numbers are double or smaller.
+# The structure of the real table: leaves are numbered first, inner synsets behind them. MATLAB stores a double in the smallest
+# type that holds it, so several types stand for the numbers here.
 FIELDS = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children", "wordnet_height", "num_train_images"]
 SYNSETS = [
-    (1, "n02119789", "kit fox, Vulpes macrotis", "small grey fox of south-western United States; may be a subspecies of Vulpes velox", 0, [], 0, 1300),
+    (1, "n02119789", "kit fox, Vulpes macrotis", "small grey fox of south-western United States; may be a subspecies of Vulpes velox", 0, [], 0, 200),
     (2, "n02100735", "English setter", "an English breed having a plumed tail and a soft silky coat that is chiefly white", 0, [], 0, 1300),
     (3, "n01440764", "tench, Tinca tinca", "freshwater dace-like game fish of Europe and western Asia", 0, [], 0, 1300),
     (1001, "n00001740", "entity", "that which is perceived or known or inferred to have its own distinct existence", 3, [1, 2, 3], 19, 0),
 ]
+TYPES = [numpy.uint8, numpy.int16, numpy.float64, numpy.uint16]
 table = numpy.zeros((len(SYNSETS), 1), dtype=[(name, object) for name in FIELDS])
 for row, values in enumerate(SYNSETS):
     for name, value in zip(FIELDS, values):
         table[name][row, 0] = numpy.array([value], dtype=numpy.float64) if name == "children" and value else \
-            numpy.zeros((0, 0)) if name == "children" else value if isinstance(value, str) else numpy.array([[value]], dtype=numpy.float64)
+            numpy.zeros((0, 0)) if name == "children" else value if isinstance(value, str) else numpy.array([[value]], dtype=TYPES[row])
 (folder / "data").mkdir(exist_ok=True)
 io.savemat(folder / "data" / "meta.mat", {"other": numpy.arange(5), "synsets": table}, do_compression=compress)
 (folder / "data" / "ILSVRC2012_validation_ground_truth.txt").write_text("3\n1\n2\n1\n3\n")
