@@ -172,7 +172,14 @@ public static class TrainStage
         IImageDataset data, ImageFit fit, int maxDamaged, AlignedTeacher teacher, DistilledImages like, StageContext context)
     {
         int pixels = 3 * fit.Height * fit.Width, count = 0;
-        var bytes = new byte[(long)data.Count * pixels];
+        if ((long)data.Count * pixels > Array.MaxLength)
+        {
+            throw new DdoqException(
+                $"the {data.Count} test images of {data.Location} take {(long)data.Count * pixels / 1e9:F1} GB as {fit.Width}x{fit.Height} pixels; {Array.MaxLength / 1e9:F1} GB are held at most",
+                "Take a subset of the classes (--classes), or a model of smaller images.");
+        }
+
+        var bytes = new byte[data.Count * pixels];
         var labels = new int[data.Count];
         var reader = new ImageBatchReader(data, fit, new ImageBatchOptions { Workers = context.Workers, Damage = DamagePolicy.Skip(maxDamaged) });
         foreach (ImageBatch batch in reader.ReadAll(context.Cancellation))

@@ -41,11 +41,12 @@ public sealed class ImageNetTests
         using var folder = new TemporaryFolder();
         Tar(folder["zebra.tar"], ("1.png", TestData.Png(1)), ("sub/2.png", TestData.Png(2)), ("notes.txt", [1, 2]), ("._1.png", [0]));
         Tar(folder["ant.tar"], ("1.png", TestData.Png(3)));
+        Tar(folder["train.tar"], ("1.png", TestData.Png(4)));
         using IImageDataset dataset = ImageDatasets.Open(folder.Path, DatasetSplit.Train);
         Assert.Multiple(() =>
         {
-            Assert.That(dataset.ClassNames, Is.EqualTo(new[] { "ant", "zebra" }));
-            Assert.That(Names(dataset), Is.EqualTo(new[] { "ant.tar:1.png", "zebra.tar:1.png", "zebra.tar:sub/2.png" }));
+            Assert.That(dataset.ClassNames, Is.EqualTo(new[] { "ant", "train", "zebra" }));
+            Assert.That(Names(dataset), Is.EqualTo(new[] { "ant.tar:1.png", "train.tar:1.png", "zebra.tar:1.png", "zebra.tar:sub/2.png" }));
             Assert.That(() => ImageDatasets.Open(folder.Path, DatasetSplit.Test), Throws.TypeOf<UsageException>().With.Message.Contains("no test images"));
         });
     }

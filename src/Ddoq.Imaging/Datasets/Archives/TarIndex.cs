@@ -14,8 +14,7 @@ internal static class TarIndex
 
     private const string Hint = "the download or copy was not finished, or the file is damaged: fetch it again";
 
-    /// <summary>The names of the archives in a folder (<c>*.tar</c>), ordinal.</summary>
-    /// <exception cref="DdoqException">One is compressed.</exception>
+    /// <summary>The names of the archives in a folder (<c>*.tar</c>), ordinal; none when it is not there.</summary>
     public static string[] ArchivesIn(string folder)
     {
         if (!Directory.Exists(folder))

@@ -22,6 +22,9 @@ internal enum SplitKind
 /// <param name="Kind">How it lies there.</param>
 internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kind)
 {
+    /// <summary>What the names of the official archives begin with, which are no classes.</summary>
+    public const string OfficialPrefix = "ILSVRC2012_";
+
     private const string ArchiveExtension = ".tar";
 
     /// <summary>The part's path.</summary>
@@ -152,7 +155,7 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
     }
 
     private static string[] ClassArchives(string folder) =>
-        [.. TarIndex.ArchivesIn(folder).Where(name => !name.StartsWith("ILSVRC2012_", StringComparison.Ordinal))];
+        [.. TarIndex.ArchivesIn(folder).Where(name => !name.StartsWith(OfficialPrefix, StringComparison.Ordinal))];
 
     private static TarMember[] ImagesOf(string archive)
     {

@@ -16,7 +16,7 @@ internal sealed record ShardSamples(IReadOnlyList<TarMember> Images, IReadOnlyLi
     public static bool IsShard(string path)
     {
         string name = Path.GetFileName(path);
-        return !WordNetId.Is(Path.GetFileNameWithoutExtension(name))
+        return !WordNetId.Is(Path.GetFileNameWithoutExtension(name)) && !name.StartsWith(ImageNetSplit.OfficialPrefix, StringComparison.Ordinal)
             && (SplitNames.OfFileName(name) is not null
                 || TarIndex.Members(path).Take(Probe).Any(member => SampleLabel.Extensions.Contains(Split(member.Name).Extension)));
     }

@@ -15,8 +15,7 @@ internal sealed class WebDatasetFormat : IDatasetFormat
     public string Layout => "WebDataset shards: train-*.tar and val-*.tar or folders train/ and val/ of *.tar, with key.jpg and key.cls, key.json or key.txt";
 
     /// <inheritdoc/>
-    public bool Recognises(string folder) =>
-        Find(folder).Values.FirstOrDefault() is { } shards && ShardSamples.IsShard(Path.Combine(folder, shards.Part, shards.Files[0]));
+    public bool Recognises(string folder) => Find(folder).Count > 0;
 
     /// <inheritdoc/>
     public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
@@ -48,7 +47,14 @@ internal sealed class WebDatasetFormat : IDatasetFormat
         return new EncodedImageDataset(folder, "webdataset", images, [.. labels], classes.Names, options with { AllowMismatchedExtension = true });
     }
 
-    private static Dictionary<string, ShardSet> Find(string folder) => ShardSet.Find(folder, s_places, TarIndex.ArchivesIn);
+    private static Dictionary<string, ShardSet> Find(string folder) => ShardSet.Find(folder, s_places, ShardsIn);
+
+    // Archives of classes look alike but for their contents.
+    private static string[] ShardsIn(string folder)
+    {
+        string[] archives = TarIndex.ArchivesIn(folder);
+        return archives.Length > 0 && ShardSamples.IsShard(Path.Combine(folder, archives[0])) ? archives : [];
+    }
 
     private static ShardSamples[] Read(string folder, ShardSet shards)
     {
