@@ -186,6 +186,17 @@ public sealed class ImageNetTests
     }
 
     [Test]
+    public void MissingParts_AreNamed()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["ILSVRC/Data/CLS-LOC/train"]);
+        foreach (DatasetSplit split in new[] { DatasetSplit.Train, DatasetSplit.Test })
+            TestData.AssertMessage(Assert.Throws<UsageException>(() => ImageDatasets.Open(folder.Path, split)), split == DatasetSplit.Train ? "CLS-LOC has no images" : "no test images");
+        Tar(folder["ILSVRC2012_img_val.tar"], ("ILSVRC2012_val_00000001.JPEG", TestData.Png(1)));
+        TestData.AssertMessage(Assert.Throws<UsageException>(() => ImageDatasets.Open(folder.Path, DatasetSplit.Train)), "ILSVRC2012_img_val.tar but no train/");
+    }
+
+    [Test]
     public void AFolderOfImages_IsNoSplitByItsNameAlone()
     {
         using var folder = new TemporaryFolder();

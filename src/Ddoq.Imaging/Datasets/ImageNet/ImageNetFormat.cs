@@ -45,7 +45,7 @@ internal sealed class ImageNetFormat : IDatasetFormat
             ? test ?? throw new UsageException(
                 $"{folder} has no test images: neither one of the folders {string.Join("/, ", SplitNames.Test)}/ nor {ValidationArchive} is there",
                 "give a folder that has one, or name the test images' own folder")
-            : train ?? throw new UsageException($"{folder} has {test!.Part} but no train/", "put the training images' folders or archives into train/");
+            : train ?? throw new UsageException($"{Path.Combine(folder, root)} has {(test is null ? "no images" : $"{test.Part} but no train/")}", "put the training images' folders or archives into train/");
         if (part.Kind == SplitKind.Files && split != DatasetSplit.Test)
             throw new UsageException($"{part.Path} has images without class folders", "put the images of each class into a folder or an archive named for the class");
 
