@@ -122,6 +122,16 @@ public sealed class ParquetTests
     }
 
     [Test]
+    public void MetadataOfAnImageFolder_IsNoShard()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["train/a/1.png"], TestData.Png(1));
+        File.WriteAllBytes(folder["train/metadata.parquet"], [1, 2, 3]);
+        using IImageDataset dataset = ImageDatasets.Open(folder.Path, DatasetSplit.Train);
+        Assert.That(ImageNetTests.Names(dataset), Is.EqualTo(new[] { "train/a/1.png" }));
+    }
+
+    [Test]
     public void BrokenFiles_AreNamed()
     {
         using var folder = new TemporaryFolder();

@@ -55,8 +55,9 @@ internal sealed class ParquetFormat : IDatasetFormat
 
     private static Dictionary<string, ShardSet> Find(string folder) => ShardSet.Find(folder, s_places, ShardsIn);
 
+    // A metadata.parquet describes the files of an ImageFolder.
     private static string[] ShardsIn(string folder) => !Directory.Exists(folder) ? [] :
-        [.. Directory.EnumerateFiles(folder, "*.parquet").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.')).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(folder, "*.parquet").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && name != "metadata.parquet").Order(StringComparer.Ordinal)];
 
     private static ParquetShard[] Read(string folder, ShardSet set)
     {
