@@ -64,7 +64,7 @@ def accuracies(folder):
 
 def table(rows):
     lines = [
-        "| IPC | algorithm | training distortion | ratio to d4m | held-out distortion | ratio to d4m | cells of fewer than 3 rows | test accuracy % |",
+        "| IPC | algorithm | training distortion | ratio to d4m | held-out distortion | ratio to d4m | tiny cells | test accuracy % |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
