@@ -24,7 +24,7 @@ public sealed record Arm(string Name, DistilledSetKind Set, WeightRule Weights, 
         return arms.Count > 0 ? arms : throw new UsageException("--arms names no arm", $"Allowed: {AllowedNames}.");
     }
 
-    private const string AllowedNames = "ddoq, unweighted, direct, inverse, d4m, random, noise";
+    private const string AllowedNames = "ddoq, unweighted, direct, inverse, decoded, d4m, random, random-decoded, noise";
 
     private static Arm Create(string name, WeightRule ownRule) => name switch
     {
@@ -32,8 +32,10 @@ public sealed record Arm(string Name, DistilledSetKind Set, WeightRule Weights, 
         "unweighted" => new(name, DistilledSetKind.Ddoq, WeightRule.None, "the same prototypes and images as ddoq, all weights 1"),
         "direct" => new(name, DistilledSetKind.Ddoq, WeightRule.Direct, "the same images as ddoq, weights: cluster shares"),
         "inverse" => new(name, DistilledSetKind.Ddoq, WeightRule.Inverse, "the same images as ddoq, weights: inverse of the cluster shares"),
+        "decoded" => new(name, DistilledSetKind.Decoded, ownRule, "the prototypes of ddoq with its weights, decoded without diffusion"),
         "d4m" => new(name, DistilledSetKind.D4m, WeightRule.None, "D4M: one pass of mini-batch k-means, all weights 1"),
         "random" => new(name, DistilledSetKind.Random, WeightRule.None, "random real training images, all weights 1"),
+        "random-decoded" => new(name, DistilledSetKind.RandomDecoded, WeightRule.None, "the images of random through encoder and decoder, all weights 1"),
         "noise" => new(name, DistilledSetKind.Noise, WeightRule.None, "images generated from pure noise, all weights 1"),
         _ => throw new UsageException($"--arms: unknown arm '{name}'", $"Allowed: {AllowedNames}."),
     };

@@ -95,7 +95,7 @@ public sealed class DistillRun
         using IImageDataset data = encode.OpenTrainingImages();
         int ipc = _configuration.Get(Settings.Ipc);
         long perSet = (long)ipc * data.ClassNames.Count;
-        int generated = Kinds().Count(kind => kind != DistilledSetKind.Random);
+        int generated = Kinds().Count(kind => kind is DistilledSetKind.Ddoq or DistilledSetKind.D4m or DistilledSetKind.Noise);
         long latentBytes = (long)data.Count * model.LatentShape.Length * 2;
         return new JsonObject
         {
@@ -123,7 +123,11 @@ public sealed class DistillRun
         switch (kind)
         {
             case DistilledSetKind.Random:
-                RandomImagesStage.Run(encode, _configuration.Get(Settings.Ipc), folder, context);
+            case DistilledSetKind.RandomDecoded:
+                RandomImagesStage.Run(encode, _configuration.Get(Settings.Ipc), kind == DistilledSetKind.RandomDecoded, folder, context);
+                break;
+            case DistilledSetKind.Decoded:
+                SynthesizeStage.Run(synthesize with { StartAlphaBar = 1, Strength = null }, _layout.PrototypeFile(DistilledSetKind.Ddoq), folder, context);
                 break;
             case DistilledSetKind.Noise:
                 SynthesizeStage.Run(

@@ -12,6 +12,12 @@ public enum DistilledSetKind
     /// <summary>Random real images of the training set.</summary>
     Random,
 
+    /// <summary>The optimal-quantisation prototypes decoded as they are, without diffusion.</summary>
+    Decoded,
+
+    /// <summary>The random real images of <see cref="Random"/> through encoder and decoder.</summary>
+    RandomDecoded,
+
     /// <summary>Generated from pure noise with the class label only.</summary>
     Noise,
 }

@@ -37,11 +37,14 @@ public sealed record OutputLayout(string Root)
     /// <summary>File name of a prototype set inside its folder.</summary>
     public const string PrototypeFileName = "prototypes.safetensors";
 
-    private static string NameOf(DistilledSetKind kind) => kind switch
+    /// <summary>Name of a kind in folders and reports.</summary>
+    internal static string NameOf(DistilledSetKind kind) => kind switch
     {
         DistilledSetKind.Ddoq => "ddoq",
         DistilledSetKind.D4m => "d4m",
         DistilledSetKind.Random => "random",
+        DistilledSetKind.Decoded => "decoded",
+        DistilledSetKind.RandomDecoded => "random-decoded",
         DistilledSetKind.Noise => "noise",
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };

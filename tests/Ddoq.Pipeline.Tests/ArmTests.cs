@@ -16,6 +16,13 @@ public class ArmTests
         });
     }
 
+    [Test]
+    public void Parse_KnowsTheControlsOfTheDecoder()
+    {
+        IReadOnlyList<Arm> arms = Arm.Parse("decoded,random-decoded", WeightRule.Direct);
+        Assert.That(arms.Select(arm => (arm.Set, arm.Weights)), Is.EqualTo(new[] { (DistilledSetKind.Decoded, WeightRule.Direct), (DistilledSetKind.RandomDecoded, WeightRule.None) }));
+    }
+
     [TestCase("")]
     [TestCase("ddoq,herding")]
     public void Parse_RefusesUnknownNames_AndNone(string list) =>

@@ -20,7 +20,7 @@ public abstract class NoiseScheduler : INoiseScheduler
     public virtual int CallCount => Grid.Timesteps.Length - StartIndex;
 
     /// <inheritdoc/>
-    public virtual double StartAlphaBar => Grid.AlphaBars[StartIndex];
+    public virtual double StartAlphaBar => StartIndex < Grid.AlphaBars.Length ? Grid.AlphaBars[StartIndex] : 1;
 
     /// <inheritdoc/>
     public virtual bool UsesLearnedVariance => false;

@@ -24,13 +24,13 @@ internal sealed class PndmScheduler : NoiseScheduler
         // The quirk: the pipeline cuts the list that already holds the second level twice. By strength it counts entries
         // of that list; a level chosen by alpha-bar is entered at its last mention.
         int count = Grid.Timesteps.Length;
-        bool quirk = options.PndmImageToImageQuirk && StartIndex > 0;
+        bool quirk = options.PndmImageToImageQuirk && StartIndex > 0 && StartIndex < count;
         _levels = quirk ? Visits(0, count)[(options.Start.IsStrength ? StartIndex : StartIndex + 1)..] : Visits(StartIndex, count);
     }
 
     public override int CallCount => _levels.Length;
 
-    public override double StartAlphaBar => Grid.AlphaBars[_levels[0]];
+    public override double StartAlphaBar => _levels.Length > 0 ? Grid.AlphaBars[_levels[0]] : base.StartAlphaBar;
 
     public override double Timestep(int call) => Grid.Timesteps[_levels[call]];
 
@@ -65,7 +65,7 @@ internal sealed class PndmScheduler : NoiseScheduler
 
     // Levels in the order of the network's calls: the second one comes twice.
     private static int[] Visits(int first, int count) =>
-        first + 1 < count ? [first, first + 1, .. Enumerable.Range(first + 1, count - first - 1)] : [first];
+        first + 1 < count ? [first, first + 1, .. Enumerable.Range(first + 1, count - first - 1)] : [.. Enumerable.Range(first, count - first)];
 
     private void Extrapolate(Span<float> combined)
     {

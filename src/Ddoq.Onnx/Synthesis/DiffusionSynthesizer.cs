@@ -50,7 +50,7 @@ public sealed class DiffusionSynthesizer : IDisposable
         INoiseScheduler scheduler = CreateScheduler();
         CallCount = scheduler.CallCount;
         StartAlphaBar = scheduler.StartAlphaBar;
-        StartTimestep = scheduler.Timestep(0);
+        StartTimestep = scheduler.CallCount > 0 ? scheduler.Timestep(0) : 0;
         Scheduler = scheduler.Kind;
         _lanes = new LanePool<Lane>(() => new Lane(this));
     }
@@ -64,7 +64,7 @@ public sealed class DiffusionSynthesizer : IDisposable
     /// <summary>alpha-bar of the level the prototypes are noised to: the nearest kept one to what was asked for.</summary>
     public double StartAlphaBar { get; }
 
-    /// <summary>Training timestep of that level.</summary>
+    /// <summary>Training timestep of that level; 0 where no step is run.</summary>
     public double StartTimestep { get; }
 
     /// <summary>The sampler in use.</summary>

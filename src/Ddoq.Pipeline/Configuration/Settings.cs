@@ -100,7 +100,7 @@ public static class Settings
 
     /// <summary>Start level as alpha-bar.</summary>
     public static readonly Setting<double> StartAlphaBar = new(
-        "synthesize.start_alpha_bar", "--start-alpha-bar", "Start level of the reverse process as alpha-bar: the share of the prototype's variance that is kept.", "a number above 0 and below 1", 0, ParseReal(1e-6, 0.999999), FormatReal, hasDefault: false);
+        "synthesize.start_alpha_bar", "--start-alpha-bar", "Start level of the reverse process as alpha-bar: the share of the prototype's variance that is kept; 1 leaves the diffusion out. Default: the model's.", "a number above 0 up to 1", 0, ParseReal(1e-6, 1), FormatReal, hasDefault: false);
 
     /// <summary>Start level as strength.</summary>
     public static readonly Setting<double> Strength = new(
@@ -172,7 +172,7 @@ public static class Settings
 
     /// <summary>Arms of the comparison.</summary>
     public static readonly Setting<string> Arms = Text(
-        "evaluate.arms", "--arms", "Comma-separated arms: ddoq, unweighted, direct, inverse, d4m, random, noise.", "ddoq,unweighted,d4m,random,noise");
+        "evaluate.arms", "--arms", "Comma-separated arms: ddoq, unweighted, direct, inverse, decoded, d4m, random, random-decoded, noise.", "ddoq,unweighted,d4m,random,noise");
 
     /// <summary>Quantiser device.</summary>
     public static readonly Setting<string> Device = new(

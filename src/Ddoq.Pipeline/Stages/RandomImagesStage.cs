@@ -1,26 +1,36 @@
 using System.Globalization;
 using Ddoq.Imaging;
 using Ddoq.Numerics;
+using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
 using Ddoq.Storage;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
-/// <summary>The control that every distillation must beat: K random real training images of each class, as a distilled set.</summary>
+/// <summary>
+/// The control that every distillation must beat: K random real training images of each class, as a distilled set. Passed
+/// through encoder and decoder they are a second one, which bears the decoder's marks as synthesised images do.
+/// </summary>
 public static class RandomImagesStage
 {
+    // Images encoded and decoded together.
+    private const int ChunkRows = 64;
+
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
     /// <param name="source">Where the images are and how they are fitted.</param>
     /// <param name="imagesPerClass">K; a class with fewer images gives all it has.</param>
+    /// <param name="throughAutoencoder">Whether the images pass through the model's encoder (mean) and decoder.</param>
     /// <param name="output">Folder of the set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
-    /// <exception cref="DdoqException">The images or the output folder are not usable.</exception>
-    public static void Run(EncodeOptions source, int imagesPerClass, string output, StageContext context)
+    /// <exception cref="DdoqException">The images, the model or the output folder are not usable.</exception>
+    public static void Run(EncodeOptions source, int imagesPerClass, bool throughAutoencoder, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
-        ImageFit fit = SourceImages.FitFor(ModelFolder.Open(source.Model), source.Fit);
+        ModelFolder model = ModelFolder.Open(source.Model);
+        ImageFit fit = SourceImages.FitFor(model, source.Fit);
         using IImageDataset dataset = source.OpenTrainingImages();
         var settings = new Dictionary<string, string>
         {
@@ -29,6 +39,14 @@ public static class RandomImagesStage
             ["ipc"] = imagesPerClass.ToString(CultureInfo.InvariantCulture),
             ["seed"] = source.Seed.ToString(CultureInfo.InvariantCulture),
         };
+        if (throughAutoencoder)
+        {
+            ProviderChoice.Require(source.Provider);
+            settings["encoder"] = model.ComputeEncoderHash();
+            settings["decoder"] = ContentHash.OfFile(model.DecoderFile);
+            settings["provider"] = source.Provider.ToString();
+        }
+
         using StageFolder stage = StageFolder.Open(output, "random-images", settings, context.Force);
         if (stage.IsComplete)
             return;
@@ -37,13 +55,57 @@ public static class RandomImagesStage
         int channels = dataset.IsGrey ? 1 : 3;
         DistilledPlan plan = DistilledPlan.Uniform(dataset.ClassNames, [.. chosen.Select(rows => rows.Length)], source.Seed);
         int pixels = 3 * fit.Height * fit.Width;
-        context.ForEach(plan.Count, () => new PixelBuffer(pixels), (i, buffer) =>
+        void Read(int i, byte[] bytes)
         {
             (int label, int k) = plan.Row(i);
-            dataset.ReadRgb(chosen[label][k], fit, buffer.Bytes);
-            plan.WriteImage(stage.Path, i, buffer.Bytes, channels, fit.Height);
-        });
-        plan.Complete(stage, "random real training images", source.Seed, "cpu", distortion: null);
+            dataset.ReadRgb(chosen[label][k], fit, bytes);
+        }
+
+        if (throughAutoencoder)
+        {
+            WriteDecoded(model, source, plan.Count, pixels, Read, (i, bytes) => plan.WriteImage(stage.Path, i, bytes, channels, fit.Height), context);
+        }
+        else
+        {
+            context.ForEach(plan.Count, () => new PixelBuffer(pixels), (i, buffer) =>
+            {
+                Read(i, buffer.Bytes);
+                plan.WriteImage(stage.Path, i, buffer.Bytes, channels, fit.Height);
+            });
+        }
+
+        plan.Complete(
+            stage,
+            throughAutoencoder ? "random real training images, encoded and decoded" : "random real training images",
+            source.Seed,
+            throughAutoencoder ? source.Provider.ToString() : "cpu",
+            distortion: null);
+    }
+
+    private static void WriteDecoded(
+        ModelFolder model, EncodeOptions source, int count, int pixels, Action<int, byte[]> read, Action<int, byte[]> write, StageContext context)
+    {
+        OnnxSessionOptions session = context.Networks with { Provider = source.Provider, Threads = context.Workers, BatchSize = source.BatchSize };
+        using VaeEncoder encoder = VaeEncoder.Open(model, session);
+        using VaeDecoder decoder = VaeDecoder.Open(model, session);
+        var images = new float[Math.Min(count, ChunkRows) * pixels];
+        var latents = new float[Math.Min(count, ChunkRows) * model.LatentShape.Length];
+        for (int first = 0; first < count; first += ChunkRows)
+        {
+            int start = first, rows = Math.Min(ChunkRows, count - first);
+            context.ForEach(rows, () => new PixelBuffer(pixels), (i, buffer) =>
+            {
+                read(start + i, buffer.Bytes);
+                PlanarPixels.ToSigned(buffer.Bytes, images.AsSpan(i * pixels, pixels));
+            });
+            encoder.EncodeMean(images, rows, latents, context.Cancellation);
+            decoder.Decode(latents, rows, images, context.Cancellation);
+            context.ForEach(rows, () => new PixelBuffer(pixels), (i, buffer) =>
+            {
+                PlanarPixels.FromSigned(images.AsSpan(i * pixels, pixels), buffer.Bytes);
+                write(start + i, buffer.Bytes);
+            });
+        }
     }
 
     private static int[][] Choose(IImageDataset dataset, int imagesPerClass, EncodeOptions source, ImageFit fit, StageContext context)

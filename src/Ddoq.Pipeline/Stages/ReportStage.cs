@@ -114,9 +114,9 @@ public static class ReportStage
         Add("encode", layout.Latents, images, "images");
         foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
         {
-            string name = kind.ToString().ToLowerInvariant();
+            string name = OutputLayout.NameOf(kind);
             Add($"quantize {name}", layout.Prototypes(kind), images, "latents");
-            Add(kind == DistilledSetKind.Random ? "choose random" : $"synthesize {name}", layout.Distilled(kind), perSet, "images");
+            Add(kind is DistilledSetKind.Random or DistilledSetKind.RandomDecoded ? $"choose {name}" : $"synthesize {name}", layout.Distilled(kind), perSet, "images");
             Add($"label {name}", Path.Combine(layout.Distilled(kind), "labels"), perSet, "images");
         }
 

@@ -30,13 +30,21 @@ public class StartLevelTests
         Assert.That(StartLevel.PureNoise.SelectIndex(s_alphaBars), Is.Zero);
 
     [Test]
+    public void FromAlphaBar_Of1_IsNoDiffusion()
+    {
+        StartLevel level = StartLevel.FromAlphaBar(1);
+        Assert.That((level.IsNoDiffusion, level.IsPureNoise, level.SelectIndex(s_alphaBars)), Is.EqualTo((true, false, s_alphaBars.Length)));
+        Assert.That(level, Is.EqualTo(StartLevel.NoDiffusion).And.Not.EqualTo(StartLevel.FromAlphaBar(0.999)));
+    }
+
+    [Test]
     public void SelectIndex_WhenTheStrengthLeavesNoStep_IsRefused() =>
         Assert.That(() => StartLevel.FromStrength(0.1).SelectIndex(s_alphaBars), Throws.InstanceOf<UsageException>().With.Message.Contains("no step"));
 
     [Test]
     public void From_OutOfRange_IsRefused([Values(0, 1, -0.5, double.NaN)] double value)
     {
-        Assert.That(() => StartLevel.FromAlphaBar(value), Throws.InstanceOf<UsageException>());
+        Assert.That(() => StartLevel.FromAlphaBar(value == 1 ? 1.01 : value), Throws.InstanceOf<UsageException>());
         Assert.That(() => StartLevel.FromStrength(value == 1 ? 1.01 : value), Throws.InstanceOf<UsageException>());
     }
 }

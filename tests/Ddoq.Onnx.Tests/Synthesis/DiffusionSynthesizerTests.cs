@@ -92,6 +92,18 @@ public class DiffusionSynthesizerTests
     }
 
     [Test]
+    public void Generate_WithoutDiffusion_GivesThePrototypesBitForBit([Values] SchedulerKind kind, [Values] bool quirk)
+    {
+        using var model = new TinyModel(LabelWeight);
+        SynthesisOptions options = new() { Scheduler = kind, NumInferenceSteps = 7, GuidanceScale = 3, Start = StartLevel.NoDiffusion, PndmImageToImageQuirk = quirk, BatchSize = 2 };
+        float[] prototypes = Draw(4, 3 * TinyModel.Latent);
+        Assert.That(Generate(model, options, prototypes, [0, 1, 2], new()), Is.EqualTo(prototypes));
+        using DiTBackbone backbone = DiTBackbone.Open(ModelFolder.Open(model.Path));
+        using var synthesizer = new DiffusionSynthesizer(backbone, SchedulerConfiguration.DiT, options);
+        Assert.That((synthesizer.CallCount, synthesizer.StartAlphaBar, synthesizer.StartTimestep), Is.EqualTo((0, 1.0, 0.0)));
+    }
+
+    [Test]
     public void Generate_AgainAndInPlace_GivesTheSame([Values] SchedulerKind kind)
     {
         // The second run takes over buffers and samplers of the first, with their history.
