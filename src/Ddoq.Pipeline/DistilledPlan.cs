@@ -34,11 +34,11 @@ internal sealed class DistilledPlan
     /// <summary>Label and prototype of an image.</summary>
     public (int Label, int Prototype) Row(int index) => (_set.Images[index].Label, _set.Images[index].Prototype);
 
-    /// <summary>Whether all images of a batch are on disk; each is written whole or not at all.</summary>
+    /// <summary>Whether all images of a batch are on disk, each to its last byte.</summary>
     public bool HasImages(string folder, int first, int count) =>
-        Enumerable.Range(first, Math.Min(count, Count - first)).All(i => File.Exists(PathOf(folder, i)));
+        Enumerable.Range(first, Math.Min(count, Count - first)).All(i => ImageWriter.IsWholePng(PathOf(folder, i)));
 
-    /// <summary>Writes one image as PNG.</summary>
+    /// <summary>Writes one image as PNG, without waiting for the disk: <see cref="HasImages"/> notices what a power failure cut short.</summary>
     public void WriteImage(string folder, int index, ReadOnlySpan<byte> planar, int channels, int side)
     {
         byte[] png;
@@ -55,7 +55,7 @@ internal sealed class DistilledPlan
 
         string path = PathOf(folder, index);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        AtomicFile.WriteAllBytes(path, png);
+        AtomicFile.Write(path, stream => stream.Write(png), flushToDisk: false);
     }
 
     /// <summary>Writes metadata, summary, provenance and card beside the images, and completes the stage.</summary>

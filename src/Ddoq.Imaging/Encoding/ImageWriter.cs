@@ -56,6 +56,24 @@ public static class ImageWriter
         }
     }
 
+    /// <summary>Whether a file is there and ends as every PNG does, with an empty IEND chunk: its writer was not cut short.</summary>
+    public static bool IsWholePng(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ReadOnlySpan<byte> end = [0, 0, 0, 0, (byte)'I', (byte)'E', (byte)'N', (byte)'D', 0xae, 0x42, 0x60, 0x82];
+        try
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path);
+            Span<byte> tail = stackalloc byte[end.Length];
+            long offset = RandomAccess.GetLength(file) - tail.Length;
+            return offset > 0 && RandomAccess.Read(file, tail, offset) == tail.Length && tail.SequenceEqual(end);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Encodes [height, width, channels].</summary>
     internal static byte[] EncodeInterleaved(byte[] interleaved, int channels, int height, int width)
     {

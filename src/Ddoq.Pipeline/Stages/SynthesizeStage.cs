@@ -52,6 +52,7 @@ public static class SynthesizeStage
             stage,
             options.FromNoise
                 ? "generated from pure noise with the class only"
+                : sampling.Start.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
                 : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}",
             options.Seed,
             options.Provider.ToString(),
@@ -105,9 +106,10 @@ public static class SynthesizeStage
             if (missing == 0)
                 return;
             OnnxSessionOptions session = SessionOptions(options, sampling, context);
-            using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);
+            using var networks = SynthesisNetworks.Open(conditions, model, session, context.Progress);
+            IDiffusionBackbone backbone = networks.Backbone;
+            VaeDecoder decoder = networks.Decoder;
             using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
-            using VaeDecoder decoder = VaeDecoder.Open(model, session);
             var work = new SynthesisWork(set, plan, conditions.Labels, synthesizer, decoder, stage.Path, context);
             int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers);
             var saving = new Lock();

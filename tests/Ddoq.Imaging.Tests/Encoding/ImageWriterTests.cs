@@ -64,6 +64,25 @@ public sealed class ImageWriterTests
     }
 
     [Test]
+    public void IsWholePng_NoticesEveryCut()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder["image.png"];
+        Assert.That(ImageWriter.IsWholePng(path), Is.False, "no file");
+        byte[] png = ImageWriter.EncodePng(TestData.RandomBytes(12, 3), 3, 2, 2);
+        for (int length = 0; length < png.Length; length++)
+        {
+            File.WriteAllBytes(path, png[..length]);
+            Assert.That(ImageWriter.IsWholePng(path), Is.False, $"{length} of {png.Length} bytes");
+        }
+
+        File.WriteAllBytes(path, png);
+        Assert.That(ImageWriter.IsWholePng(path), Is.True);
+        File.WriteAllBytes(path, new byte[png.Length]);
+        Assert.That(ImageWriter.IsWholePng(path), Is.False, "blocks that never reached the disk read as zeros");
+    }
+
+    [Test]
     public void EncodePng_CarriesNoMetadata()
     {
         string png = Encoding.Latin1.GetString(ImageWriter.EncodePng(new byte[12], 3, 2, 2));

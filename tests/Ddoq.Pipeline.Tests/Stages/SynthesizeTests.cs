@@ -1,4 +1,5 @@
 using Ddoq.Distilled;
+using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Onnx.Schedulers;
@@ -94,8 +95,38 @@ public class SynthesizeTests
 
         int left = Directory.EnumerateFiles(output, "*.png", SearchOption.AllDirectories).Count();
         Assert.That(left, Is.InRange(1, (s_names.Length * PerClass) - 1), "the run was stopped in the middle");
+
+        // As a power failure may leave an image that was not yet on the disk.
+        string cut = Directory.EnumerateFiles(output, "*.png", SearchOption.AllDirectories).First();
+        File.WriteAllBytes(cut, File.ReadAllBytes(cut)[..20]);
         SynthesizeStage.Run(options, Prototypes, output, new StageContext(NullProgress.Instance, 2, false, default));
         Assert.That(Images(output), Is.EqualTo(one));
+    }
+
+    [Test]
+    public void WithoutDiffusion_ThePrototypesAreDecoded()
+    {
+        string output = Path.Combine(_folder, "decoded");
+        SynthesizeStage.Run(Options(_label.Path) with { StartAlphaBar = 1 }, Prototypes, output, Context(2));
+        using PrototypeSet set = PrototypeSet.Load(Prototypes);
+        using IImageDataset images = ImageDatasets.Open(output, DatasetSplit.Train);
+        var pixels = new byte[TinyModel.Pixels];
+        Assert.That(images.Count, Is.EqualTo(s_names.Length * PerClass));
+        for (int i = 0; i < images.Count; i++)
+        {
+            images.ReadRgb(i, new ImageFit(TinyModel.ImageSize, TinyModel.ImageSize, FitMode.Pad), pixels);
+            double[] expected = TinyAutoencoder.Decode(set.Centroid(i / PerClass, i % PerClass));
+            Assert.That(pixels, Is.EqualTo(TinyAutoencoder.Levels(expected)).Within(1), $"image {i}: a half may round either way");
+        }
+    }
+
+    [Test]
+    public void ADamagedDecoder_IsNamed_AndNothingWaitsForIt()
+    {
+        File.WriteAllText(_label.File("vae_decoder", "model.onnx"), "not a network");
+        Assert.That(() => Run(Options(_label.Path)), Throws.InstanceOf<DdoqException>().With.Message.Contains("vae_decoder"));
+        File.WriteAllText(_label.File("transformer", "model.onnx"), "not a network");
+        Assert.That(() => Run(Options(_label.Path)), Throws.InstanceOf<DdoqException>().With.Message.Contains("transformer"));
     }
 
     [Test]
