@@ -9,17 +9,15 @@ namespace Ddoq.Onnx.Backbones;
 /// <c>class_labels</c> [b] to <c>noise_pred</c> [b, c or 2c, h, w].
 /// </summary>
 /// <remarks>In a guided batch the rows with a class come first, those with the null class second.</remarks>
-public sealed class DiTBackbone : IDiffusionBackbone
+public sealed class DiTBackbone : IOnnxBackbone
 {
     private const long LargestSmallLatent = 32 * 32;
 
     private readonly OnnxSession _session;
-    private readonly TensorSignature _latents;
     private readonly TensorSignature _timestep;
     private readonly TensorSignature _labels;
-    private readonly TensorSignature _prediction;
     private readonly int _nullClass;
-    private readonly int _outputChannels;
+    private readonly BackboneTensors _tensors;
 
     private DiTBackbone(ModelFolder folder, OnnxSession session)
     {
@@ -29,13 +27,14 @@ public sealed class DiTBackbone : IDiffusionBackbone
         _nullClass = folder.NullClass;
         int c = LatentShape.Channels, h = LatentShape.Height, w = LatentShape.Width;
         session.RequireInputCount(3);
-        _latents = session.RequireInput(new TensorContract(["hidden_states"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+        TensorSignature latents = session.RequireInput(new TensorContract(["hidden_states"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
         _timestep = session.RequireInput(new TensorContract(["timestep"], [.. TensorContract.Integers, .. TensorContract.Floats], new Dimension("b")));
         _labels = session.RequireInput(new TensorContract(["class_labels"], TensorContract.Integers, new Dimension("b")));
-        _prediction = session.RequireOutput(new TensorContract(["noise_pred"], TensorContract.Floats, new("b"), new("c or 2c"), new("h", h), new("w", w)));
-        _outputChannels = _prediction.Dimensions[1] ?? folder.OutputChannels ?? c;
-        if (_outputChannels != c && _outputChannels != 2 * c)
-            throw new DdoqException($"{session.Path}: output 'noise_pred' has {_outputChannels} channels; {c} (noise) or {2 * c} (noise and variance) are expected");
+        TensorSignature prediction = session.RequireOutput(new TensorContract(["noise_pred"], TensorContract.Floats, new("b"), new("c or 2c"), new("h", h), new("w", w)));
+        int outputs = prediction.Dimensions[1] ?? folder.OutputChannels ?? c;
+        if (outputs != c && outputs != 2 * c)
+            throw new DdoqException($"{session.Path}: output 'noise_pred' has {outputs} channels; {c} (noise) or {2 * c} (noise and variance) are expected");
+        _tensors = new BackboneTensors(session, latents, prediction, LatentShape, outputs, ConditionalFirst: true);
     }
 
     /// <inheritdoc/>
@@ -45,7 +44,9 @@ public sealed class DiTBackbone : IDiffusionBackbone
     public int ClassCount { get; }
 
     /// <inheritdoc/>
-    public bool PredictsVariance => _outputChannels == 2 * LatentShape.Channels;
+    public bool PredictsVariance => _tensors.OutputChannels == 2 * LatentShape.Channels;
+
+    BackboneTensors IOnnxBackbone.Tensors => _tensors;
 
     /// <inheritdoc/>
     public int LaneCount => _session.LaneCount;
@@ -85,64 +86,27 @@ public sealed class DiTBackbone : IDiffusionBackbone
 
     /// <inheritdoc/>
     public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
-        _session.Path, _latents.Dimensions[0], guided,
+        _session.Path, _tensors.Latents.Dimensions[0], guided,
         requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
 
     /// <inheritdoc/>
     public IBackboneBatch CreateBatch(int batchSize, bool guided)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        return new Batch(this, batchSize, guided);
+        return new HostBatch(this, batchSize, guided);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
 
-    private sealed class Batch : IBackboneBatch
+    BackboneConditions IOnnxBackbone.CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
+
+    private sealed class Conditions : BackboneConditions
     {
-        private readonly DiTBackbone _owner;
-        private readonly TensorBuffer _latents;
-        private readonly TensorBuffer _timesteps;
-        private readonly TensorBuffer _labels;
-        private readonly TensorBuffer _predictions;
-        private readonly BoundCall _call;
-        private readonly bool _guided;
+        public Conditions(DiTBackbone owner, int batchSize, bool guided)
+            : base(new TensorBuffer(owner._timestep, guided ? 2 * batchSize : batchSize), new TensorBuffer(owner._labels, guided ? 2 * batchSize : batchSize)) =>
+            Rows.Fill(owner._nullClass);
 
-        public Batch(DiTBackbone owner, int batchSize, bool guided)
-        {
-            _owner = owner;
-            _guided = guided;
-            BatchSize = batchSize;
-            LatentShape shape = owner.LatentShape;
-            int rows = guided ? 2 * batchSize : batchSize;
-            _latents = new TensorBuffer(owner._latents, rows, shape.Channels, shape.Height, shape.Width);
-            _timesteps = new TensorBuffer(owner._timestep, rows);
-            _labels = new TensorBuffer(owner._labels, rows);
-            _predictions = new TensorBuffer(owner._prediction, rows, owner._outputChannels, shape.Height, shape.Width);
-            _call = new BoundCall(owner._session, [_latents, _timesteps, _labels], [_predictions]);
-            _labels.Fill(owner._nullClass);
-        }
-
-        public int BatchSize { get; }
-
-        public Span<float> Latents => _latents.Floats[..(BatchSize * _owner.LatentShape.Length)];
-
-        public ReadOnlySpan<float> Conditional => _predictions.Floats[..PredictionLength];
-
-        public ReadOnlySpan<float> Unconditional => _guided ? _predictions.Floats[PredictionLength..] : [];
-
-        private int PredictionLength => BatchSize * _owner._outputChannels * _owner.LatentShape.Height * _owner.LatentShape.Width;
-
-        public void SetClasses(ReadOnlySpan<int> classes) => _labels.Write(classes[..BatchSize]);
-
-        public void Predict(double timestep)
-        {
-            _timesteps.Fill(timestep);
-            if (_guided)
-                Latents.CopyTo(_latents.Floats[Latents.Length..]);
-            _call.Run();
-        }
-
-        public void Dispose() => _call.Dispose();
+        public override void SetClasses(ReadOnlySpan<int> classes) => Rows.Write(classes);
     }
 }

@@ -10,16 +10,15 @@ namespace Ddoq.Onnx.Backbones;
 /// <c>encoder_hidden_states</c> [b, length, width] to <c>out_sample</c> [b,c,h,w]. A class is its prompt.
 /// </summary>
 /// <remarks>In a guided batch the rows with the negative prompt come first, those with the class's prompt second.</remarks>
-public sealed class UNetBackbone : IDiffusionBackbone
+public sealed class UNetBackbone : IOnnxBackbone
 {
     private const long LargestSmallLatent = 32 * 32;
 
     private readonly OnnxSession _session;
     private readonly PromptConditions _conditions;
-    private readonly TensorSignature _sample;
     private readonly TensorSignature _timestep;
     private readonly TensorSignature _states;
-    private readonly TensorSignature _prediction;
+    private readonly BackboneTensors _tensors;
 
     private UNetBackbone(ModelFolder folder, OnnxSession session, PromptConditions conditions)
     {
@@ -29,14 +28,17 @@ public sealed class UNetBackbone : IDiffusionBackbone
         (int length, int width) = conditions.Shape;
         int c = LatentShape.Channels, h = LatentShape.Height, w = LatentShape.Width;
         session.RequireInputCount(3);
-        _sample = session.RequireInput(new TensorContract(["sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+        TensorSignature sample = session.RequireInput(new TensorContract(["sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
         _timestep = session.RequireInput(new TensorContract(["timestep"], [.. TensorContract.Integers, .. TensorContract.Floats], new Dimension("1 or b")) { OtherRanks = [0] });
         _states = session.RequireInput(new TensorContract(["encoder_hidden_states"], TensorContract.Floats, new("b"), new("length", length), new("width", width)));
-        _prediction = session.RequireOutput(new TensorContract(["out_sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+        TensorSignature prediction = session.RequireOutput(new TensorContract(["out_sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
+        _tensors = new BackboneTensors(session, sample, prediction, LatentShape, c, ConditionalFirst: false);
     }
 
     /// <inheritdoc/>
     public LatentShape LatentShape { get; }
+
+    BackboneTensors IOnnxBackbone.Tensors => _tensors;
 
     /// <inheritdoc/>
     public int ClassCount => _conditions.Count;
@@ -99,14 +101,14 @@ public sealed class UNetBackbone : IDiffusionBackbone
 
     /// <inheritdoc/>
     public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
-        _session.Path, _sample.Dimensions[0], guided,
+        _session.Path, _tensors.Latents.Dimensions[0], guided,
         requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
 
     /// <inheritdoc/>
     public IBackboneBatch CreateBatch(int batchSize, bool guided)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        return new Batch(this, batchSize, guided);
+        return new HostBatch(this, batchSize, guided);
     }
 
     /// <inheritdoc/>
@@ -116,60 +118,32 @@ public sealed class UNetBackbone : IDiffusionBackbone
         _conditions.Dispose();
     }
 
-    private sealed class Batch : IBackboneBatch
+    BackboneConditions IOnnxBackbone.CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
+
+    private sealed class Conditions : BackboneConditions
     {
-        private readonly UNetBackbone _owner;
-        private readonly TensorBuffer _sample;
-        private readonly TensorBuffer _timestep;
-        private readonly TensorBuffer _states;
-        private readonly TensorBuffer _predictions;
-        private readonly BoundCall _call;
+        private readonly PromptConditions _prompts;
         private readonly bool _guided;
 
-        public Batch(UNetBackbone owner, int batchSize, bool guided)
+        public Conditions(UNetBackbone owner, int batchSize, bool guided)
+            : base(
+                new TensorBuffer(owner._timestep, TimestepShape(owner, guided ? 2 * batchSize : batchSize)),
+                new TensorBuffer(owner._states, guided ? 2 * batchSize : batchSize, owner._conditions.Shape.Length, owner._conditions.Shape.Width))
         {
-            _owner = owner;
+            _prompts = owner._conditions;
             _guided = guided;
-            BatchSize = batchSize;
-            LatentShape shape = owner.LatentShape;
-            (int length, int width) = owner._conditions.Shape;
-            int rows = guided ? 2 * batchSize : batchSize;
-            _sample = new TensorBuffer(owner._sample, rows, shape.Channels, shape.Height, shape.Width);
-            _timestep = new TensorBuffer(owner._timestep, TimestepShape(owner, rows));
-            _states = new TensorBuffer(owner._states, rows, length, width);
-            _predictions = new TensorBuffer(owner._prediction, rows, shape.Channels, shape.Height, shape.Width);
-            _call = new BoundCall(owner._session, [_sample, _timestep, _states], [_predictions]);
-            for (int row = 0; row < rows; row++)
-                owner._conditions.Negative.CopyTo(_states.Floats.Slice(row * length * width, length * width));
+            float[] negative = _prompts.Negative;
+            for (int first = 0; first < Rows.Floats.Length; first += negative.Length)
+                negative.CopyTo(Rows.Floats[first..]);
         }
 
-        public int BatchSize { get; }
-
-        public Span<float> Latents => _sample.Floats[..RowsLength];
-
-        public ReadOnlySpan<float> Conditional => _guided ? _predictions.Floats[RowsLength..] : _predictions.Floats;
-
-        public ReadOnlySpan<float> Unconditional => _guided ? _predictions.Floats[..RowsLength] : [];
-
-        private int RowsLength => BatchSize * _owner.LatentShape.Length;
-
-        public void SetClasses(ReadOnlySpan<int> classes)
+        public override void SetClasses(ReadOnlySpan<int> classes)
         {
-            Span<float> states = _states.Floats[(_guided ? _states.Floats.Length / 2 : 0)..];
-            int length = states.Length / BatchSize;
-            for (int row = 0; row < BatchSize; row++)
-                _owner._conditions.OfClass(classes[row]).CopyTo(states.Slice(row * length, length));
+            Span<float> states = Rows.Floats[(_guided ? Rows.Floats.Length / 2 : 0)..];
+            int length = states.Length / classes.Length;
+            for (int row = 0; row < classes.Length; row++)
+                _prompts.OfClass(classes[row]).CopyTo(states.Slice(row * length, length));
         }
-
-        public void Predict(double timestep)
-        {
-            _timestep.Fill(timestep);
-            if (_guided)
-                Latents.CopyTo(_sample.Floats[RowsLength..]);
-            _call.Run();
-        }
-
-        public void Dispose() => _call.Dispose();
 
         // A scalar, one value for all rows, or one per row: whichever the exporter chose.
         private static long[] TimestepShape(UNetBackbone owner, int rows)
@@ -180,7 +154,7 @@ public sealed class UNetBackbone : IDiffusionBackbone
             if (timestep.Dimensions[0] is { } size)
                 return [size];
             string symbol = timestep.Symbols[0];
-            return [symbol.Length > 0 && symbol == owner._sample.Symbols[0] ? rows : 1];
+            return [symbol.Length > 0 && symbol == owner._tensors.Latents.Symbols[0] ? rows : 1];
         }
     }
 }

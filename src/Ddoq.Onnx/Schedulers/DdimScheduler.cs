@@ -20,6 +20,8 @@ internal sealed class DdimScheduler : NoiseScheduler
         _eta = options.Eta;
     }
 
+    internal override bool IsLinear => !Configuration.ClipSample;
+
     public override bool DrawsNoise(int call) => FreshNoise(StartIndex + call) > 0;
 
     public override void Step(int call, ReadOnlySpan<float> prediction, ReadOnlySpan<float> variance, ReadOnlySpan<float> noise, Span<float> sample)

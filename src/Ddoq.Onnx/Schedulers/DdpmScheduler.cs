@@ -35,6 +35,8 @@ internal sealed class DdpmScheduler : NoiseScheduler
 
     public override bool UsesLearnedVariance => _variance == PosteriorVariance.LearnedRange;
 
+    internal override bool IsLinear => !Configuration.ClipSample && !UsesLearnedVariance;
+
     public override bool DrawsNoise(int call) => call < CallCount - 1;
 
     public override void Step(int call, ReadOnlySpan<float> prediction, ReadOnlySpan<float> variance, ReadOnlySpan<float> noise, Span<float> sample)

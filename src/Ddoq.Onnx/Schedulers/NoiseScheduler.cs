@@ -25,6 +25,9 @@ public abstract class NoiseScheduler : INoiseScheduler
     /// <inheritdoc/>
     public virtual bool UsesLearnedVariance => false;
 
+    /// <summary>Whether a step is a sum of samples, predictions and noises with fixed coefficients (<see cref="LinearSchedule"/>).</summary>
+    internal virtual bool IsLinear => true;
+
     private protected SchedulerConfiguration Configuration { get; }
 
     private protected TimestepGrid Grid { get; }

@@ -25,6 +25,12 @@ internal sealed class BoundCall : IDisposable
             _binding.BindOutput(output.Signature.Name, output.Value);
     }
 
+    /// <summary>Binds a value that stays the caller's to an input, until another is bound there; memory of the device is read in place.</summary>
+    public void BindInput(string name, OrtValue value) => _binding.BindInput(name, value);
+
+    /// <summary>Binds a value that stays the caller's to an output, until another is bound there; memory of the device is written in place.</summary>
+    public void BindOutput(string name, OrtValue value) => _binding.BindOutput(name, value);
+
     /// <summary>Runs the network on what the input buffers hold.</summary>
     /// <exception cref="DdoqException">The network fails, for example because its output has another shape than its signature promises.</exception>
     public void Run()

@@ -11,9 +11,10 @@ namespace Ddoq.Onnx.Sessions;
 /// </remarks>
 public sealed class OnnxSession : IDisposable
 {
-    private OnnxSession(string path, InferenceSession session, ExecutionProvider provider, int laneCount, string description)
+    private OnnxSession(string path, InferenceSession session, OnnxSessionOptions options, ExecutionProvider provider, int laneCount, string description)
     {
         Path = path;
+        Options = options;
         Session = session;
         Provider = provider;
         LaneCount = laneCount;
@@ -45,6 +46,8 @@ public sealed class OnnxSession : IDisposable
 
     internal InferenceSession Session { get; }
 
+    internal OnnxSessionOptions Options { get; }
+
     /// <summary>Loads a network.</summary>
     /// <param name="path">The .onnx file; weights in a second file are found beside it.</param>
     /// <param name="options">Provider and threads.</param>
@@ -64,7 +67,7 @@ public sealed class OnnxSession : IDisposable
         {
             try
             {
-                return Create(path, options, provider, version, $"{ProviderSelection.Name(provider)}:{options.DeviceId}, ONNX Runtime {version}");
+                return Create(path, null, options, provider, version, $"{ProviderSelection.Name(provider)}:{options.DeviceId}, ONNX Runtime {version}");
             }
             catch (DeviceUnavailableException exception) when (options.Provider == ExecutionProvider.Auto)
             {
@@ -74,7 +77,14 @@ public sealed class OnnxSession : IDisposable
         }
 
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        return Create(path, options, ExecutionProvider.Cpu, version, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
+        return Create(path, null, options, ExecutionProvider.Cpu, version, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
+    }
+
+    /// <summary>Opens a network the program wrote itself, on the device of another; under TensorRT by CUDA, since an engine is not worth its building.</summary>
+    internal static OnnxSession OpenGenerated(byte[] network, string name, OnnxSession like)
+    {
+        ExecutionProvider provider = like.Provider == ExecutionProvider.TensorRt ? ExecutionProvider.Cuda : like.Provider;
+        return Create(name, network, like.Options, provider, OnnxRuntimeLocation.Load().Version, $"{name}, {like.Description}");
     }
 
     /// <inheritdoc/>
@@ -100,7 +110,7 @@ public sealed class OnnxSession : IDisposable
             throw new DdoqException($"{Path}: {count} {(count == 1 ? "input is" : "inputs are")} expected; found {List(Inputs)}", "check that the file is the network its folder says");
     }
 
-    private static OnnxSession Create(string path, OnnxSessionOptions options, ExecutionProvider provider, string version, string description)
+    private static OnnxSession Create(string path, byte[]? network, OnnxSessionOptions options, ExecutionProvider provider, string version, string description)
     {
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         bool spread = provider == ExecutionProvider.Cpu && options.Deterministic;
@@ -115,7 +125,8 @@ public sealed class OnnxSession : IDisposable
         Append(settings, path, options, provider, version);
         try
         {
-            return new OnnxSession(path, new InferenceSession(path, settings), provider, spread ? threads : 1, description);
+            InferenceSession session = network is null ? new InferenceSession(path, settings) : new InferenceSession(network, settings);
+            return new OnnxSession(path, session, options, provider, spread ? threads : 1, description);
         }
         catch (OnnxRuntimeException exception) when (provider != ExecutionProvider.Cpu && exception.Message.Contains("CUDA", StringComparison.Ordinal))
         {

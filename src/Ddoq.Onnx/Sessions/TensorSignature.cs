@@ -17,6 +17,9 @@ public sealed record TensorSignature(string Name, string ElementType, IReadOnlyL
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {ElementType} [{string.Join(',', Dimensions.Select(d => d?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?"))}]";
 
+    /// <summary>A float32 tensor of the program's own networks, whose sizes are fixed when it is bound.</summary>
+    internal static TensorSignature OfFloats(string name) => new(name, NameOf(TensorElementType.Float), []) { Element = TensorElementType.Float };
+
     internal static TensorSignature From(string name, NodeMetadata metadata) => metadata.IsTensor
         ? new TensorSignature(name, NameOf(metadata.ElementDataType), Array.ConvertAll(metadata.Dimensions, d => d < 0 ? (int?)null : d)) { Element = metadata.ElementDataType, Symbols = metadata.SymbolicDimensions }
         : new TensorSignature(name, metadata.OnnxValueType.ToString(), []);

@@ -1,6 +1,4 @@
 using System.Numerics.Tensors;
-using Ddoq.Latents;
-using Ddoq.Numerics;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
@@ -21,13 +19,11 @@ public sealed class DiffusionSynthesizer : IDisposable
     private const ulong StreamTag = 0x53;
     private const int StreamIndexBits = 28;
 
-    // The original DiT code guides this many channels and leaves the fourth alone.
-    private const int OriginalGuidedChannels = 3;
-
     private readonly IDiffusionBackbone _backbone;
     private readonly SchedulerConfiguration _configuration;
     private readonly SynthesisOptions _options;
-    private readonly LanePool<Lane> _lanes;
+    private readonly StepNetwork? _step;
+    private readonly LanePool<ISynthesisLane> _lanes;
 
     /// <summary>Prepares a synthesiser.</summary>
     /// <param name="backbone">The network; not disposed by this object.</param>
@@ -52,7 +48,9 @@ public sealed class DiffusionSynthesizer : IDisposable
         StartAlphaBar = scheduler.StartAlphaBar;
         StartTimestep = scheduler.CallCount > 0 ? scheduler.Timestep(0) : 0;
         Scheduler = scheduler.Kind;
-        _lanes = new LanePool<Lane>(() => new Lane(this));
+        var settings = new LaneSettings(backbone, options, BatchSize, CreateScheduler);
+        _step = OpenStep(settings);
+        _lanes = new LanePool<ISynthesisLane>(() => _step is null ? new HostLane(settings) : new DeviceLane(settings, (IOnnxBackbone)backbone, _step));
     }
 
     /// <summary>Rows per network call, before guidance doubles them.</summary>
@@ -69,6 +67,9 @@ public sealed class DiffusionSynthesizer : IDisposable
 
     /// <summary>The sampler in use.</summary>
     public SchedulerKind Scheduler { get; }
+
+    /// <summary>Whether latents stay on the device between calls of the network.</summary>
+    public bool KeepsLatentsOnDevice => _step is not null;
 
     private bool IsGuided => _options.GuidanceScale != 1;
 
@@ -148,7 +149,24 @@ public sealed class DiffusionSynthesizer : IDisposable
     }
 
     /// <summary>Frees the buffers of the batches; not the network.</summary>
-    public void Dispose() => _lanes.Dispose();
+    public void Dispose()
+    {
+        _lanes.Dispose();
+        _step?.Dispose();
+    }
+
+    // Samplers that clip or follow a learned variance are no sums and stay on the CPU.
+    private StepNetwork? OpenStep(LaneSettings settings)
+    {
+        if (CallCount == 0 || _backbone is not IOnnxBackbone { Tensors: { } tensors }
+            || !(_options.KeepLatentsOnDevice ?? tensors.Session.Provider != ExecutionProvider.Cpu)
+            || LinearSchedule.TryTrace(CreateScheduler()) is not { } schedule)
+        {
+            return null;
+        }
+
+        return StepNetwork.Open(tensors, schedule, BatchSize, (float)_options.GuidanceScale, settings.GuidedChannels);
+    }
 
     private INoiseScheduler CreateScheduler() => NoiseScheduler.Create(_options.Scheduler, _configuration, new SchedulerOptions
     {
@@ -158,100 +176,4 @@ public sealed class DiffusionSynthesizer : IDisposable
         PndmImageToImageQuirk = _options.PndmImageToImageQuirk,
         HasLearnedVariance = _backbone.PredictsVariance,
     });
-
-    private sealed class Lane : IDisposable
-    {
-        private readonly DiffusionSynthesizer _owner;
-        private readonly IBackboneBatch _batch;
-        private readonly INoiseScheduler _scheduler;
-        private readonly CounterRandom[] _random;
-        private readonly int[] _classes;
-        private readonly float[] _sample;
-        private readonly float[] _noise;
-        private readonly float[] _prediction;
-        private readonly float[] _variance;
-
-        public Lane(DiffusionSynthesizer owner)
-        {
-            _owner = owner;
-            _batch = owner._backbone.CreateBatch(owner.BatchSize, owner.IsGuided);
-            _scheduler = owner.CreateScheduler();
-            int values = owner.BatchSize * owner._backbone.LatentShape.Length;
-            _random = new CounterRandom[owner.BatchSize];
-            _classes = new int[owner.BatchSize];
-            _sample = new float[values];
-            _noise = new float[values];
-            _prediction = new float[values];
-            _variance = new float[_scheduler.UsesLearnedVariance ? values : 0];
-        }
-
-        public void Run(ReadOnlySpan<float> prototypes, ReadOnlySpan<int> classes, ReadOnlySpan<ulong> streams, Span<float> latents, CancellationToken cancellation)
-        {
-            int rows = classes.Length;
-            Array.Clear(_classes);
-            classes.CopyTo(_classes);
-            _batch.SetClasses(_classes);
-            for (int row = 0; row < rows; row++)
-                _random[row] = new CounterRandom(_owner._options.Seed, streams[row]);
-            Array.Clear(_noise);
-            DrawNoise(rows);
-
-            _scheduler.Begin();
-            if (_owner._options.Start.IsPureNoise)
-            {
-                _scheduler.StartFromNoise(_noise, _sample);
-            }
-            else
-            {
-                // The network's input buffer serves as the padded copy of the prototypes.
-                prototypes.CopyTo(_batch.Latents);
-                _batch.Latents[prototypes.Length..].Clear();
-                _scheduler.AddNoise(_batch.Latents, _noise, _sample);
-            }
-
-            for (int call = 0; call < _scheduler.CallCount; call++)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                _scheduler.ScaleModelInput(call, _sample, _batch.Latents);
-                _batch.Predict(_scheduler.Timestep(call));
-                for (int row = 0; row < _owner.BatchSize; row++)
-                    Guide(row);
-                if (_scheduler.DrawsNoise(call))
-                    DrawNoise(rows);
-                _scheduler.Step(call, _prediction, _variance, _noise, _sample);
-            }
-
-            _sample.AsSpan(0, latents.Length).CopyTo(latents);
-        }
-
-        public void Dispose() => _batch.Dispose();
-
-        private void DrawNoise(int rows)
-        {
-            int length = _noise.Length / _owner.BatchSize;
-            for (int row = 0; row < rows; row++)
-                _random[row].FillGaussian(_noise.AsSpan(row * length, length));
-        }
-
-        private void Guide(int row)
-        {
-            LatentShape shape = _owner._backbone.LatentShape;
-            int length = shape.Length, stride = _batch.Conditional.Length / _owner.BatchSize;
-            ReadOnlySpan<float> conditional = _batch.Conditional.Slice(row * stride, stride);
-            Span<float> prediction = _prediction.AsSpan(row * length, length);
-            conditional[..length].CopyTo(prediction);
-            if (_owner.IsGuided)
-            {
-                int guided = _owner._options.GuideAllChannels ? length : Math.Min(OriginalGuidedChannels, shape.Channels) * shape.Height * shape.Width;
-                ReadOnlySpan<float> unconditional = _batch.Unconditional.Slice(row * stride, guided);
-                Span<float> head = prediction[..guided];
-                TensorPrimitives.Subtract(head, unconditional, head);
-                TensorPrimitives.MultiplyAdd(head, (float)_owner._options.GuidanceScale, unconditional, head);
-            }
-
-            // The variance follows the class; guidance acts on the noise only.
-            if (_variance.Length > 0)
-                conditional.Slice(length, length).CopyTo(_variance.AsSpan(row * length, length));
-        }
-    }
 }

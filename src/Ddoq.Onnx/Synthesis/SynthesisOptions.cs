@@ -32,6 +32,9 @@ public sealed record SynthesisOptions
     /// <summary>Rows per network call, before guidance doubles them; 0 takes 8 on the CPU and 64 elsewhere, fewer for large latents.</summary>
     public int BatchSize { get; init; }
 
+    /// <summary>Whether latents stay where the network runs; null where that is a device. The tests try it on the CPU.</summary>
+    internal bool? KeepLatentsOnDevice { get; init; }
+
     /// <summary>The run's seed.</summary>
     public ulong Seed { get; init; }
 }

@@ -1,0 +1,20 @@
+using Ddoq.Onnx.Backbones;
+using Ddoq.Onnx.Schedulers;
+
+namespace Ddoq.Onnx.Synthesis;
+
+/// <summary>What the lanes of one synthesiser share.</summary>
+/// <param name="Backbone">The network.</param>
+/// <param name="Options">How it is run.</param>
+/// <param name="BatchSize">Rows per batch.</param>
+/// <param name="CreateScheduler">Makes a sampler for one lane.</param>
+internal sealed record LaneSettings(IDiffusionBackbone Backbone, SynthesisOptions Options, int BatchSize, Func<INoiseScheduler> CreateScheduler)
+{
+    // The original DiT code guides this many channels and leaves the fourth alone.
+    private const int OriginalGuidedChannels = 3;
+
+    public bool IsGuided => Options.GuidanceScale != 1;
+
+    /// <summary>Channels that guidance acts on, from the first.</summary>
+    public int GuidedChannels => Options.GuideAllChannels ? Backbone.LatentShape.Channels : Math.Min(OriginalGuidedChannels, Backbone.LatentShape.Channels);
+}
