@@ -153,12 +153,29 @@ public class BadInputTests
         Program.Run("label", "--distilled", Path.Combine(_folder, "d")).FailedWith(1, "10 classes", "2");
     }
 
-    [TestCase("--provider", "cuda")]
-    [TestCase("--provider", "tensorrt")]
-    public void ProviderThatIsNotThere_ExitsWith3(string option, string value)
+    [TestCase("cuda")]
+    [TestCase("tensorrt")]
+    public void ProviderThatIsNotThere_ExitsWith3_AndLeavesNothing(string provider)
     {
         ImageFolder();
-        Program.Run("encode", "--data-dir", Data, "-o", Out, option, value).FailedWith(3, "--provider");
+        string prototypes = Path.Combine(_folder, "p"), distilled = Path.Combine(_folder, "d");
+        Program.Run("encode", "--data-dir", Data, "-o", Out).Succeeded();
+        Program.Run("quantize", "--latents", Out, "--ipc", "1", "-o", prototypes).Succeeded();
+        Program.Run("synthesize", "--prototypes", prototypes, "--num-inference-steps", "2", "-o", distilled).Succeeded();
+        string[] before = Everything();
+        string none = Path.Combine(_folder, "none");
+        foreach (string[] command in (string[][])[
+            ["encode", "--data-dir", Data, "-o", none],
+            ["synthesize", "--prototypes", prototypes, "-o", none],
+            ["label", "--distilled", distilled],
+            ["train", "--data-dir", Data, "--distilled", distilled, "-o", none],
+            ["distill", "--data-dir", Data, "-o", none]])
+        {
+            Program.Run([.. command, "--provider", provider]).FailedWith(3, $"execution provider {provider} was asked for", "CPUExecutionProvider", "--ort-path", "--provider auto or cpu");
+            Assert.That(Everything(), Is.EqualTo(before), command[0]);
+        }
+
+        string[] Everything() => [.. Directory.EnumerateFileSystemEntries(_folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Results;
 using Ddoq.Storage;
 using Ddoq.Training;
@@ -42,6 +43,7 @@ public static class TrainStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(context);
+        ProviderChoice.Require(options.Provider);
         ModelFolder model = ModelFolder.Open(options.Model);
         var labelling = new LabelOptions(options.TeacherFolder(model), options.Provider);
         ImageFit fit = SourceImages.FitFor(model, options.Fit);

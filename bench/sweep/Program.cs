@@ -1,0 +1,81 @@
+using System.Globalization;
+using Ddoq.Pipeline;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Results;
+
+namespace Ddoq.Bench.Sweep;
+
+/// <summary>Student accuracy and W2 against the level at which the reverse process starts, on training images alone.</summary>
+internal static class Program
+{
+    private static int Main(string[] arguments)
+    {
+        var options = new Dictionary<string, string>();
+        for (int i = 0; i + 1 < arguments.Length; i += 2)
+            options[arguments[i]] = arguments[i + 1];
+        using var stop = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, key) =>
+        {
+            key.Cancel = true;
+            stop.Cancel();
+        };
+        try
+        {
+            Sweep(options, stop.Token);
+            return 0;
+        }
+        catch (OperationCanceledException)
+        {
+            return 130;
+        }
+        catch (DdoqException exception)
+        {
+            Console.Error.WriteLine($"error: {exception.Message}\nhint: {exception.Hint}");
+            return exception.ExitCode;
+        }
+    }
+
+    private static void Sweep(Dictionary<string, string> options, CancellationToken cancellation)
+    {
+        string Text(string name, string fallback) => options.GetValueOrDefault(name) ?? fallback;
+        int Number(string name, int fallback) => int.Parse(Text(name, fallback.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+        double[] Numbers(string name, string fallback) => [.. Text(name, fallback).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(s => double.Parse(s, CultureInfo.InvariantCulture))];
+
+        string output = Text("--output", "sweep-out"), data = Path.Combine(output, "data");
+        (int train, int heldOut) = HeldOutData.Write(options.GetValueOrDefault("--data-dir") ?? ShippedResources.SampleData, data, Number("--hold-out", 6));
+        string[] folders = (options.GetValueOrDefault("--models") ?? ShippedResources.ReferenceModel).Split(',');
+        var models = folders.ToDictionary(path => Path.GetFileName(Path.TrimEndingDirectorySeparator(path)));
+        PipelineConfiguration configuration = PipelineConfiguration.Empty
+            .With(Settings.DataDir, data)
+            .With(Settings.Model, folders[0])
+            .With(Settings.Provider, "cpu")
+            .With(Settings.Device, "cpu")
+            .With(Settings.Ipc, Text("--ipc", "10"))
+            .With(Settings.Weights, Text("--weights", "sqrt"))
+            .With(Settings.Updates, Text("--updates", "600"))
+            .With(Settings.NetworkWidth, Text("--network-width", "0"));
+        var run = new SweepRun(configuration, models, output, new StageContext(NullProgress.Instance, Number("--workers", Environment.ProcessorCount), false, cancellation));
+        Console.Error.WriteLine($"{train} images to distil, {heldOut} held out");
+        run.Prepare();
+        List<SweepPoint> points = SweepPoint.All([.. models.Keys], Numbers("--levels", "0.8,0.6,0.4,0.25,0.15,0.08,0.03"), Numbers("--row-levels", "0.25"));
+        var distances = new Dictionary<string, double>();
+        foreach (SweepPoint point in points)
+        {
+            run.Synthesize(point);
+            distances[point.Name] = run.Distance(point);
+            Console.Error.WriteLine(FormattableString.Invariant($"{point.Name}: W2 {distances[point.Name]:F2}"));
+        }
+
+        // One student of every point before the second of any: an interrupted sweep still shows the whole curve.
+        int updates = configuration.Get(Settings.Updates);
+        for (int repeats = 1; repeats <= Number("--repeats", 3); repeats++)
+        {
+            IReadOnlyList<StudentResult> students = run.Train(points, repeats);
+            File.WriteAllText(Path.Combine(output, "strength.md"), SweepPage.Table(points, students, distances, updates));
+            SweepPage.SavePlot(points, students, distances, Path.Combine(output, "strength.png"));
+            Console.Error.WriteLine($"{repeats} students per point");
+        }
+
+        Console.Write(File.ReadAllText(Path.Combine(output, "strength.md")));
+    }
+}
