@@ -92,6 +92,24 @@ public class FashionMnistTests
         Assert.That(Generate(options with { BatchSize = 64 }, new() { Threads = 1 }, 6), Is.EqualTo(one).Within(1e-5), "batch 64");
     }
 
+    [Test]
+    public void Images_OfBatchesOf1And64_AreTheSame()
+    {
+        SynthesisOptions options = new() { Scheduler = SchedulerKind.DpmSolverPlusPlus, NumInferenceSteps = 6, GuidanceScale = 1.5, Start = StartLevel.FromAlphaBar(0.25), BatchSize = 1 };
+        float[] one = Images(options), many = Images(options with { BatchSize = 64 });
+        Assert.That(many, Is.EqualTo(one).Within(1e-5));
+        Assert.That(Images(options with { KeepLatentsOnDevice = true, BatchSize = 64 }), Is.EqualTo(one).Within(1e-5), "latents beside the network");
+
+        float[] Images(SynthesisOptions sampling)
+        {
+            const int Rows = 5;
+            using VaeDecoder decoder = VaeDecoder.Open(_folder, new() { BatchSize = sampling.BatchSize });
+            var images = new float[Rows * 3 * 32 * 32];
+            decoder.Decode(Generate(sampling, new(), Rows), Rows, images);
+            return images;
+        }
+    }
+
     [TestCase(SchedulerKind.DpmSolverPlusPlus, 10)]
     [TestCase(SchedulerKind.Ddim, 10)]
     [TestCase(SchedulerKind.Euler, 10)]
