@@ -47,4 +47,25 @@ public class ModelInspectionTests
         ModelPartReport unet = ModelInspection.Run(ModelFolder.Open(model.Path))[2];
         Assert.That(unet.Error!.Message, Does.Contain("'encoder_hidden_states' float32 [?,77,3]").And.Contain("expected").And.Contain("width=2"));
     }
+
+    [Test]
+    public void Run_WithATextEncoderOfAnotherType_NamesTensorExpectedAndFound()
+    {
+        using var model = new TinyTextModel();
+        model.WriteTextEncoder(states: OnnxType.F64);
+        IReadOnlyList<ModelPartReport> parts = ModelInspection.Run(ModelFolder.Open(model.Path));
+        Assert.That(parts.Single(part => part.Part == "text_encoder").Error!.Message, Does.Contain("'last_hidden_state' float64 [?,77,2]").And.Contain("expected").And.Contain("float32 or float16"));
+    }
+
+    [Test]
+    public void Run_WithATimestepOfAnotherShapeOrType_NamesTensorExpectedAndFound()
+    {
+        using var model = new TinyTextModel();
+        model.WriteUNet(timestepShape: ["batch", 1]);
+        Assert.That(Unet().Error!.Message, Does.Contain("'timestep' int64 [?,1]").And.Contain("expected").And.Contain("[1 or b]"));
+        model.WriteUNet(timestepType: OnnxType.F64);
+        Assert.That(Unet().Error!.Message, Does.Contain("'timestep' float64").And.Contain("expected"));
+
+        ModelPartReport Unet() => ModelInspection.Run(ModelFolder.Open(model.Path)).Single(part => part.Part == "unet");
+    }
 }
