@@ -71,7 +71,8 @@ internal static class Program
         for (int repeats = 1; repeats <= Number("--repeats", 3); repeats++)
         {
             IReadOnlyList<StudentResult> students = run.Train(points, repeats);
-            File.WriteAllText(Path.Combine(output, "strength.md"), SweepPage.Table(points, students, distances, updates));
+            IReadOnlyDictionary<string, double[]> decoded = run.DecodedAccuracies(points, repeats);
+            File.WriteAllText(Path.Combine(output, "strength.md"), SweepPage.Table(points, students, decoded, distances, updates));
             SweepPage.SavePlot(points, students, distances, Path.Combine(output, "strength.png"));
             Console.Error.WriteLine($"{repeats} students per point");
         }

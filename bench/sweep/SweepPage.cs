@@ -10,13 +10,13 @@ namespace Ddoq.Bench.Sweep;
 internal static class SweepPage
 {
     /// <summary>The table in Markdown.</summary>
-    public static string Table(IReadOnlyList<SweepPoint> points, IReadOnlyList<StudentResult> students, IReadOnlyDictionary<string, double> distances, int updates)
+    public static string Table(IReadOnlyList<SweepPoint> points, IReadOnlyList<StudentResult> students, IReadOnlyDictionary<string, double[]> decoded, IReadOnlyDictionary<string, double> distances, int updates)
     {
-        var text = new StringBuilder($"| images from | network | start alpha-bar | W2 | held-out accuracy, % |\n|---|---|---|---|---|\n");
+        var text = new StringBuilder("| images from | network | start alpha-bar | W2 | accuracy, held-out images, % | the same students, held-out images encoded and decoded, % |\n|---|---|---|---|---|---|\n");
         foreach (SweepPoint point in points)
         {
             string network = point.Model.Length > 0 ? point.Model : "-";
-            text.Append(CultureInfo.InvariantCulture, $"| {point.Source} | {network} | {point.Level} | {distances[point.Name]:F2} | {Statistics(point, students).Format()} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {point.Source} | {network} | {point.Level} | {distances[point.Name]:F2} | {Statistics(point, students).Format()} | {RunStatistics.From([.. decoded[point.Name].Select(accuracy => 100 * accuracy)]).Format()} |\n");
         }
 
         return text.Append(CultureInfo.InvariantCulture, $"\nMean ± standard deviation over {Statistics(points[0], students).Count} student seeds, {updates} updates each.\n").ToString();
@@ -38,7 +38,9 @@ internal static class SweepPage
             line.LegendText = model;
             var bars = accuracy.Add.ErrorBar(x, [.. statistics.Select(s => s.Mean)], [.. statistics.Select(s => s.StandardError)]);
             bars.Color = line.Color;
-            distance.Add.Scatter(x, [.. curve.Select(point => distances[point.Name])]).LegendText = model;
+            var far = distance.Add.Scatter(x, [.. curve.Select(point => distances[point.Name])]);
+            far.Color = line.Color;
+            far.LegendText = model;
         }
 
         foreach (SweepPoint control in points.Where(point => point.Model.Length == 0 && point.Source != SweepPoint.Centres))

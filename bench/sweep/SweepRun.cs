@@ -10,6 +10,7 @@ using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
+using Ddoq.Training;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Bench.Sweep;
@@ -80,8 +81,21 @@ internal sealed class SweepRun(PipelineConfiguration configuration, IReadOnlyDic
         [.. points.Select(point => new StudentSet(
             new Arm(point.Name, DistilledSetKind.Ddoq, RuleOf(point), point.Name),
             SetOf(point),
-            repeat => Path.Combine(folder, "students", point.Name, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"))))],
+            repeat => StudentOf(point, repeat)))],
         context);
+
+    /// <summary>Accuracy of the trained students on decoded held-out images, by point and seed.</summary>
+    public IReadOnlyDictionary<string, double[]> DecodedAccuracies(IReadOnlyList<SweepPoint> points, int repeats)
+    {
+        ModelFolder model = ModelFolder.Open(_encode.Model);
+        TrainOptions options = TrainOptions.From(configuration);
+        StudentOptions student = options.Customise(StudentOptions.ForProtocol(options.Protocol, _perClass, model.ImageSize));
+        using var test = new DecodedTest(_encode.DataDir, model, student, context.Workers);
+        return points.ToDictionary(point => point.Name, point => Enumerable.Range(0, repeats).Select(repeat => test.Accuracy(StudentOf(point, repeat))).ToArray());
+    }
+
+    private string StudentOf(SweepPoint point, int repeat) =>
+        Path.Combine(folder, "students", point.Name, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"));
 
     private string SetOf(SweepPoint point) => Path.Combine(folder, "sets", point.Name);
 
