@@ -43,16 +43,25 @@ internal static class HartiganRounds
 
             if (proposals.Count == 0)
                 return moves;
-            var touched = new HashSet<int>();
-            foreach ((_, int row, int to) in proposals.OrderByDescending(proposal => proposal.Gain).ThenBy(proposal => proposal.Row))
-            {
-                if (touched.Contains(labels[row]) || touched.Contains(to))
-                    continue;
-                touched.UnionWith([labels[row], to]);
-                labels[row] = to;
-                moves++;
-            }
+            moves += Take(proposals, labels);
         }
+    }
+
+    /// <summary>Takes the moves of a round in falling order of gain, each only while both of its cells are untouched; returns how many.</summary>
+    public static int Take(IEnumerable<(double Gain, int Row, int To)> proposals, int[] labels)
+    {
+        int moves = 0;
+        var touched = new HashSet<int>();
+        foreach ((_, int row, int to) in proposals.OrderByDescending(proposal => proposal.Gain).ThenBy(proposal => proposal.Row))
+        {
+            if (touched.Contains(labels[row]) || touched.Contains(to))
+                continue;
+            touched.UnionWith([labels[row], to]);
+            labels[row] = to;
+            moves++;
+        }
+
+        return moves;
     }
 
     private static double Distance(double[] rows, int row, double[] means, int mean, int dimension)

@@ -112,15 +112,7 @@ internal static class WeightedRows
 
             if (proposals.Count == 0)
                 return moves;
-            var touched = new HashSet<int>();
-            foreach ((_, int row, int to) in proposals.OrderByDescending(proposal => proposal.Gain).ThenBy(proposal => proposal.Row))
-            {
-                if (touched.Contains(labels[row]) || touched.Contains(to))
-                    continue;
-                touched.UnionWith([labels[row], to]);
-                labels[row] = to;
-                moves++;
-            }
+            moves += HartiganRounds.Take(proposals, labels);
         }
     }
 }
