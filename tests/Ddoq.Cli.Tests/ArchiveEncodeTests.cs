@@ -95,7 +95,7 @@ public class ArchiveEncodeTests
         string[] arguments =
         [
             "distill", "--data-dir", data, "-o", output, "--ipc", "2", "--num-inference-steps", "4", "--arms", "ddoq,random", "--updates", "3",
-            "--repeats", "1", "--network-width", "8",
+            "--repeats", "1", "--network-width", "16",
         ];
         Program.Run(arguments).FailedWith(1, "Coat.tar:Coat_2.JPEG", "empty");
         Outcome run = Program.Run([.. arguments, "--max-damaged", "10"]).Succeeded();

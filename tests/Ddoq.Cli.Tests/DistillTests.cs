@@ -133,6 +133,6 @@ public class DistillTests
     private string[] Arguments(string output, int workers) =>
     [
         "distill", "--data-dir", _data, "-o", output, "--ipc", "2", "--num-inference-steps", "4", "--batch-size", "4", "--rows-per-shard", "64",
-        "--updates", "3", "--repeats", "1", "--network-width", "8", "--workers", $"{workers}",
+        "--updates", "3", "--repeats", "1", "--network-width", "16", "--workers", $"{workers}",
     ];
 }

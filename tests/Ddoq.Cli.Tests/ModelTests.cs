@@ -35,7 +35,7 @@ public class ModelTests
         string data = SmallData.Create(Path.Combine(_folder, "data")), output = Path.Combine(_folder, "run");
         Outcome run = Program.Run(
             "distill", "--data-dir", data, "--model", TextModel, "-o", output, "--ipc", "2", "--num-inference-steps", "8", "--arms", "ddoq,noise",
-            "--updates", "3", "--repeats", "1", "--network-width", "8", "--prompt", "a picture of {class}").Succeeded();
+            "--updates", "3", "--repeats", "1", "--network-width", "16", "--prompt", "a picture of {class}").Succeeded();
         Assert.That(run.Error, Does.Contain("provider auto: "));
         JsonElement settings = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "distilled", "ddoq", "stage.json"))).RootElement.GetProperty("settings");
         Assert.That(settings.GetProperty("prompts").GetString(), Does.StartWith("a picture of T-shirt/top"));

@@ -74,15 +74,15 @@ public sealed class StudentCheckpointTests
         Run(Options(StudentProtocol.IgdHard, StudentArchitecture.ResNet18) with { Epochs = 1 }, _folder, NullProgress.Instance, CancellationToken.None);
 
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_folder, "student.safetensors"));
-        Assert.That(file.GetTensor("model.layer2.0.downsample.1.running_var").Shape, Is.EqualTo(new long[] { 8 }));
-        Assert.That(file.GetTensor("optimizer.exp_avg_sq.fc.weight").Shape, Is.EqualTo(new long[] { 3, 32 }));
+        Assert.That(file.GetTensor("model.layer2.0.downsample.1.running_var").Shape, Is.EqualTo(new long[] { 32 }));
+        Assert.That(file.GetTensor("optimizer.exp_avg_sq.fc.weight").Shape, Is.EqualTo(new long[] { 3, 128 }));
     }
 
     private static StudentOptions Options(StudentProtocol protocol, StudentArchitecture network) =>
         StudentOptions.ForProtocol(protocol, 8, SyntheticImages.Size) with
         {
             Network = network,
-            NetworkWidth = 4,
+            NetworkWidth = 16,
             Epochs = 4,
             BatchSize = 10,
             EvaluationInterval = 2,

@@ -7,7 +7,7 @@ public sealed class StudentTrainerTests
 {
     private static readonly StudentOptions Small = StudentOptions.ForProtocol(StudentProtocol.SmallImage, 10, SyntheticImages.Size) with
     {
-        NetworkWidth = 8,
+        NetworkWidth = 16,
         Epochs = 12,
         Seed = 5,
     };
@@ -28,7 +28,7 @@ public sealed class StudentTrainerTests
         StudentOptions options = StudentOptions.ForProtocol(protocol, 8, SyntheticImages.Size) with
         {
             Network = Training.Networks.StudentArchitecture.ConvNet3,
-            NetworkWidth = 8,
+            NetworkWidth = 16,
             Epochs = epochs,
             BatchSize = 8,
             Temperature = 4,
@@ -172,7 +172,7 @@ public sealed class StudentTrainerTests
 
     private static StudentOptions Mixed() => StudentOptions.ForProtocol(StudentProtocol.Rded, 8, SyntheticImages.Size) with
     {
-        NetworkWidth = 8,
+        NetworkWidth = 16,
         Epochs = 8,
         BatchSize = 24,
         Seed = 5,

@@ -57,7 +57,7 @@ public sealed class TrainingJobsTests
     private static TrainingJob Job(ulong seed, int epochs) => new(
         $"seed {seed}",
         SyntheticImages.Make(24, seed),
-        StudentOptions.ForProtocol(StudentProtocol.Rded, 8, SyntheticImages.Size) with { NetworkWidth = 4, Epochs = epochs, BatchSize = 10, Seed = seed },
+        StudentOptions.ForProtocol(StudentProtocol.Rded, 8, SyntheticImages.Size) with { NetworkWidth = 16, Epochs = epochs, BatchSize = 10, Seed = seed },
         null);
 
     private static IReadOnlyList<TrainingResult> Run(TrainingJob[] jobs, int concurrency, IProgressSink progress) =>

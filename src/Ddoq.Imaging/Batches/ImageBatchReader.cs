@@ -30,13 +30,13 @@ public sealed class ImageBatchReader
 
     /// <summary>The damaged images that were left out so far, in the order in which they were met.</summary>
     /// <remarks>Complete once the loop has ended; read it then, or between two batches.</remarks>
-    public IReadOnlyList<DamagedImage> Damaged
+    public IReadOnlyList<DamagedImage> Damaged => DamagedAfter(0);
+
+    /// <summary>The damaged images after the first <paramref name="count"/> of <see cref="Damaged"/>.</summary>
+    public IReadOnlyList<DamagedImage> DamagedAfter(int count)
     {
-        get
-        {
-            lock (_damaged)
-                return [.. _damaged];
-        }
+        lock (_damaged)
+            return [.. _damaged.Skip(count)];
     }
 
     /// <summary>Reads the whole dataset in order.</summary>

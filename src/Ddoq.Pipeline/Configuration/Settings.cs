@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Ddoq.Training.Networks;
 
 namespace Ddoq.Pipeline.Configuration;
 
@@ -127,8 +128,8 @@ public static class Settings
         "train.network", "--network", "Student network. Default: the protocol's.", "convnet3", "resnetap10", "resnet18");
 
     /// <summary>Student width.</summary>
-    public static readonly Setting<int> NetworkWidth = Integer(
-        "train.network_width", "--network-width", "Maps of the student's first layers; 0 is the original's (128 for ConvNet-3, 64 for the residual networks).", 0, 0);
+    public static readonly Setting<int> NetworkWidth = new(
+        "train.network_width", "--network-width", "Maps of the student's first layers, a multiple of 16; 0 is the original's (128 for ConvNet-3, 64 for the residual networks).", "a multiple of 16, or 0", 0, ParseMultiple(StudentNetwork.WidthStep), FormatInvariant);
 
     /// <summary>Evaluation protocol.</summary>
     public static readonly Setting<string> Protocol = Choice(
@@ -245,6 +246,9 @@ public static class Settings
 
     private static Func<string, (bool Ok, int Value)> ParseInteger(int minimum, int maximum) => text =>
         (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum && value <= maximum, value);
+
+    private static Func<string, (bool Ok, int Value)> ParseMultiple(int step) => text =>
+        (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value % step == 0, value);
 
     private static Func<string, (bool Ok, double Value)> ParseReal(double minimum, double maximum) => text =>
         (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= minimum && value <= maximum, value);

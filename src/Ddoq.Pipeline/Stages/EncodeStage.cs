@@ -104,7 +104,7 @@ public static class EncodeStage
             Damage = options.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
         });
         float[] latents = [], noise = [];
-        int first = writer.AppendedRows, shards = 0;
+        int first = writer.AppendedRows, shards = 0, skipped = 0;
         foreach (ImageBatch batch in reader.Read(first, dataset.Count - first, context.Cancellation))
         {
             int before = writer.AppendedRows, values = batch.Count * encoder.LatentShape.Length;
@@ -123,7 +123,7 @@ public static class EncodeStage
                 encoder.EncodeMean(batch.Values.Span, batch.Count, latents.AsSpan(0, values), context.Cancellation);
             }
 
-            Append(batch, latents, encoder.LatentShape.Length, writer, reader, damage);
+            Append(batch, latents, encoder.LatentShape.Length, writer, reader, damage, ref skipped);
             context.Progress.Advance(writer.AppendedRows - before);
             if (writer.CompletedRows / options.RowsPerShard > shards)
             {
@@ -133,16 +133,17 @@ public static class EncodeStage
         }
 
         int rest = writer.TotalRows - writer.AppendedRows;
-        SkipTo(writer.TotalRows, writer, reader, damage);
+        SkipTo(writer.TotalRows, writer, reader, damage, ref skipped);
         context.Progress.Advance(rest);
     }
 
     /// <summary>Appends the rows of a batch in runs without gaps, and skips the rows between them.</summary>
-    private static void Append(ImageBatch batch, float[] latents, int length, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage)
+    private static void Append(
+        ImageBatch batch, float[] latents, int length, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage, ref int skipped)
     {
         for (int start = 0; start < batch.Count;)
         {
-            SkipTo(batch.Indices[start], writer, reader, damage);
+            SkipTo(batch.Indices[start], writer, reader, damage, ref skipped);
             int end = start + 1;
             while (end < batch.Count && batch.Indices[end] == batch.Indices[end - 1] + 1)
                 end++;
@@ -151,16 +152,21 @@ public static class EncodeStage
         }
     }
 
-    private static void SkipTo(int index, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage)
+    /// <summary>Skips the rows before an image; images are read in order, so the reader met the damaged ones in the order of the rows.</summary>
+    private static void SkipTo(int index, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage, ref int skipped)
     {
-        if (writer.AppendedRows == index)
+        int count = index - writer.AppendedRows;
+        if (count == 0)
             return;
-        var found = reader.Damaged.ToDictionary(image => image.Index);
-        while (writer.AppendedRows < index)
+        foreach (DamagedImage image in reader.DamagedAfter(skipped).Take(count))
         {
-            damage.Add(found[writer.AppendedRows]);
+            damage.Add(image);
             writer.Skip();
+            skipped++;
         }
+
+        if (writer.AppendedRows != index)
+            throw new InvalidOperationException($"image {index} follows image {writer.AppendedRows}, and not all between them are known to be damaged");
     }
 
     private static int ChunkRows(ImageFit fit, int batchSize)

@@ -9,9 +9,15 @@ namespace Ddoq.Training.Networks;
 /// A network belongs to one thread at a time. Its initial weights are a function of the seed alone: they come from
 /// <see cref="Numerics.CounterRandom"/>, not from torch's shared generator, so networks made at the same time do not
 /// disturb each other.
+/// Widths are multiples of <see cref="WidthStep"/>: torch's convolutions (oneDNN, as in libtorch 2.10) pad other numbers of
+/// maps to it, and on some processors (seen on AMD's Zen 5 under a hypervisor, where oneDNN's AVX2 and AVX-512 paths are
+/// both concerned) read the padding without having cleared it: the gradients are then wrong, and different in every run.
 /// </remarks>
 public abstract class StudentNetwork : nn.Module<Tensor, Tensor>
 {
+    /// <summary>What every width is a multiple of: the fp32 values of an AVX-512 register.</summary>
+    public const int WidthStep = 16;
+
     private protected StudentNetwork(string name)
         : base(name)
     {
@@ -31,15 +37,19 @@ public abstract class StudentNetwork : nn.Module<Tensor, Tensor>
     /// <param name="width">Image width in pixels.</param>
     /// <param name="seed">Decides the initial weights.</param>
     /// <param name="channels">Maps per convolution of <see cref="ConvNet3"/>, and of the first stage of the residual networks;
-    /// 0 for the original's (128, and 64).</param>
+    /// a multiple of <see cref="WidthStep"/>; 0 for the original's (128, and 64).</param>
     /// <exception cref="UsageException">The image is too small for the network, or a number is out of range.</exception>
     public static StudentNetwork Create(
         StudentArchitecture architecture, int classCount, int height, int width, ulong seed, int channels = 0)
     {
         if (classCount < 2)
             throw new UsageException($"a student needs at least 2 classes, not {classCount}");
-        if (channels < 0)
-            throw new UsageException($"the width of a student is {channels} channels; allowed are 1 and more, or 0 for the original's");
+        if (channels < 0 || channels % WidthStep != 0)
+        {
+            throw new UsageException(
+                $"the width of a student is {channels} maps; allowed are multiples of {WidthStep}, or 0 for the original's",
+                $"Take {Math.Max(1, ((long)channels + WidthStep - 1) / WidthStep) * WidthStep}: with other widths torch's convolutions are not reliable on every processor.");
+        }
 
         TorchRuntime.EnsureLoaded();
         StudentNetwork network = architecture switch

@@ -1,13 +1,13 @@
 using Ddoq.Latents;
-using Ddoq.Numerics;
 using Ddoq.Storage;
 using Ddoq.Tests.Storage;
+using static Ddoq.Tests.Latents.StoreFixture;
 
 namespace Ddoq.Tests.Latents;
 
 public class LatentStoreTests
 {
-    private static readonly LatentStoreInfo s_info = new()
+    private static readonly LatentStoreInfo Info = new()
     {
         Shape = new LatentShape(3, 2, 1),
         ClassNames = ["tench", "goldfish, Carassius auratus", "größe/\"x\""],
@@ -33,19 +33,19 @@ public class LatentStoreTests
     [TestCase(257, 100)]
     public void RoundTrip_MixedClasses(int rows, int rowsPerShard)
     {
-        (Half[] values, int[] labels) = Rows(rows, s_info);
-        Write(_folder.Path, s_info, values, labels, rowsPerShard);
+        (Half[] values, int[] labels) = Rows(rows, Info);
+        Write(_folder.Path, Info, values, labels, rowsPerShard);
         using LatentStore store = LatentStore.Open(_folder.Path);
         Assert.Multiple(() =>
         {
-            Assert.That(store.Info with { ClassNames = [], Extra = s_info.Extra }, Is.EqualTo(s_info with { ClassNames = [] }).UsingPropertiesComparer());
-            Assert.That(store.ClassNames, Is.EqualTo(s_info.ClassNames));
-            Assert.That(store.Info.Extra, Is.EqualTo(s_info.Extra));
+            Assert.That(store.Info with { ClassNames = [], Extra = Info.Extra }, Is.EqualTo(Info with { ClassNames = [] }).UsingPropertiesComparer());
+            Assert.That(store.ClassNames, Is.EqualTo(Info.ClassNames));
+            Assert.That(store.Info.Extra, Is.EqualTo(Info.Extra));
             Assert.That(store.Count, Is.EqualTo(rows));
             Assert.That(Labels(store), Is.EqualTo(labels));
             Assert.That(store.Files, Has.Count.EqualTo((rows + rowsPerShard - 1) / rowsPerShard));
         });
-        AssertSame(store, Reference(s_info, values, labels));
+        AssertSame(store, Reference(Info, values, labels));
         Half[] row = new Half[6];
         for (int i = 0; i < rows; i++)
         {
@@ -59,8 +59,8 @@ public class LatentStoreTests
     {
         // Class 0 lies in shard 1, class 1 crosses into shard 2, class 2 lies in shard 2.
         int[] labels = [0, 0, 0, 1, 1, 1, 2, 2];
-        (Half[] values, _) = Rows(8, s_info);
-        Write(_folder.Path, s_info, values, labels, 4);
+        (Half[] values, _) = Rows(8, Info);
+        Write(_folder.Path, Info, values, labels, 4);
         using LatentStore store = LatentStore.Open(_folder.Path);
         Assert.Multiple(() =>
         {
@@ -76,7 +76,7 @@ public class LatentStoreTests
     [Test]
     public void Write_ShardsAreAligned_EvenWithAnOddNumberOfValues()
     {
-        LatentStoreInfo odd = s_info with { Shape = new LatentShape(1, 7, 7) };
+        LatentStoreInfo odd = Info with { Shape = new LatentShape(1, 7, 7) };
         (Half[] values, int[] labels) = Rows(8, odd);
         Write(_folder.Path, odd, values, labels, 5);
         foreach (string path in Directory.GetFiles(_folder.Path, "*.safetensors"))
@@ -92,151 +92,12 @@ public class LatentStoreTests
         AssertSame(store, Reference(odd, values, labels));
     }
 
-    [TestCase(0)]
-    [TestCase(9)]
-    [TestCase(10)]
-    [TestCase(29)]
-    [TestCase(30)]
-    public void Writer_KilledAnywhere_ResumesToTheSameBytes(int killedAfter)
-    {
-        (Half[] values, int[] labels) = Rows(33, s_info);
-        Write(_folder["whole"], s_info, values, labels, 10);
-
-        string path = _folder["resumed"];
-        LatentStoreWriter killed = LatentStoreWriter.Open(path, s_info, 33, 10);
-        for (int i = 0; i < killedAfter; i++)
-            killed.Append(values.AsSpan(i * 6, 6), labels.AsSpan(i, 1));
-
-        // What a killed process leaves: whole shards and a temporary file that nobody holds.
-        if (killed.AppendedRows > killed.CompletedRows)
-        {
-            string partial = Directory.GetFiles(path, ".*.partial").Single();
-            killed.Dispose();
-            File.WriteAllText(partial, "half a shard");
-        }
-
-        using LatentStoreWriter writer = LatentStoreWriter.Open(path, s_info, 33, 10);
-        Assert.That(writer.CompletedRows, Is.EqualTo(killedAfter / 10 * 10));
-        Assert.That(() => LatentStore.Open(path), Throws.InstanceOf<DdoqException>());
-        writer.Append(values.AsSpan(writer.CompletedRows * 6), labels.AsSpan(writer.CompletedRows));
-        writer.Complete();
-        Assert.That(TemporaryFolder.Snapshot(path), Is.EqualTo(TemporaryFolder.Snapshot(_folder["whole"])));
-    }
-
-    // Shards of 10: none, one, several, all of a shard, and the last rows are skipped.
-    [TestCase(new int[0]), TestCase(new[] { 0 }), TestCase(new[] { 9, 10, 19 }), TestCase(new[] { 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 }), TestCase(new[] { 31, 32 })]
-    public void Writer_SkippedRows_AreGone_HoweverOftenItWasInterrupted(int[] skipped)
-    {
-        (Half[] values, int[] labels) = Rows(33, s_info);
-        foreach (int interruptions in new[] { 0, 3 })
-        {
-            string path = _folder[$"interrupted-{interruptions}"];
-            for (int run = 0; run <= interruptions; run++)
-            {
-                using LatentStoreWriter writer = LatentStoreWriter.Open(path, s_info, 33, 10);
-                Assert.That(writer.SkippedRows, Is.EqualTo(skipped.Where(row => row < writer.CompletedRows)));
-                int end = run == interruptions ? 33 : 11 * (run + 1);
-                while (writer.AppendedRows < end)
-                {
-                    int row = writer.AppendedRows;
-                    if (skipped.Contains(row))
-                        writer.Skip();
-                    else
-                        writer.Append(values.AsSpan(row * 6, 6), labels.AsSpan(row, 1));
-                }
-
-                if (run < interruptions)
-                    continue;
-                Assert.That(writer.Skip, Throws.ArgumentException);
-                writer.Complete();
-            }
-        }
-
-        Assert.That(TemporaryFolder.Snapshot(_folder["interrupted-3"]), Is.EqualTo(TemporaryFolder.Snapshot(_folder["interrupted-0"])));
-        int[] kept = [.. Enumerable.Range(0, 33).Except(skipped)];
-        using LatentStore store = LatentStore.Open(_folder["interrupted-0"]);
-        Assert.That(store.Count, Is.EqualTo(kept.Length));
-        var row6 = new Half[6];
-        int[] label = new int[1];
-        for (int i = 0; i < kept.Length; i++)
-        {
-            store.ReadRow(i, row6);
-            store.ReadLabels(i, label);
-            Assert.That(row6, Is.EqualTo(values[(kept[i] * 6)..(kept[i] * 6 + 6)]));
-            Assert.That(label[0], Is.EqualTo(labels[kept[i]]));
-        }
-    }
-
-    [Test]
-    public void Writer_DamagedShard_IsWrittenAgain()
-    {
-        (Half[] values, int[] labels) = Rows(30, s_info);
-        Write(_folder.Path, s_info, values, labels, 10);
-        string second = _folder["latents-00002-of-00003.safetensors"];
-        File.WriteAllBytes(second, File.ReadAllBytes(second)[..^1]);
-        Assert.That(() => LatentStore.Open(_folder.Path), Throws.InstanceOf<DdoqException>().With.Message.Contain("latents-00002-of-00003.safetensors").And.Message.Contain("cut off"));
-        using LatentStoreWriter writer = LatentStoreWriter.Open(_folder.Path, s_info, 30, 10);
-        Assert.That(writer.CompletedRows, Is.EqualTo(10));
-    }
-
-    [Test]
-    public void Writer_OtherStoreInTheFolder_IsRefused()
-    {
-        (Half[] values, int[] labels) = Rows(30, s_info);
-        Write(_folder.Path, s_info, values, labels, 10);
-        Assert.Multiple(() =>
-        {
-            Assert.That(() => LatentStoreWriter.Open(_folder.Path, s_info, 30, 15), Throws.InstanceOf<DdoqException>().With.Message.Contain("latents-00001-of-00003.safetensors"));
-            Assert.That(() => LatentStoreWriter.Open(_folder.Path, s_info, 29, 10), Throws.InstanceOf<DdoqException>().With.Message.Contain("total_rows is '30', this run has '29'"));
-            Assert.That(() => LatentStoreWriter.Open(_folder.Path, s_info with { ScalingFactor = 1 }, 30, 10), Throws.InstanceOf<DdoqException>().With.Message.Contain("scaling_factor is '0.18215', this run has '1'"));
-            Assert.That(() => LatentStoreWriter.Open(_folder.Path, s_info with { Shape = new LatentShape(6, 1, 1) }, 30, 10), Throws.InstanceOf<DdoqException>().With.Message.Contain("F16 [10, 3, 2, 1], this run has F16 [10, 6, 1, 1]"));
-        });
-    }
-
-    [TestCase(float.NaN, "NaN")]
-    [TestCase(float.PositiveInfinity, "Infinity")]
-    [TestCase(-70000f, "-70000")]
-    [TestCase(65520f, "65520")]
-    public void Append_NotFiniteOrBeyondHalf_IsRefused_NothingAppended(float value, string shown)
-    {
-        using LatentStoreWriter writer = LatentStoreWriter.Open(_folder.Path, s_info, 10, 10);
-        writer.Append(new float[12], [0, 0]);
-        float[] rows = new float[18];
-        rows[6 + 4] = value;
-        var error = Assert.Throws<DdoqException>(() => writer.Append(rows, [0, 1, 2]))!;
-        Assert.Multiple(() =>
-        {
-            Assert.That(error.Message, Does.Contain($"row 3 (class 1 'goldfish, Carassius auratus') holds {shown} at value 4"));
-            Assert.That(writer.AppendedRows, Is.EqualTo(2));
-            Assert.That(() => writer.Append([Half.NaN, default, default, default, default, default], [0]), Throws.InstanceOf<DdoqException>());
-            Assert.That(() => writer.Append(new float[] { 65519f, 65504f, -65519f, 0, 0, 0 }, [0]), Throws.Nothing);
-        });
-    }
-
-    [Test]
-    public void Append_WrongLabelsOrLengths_AreRefused()
-    {
-        using LatentStoreWriter writer = LatentStoreWriter.Open(_folder.Path, s_info, 2, 10);
-        Assert.Multiple(() =>
-        {
-            Assert.That(() => writer.Append(new float[6], [3]), Throws.InstanceOf<DdoqException>().With.Message.Contain("row 0 has label 3, allowed are 0 to 2"));
-            Assert.That(() => writer.Append(new float[6], [-1]), Throws.InstanceOf<DdoqException>());
-            Assert.That(() => writer.Append(new float[7], [0]), Throws.InstanceOf<DdoqException>().With.Message.Contain("7 values for 1 labels"));
-            Assert.That(() => writer.Append(new float[18], [0, 0, 0]), Throws.ArgumentException);
-            Assert.That(writer.Complete, Throws.InvalidOperationException);
-            Assert.That(() => LatentStoreWriter.Open(_folder["n"], s_info, 0, 1), Throws.InstanceOf<DdoqException>().With.Message.Contain("0 rows"));
-            Assert.That(() => LatentStoreWriter.Open(_folder["n"], s_info with { ClassNames = ["a", "a"] }, 1, 1), Throws.InstanceOf<DdoqException>().With.Message.Contain("both named 'a'"));
-            Assert.That(() => LatentStoreWriter.Open(_folder["n"], s_info with { Shape = new LatentShape(1 << 20, 1 << 20, 1 << 20) }, 1, 1), Throws.InstanceOf<DdoqException>());
-            Assert.That(() => LatentStoreWriter.Open(_folder["n"], s_info with { Extra = new Dictionary<string, string> { ["class_names"] = "" } }, 1, 1), Throws.InstanceOf<DdoqException>());
-        });
-    }
-
     [Test]
     public void Read_NotFiniteValue_NamesFileRowAndClass()
     {
-        (Half[] values, int[] labels) = Rows(20, s_info);
+        (Half[] values, int[] labels) = Rows(20, Info);
         labels[13] = 1;
-        Write(_folder.Path, s_info, values, labels, 10);
+        Write(_folder.Path, Info, values, labels, 10);
         string second = _folder["latents-00002-of-00002.safetensors"];
         byte[] bytes = File.ReadAllBytes(second);
         int data = 8 + (int)BitConverter.ToInt64(bytes);
@@ -258,8 +119,8 @@ public class LatentStoreTests
     [Test]
     public void ReadRows_BadArguments_AreRefused()
     {
-        (Half[] values, int[] labels) = Rows(20, s_info);
-        Write(_folder.Path, s_info, values, labels, 10);
+        (Half[] values, int[] labels) = Rows(20, Info);
+        Write(_folder.Path, Info, values, labels, 10);
         using LatentStore store = LatentStore.Open(_folder.Path);
         int n = store.RowCount(1);
         Assert.Multiple(() =>
@@ -307,17 +168,17 @@ public class LatentStoreTests
     [Test]
     public void Open_ShardsListedInAnotherOrder_FollowTheList()
     {
-        (Half[] values, int[] labels) = Rows(25, s_info);
-        Write(_folder.Path, s_info, values, labels, 10);
+        (Half[] values, int[] labels) = Rows(25, Info);
+        Write(_folder.Path, Info, values, labels, 10);
         string index = _folder["latents.safetensors.index.json"];
         File.WriteAllText(index, """{"shards":[{"file":"latents-00003-of-00003.safetensors"},{"file":"latents-00001-of-00003.safetensors","rows":10},{"file":"latents-00002-of-00003.safetensors"}]}""");
         using (LatentStore store = LatentStore.Open(_folder.Path))
-            AssertSame(store, Reference(s_info, [.. values[(20 * 6)..], .. values[..(20 * 6)]], [.. labels[20..], .. labels[..20]]));
+            AssertSame(store, Reference(Info, [.. values[(20 * 6)..], .. values[..(20 * 6)]], [.. labels[20..], .. labels[..20]]));
 
         // Without a list of shards the files of weight_map count, in order of their names.
         File.WriteAllText(index, """{"weight_map":{"b":"latents-00002-of-00003.safetensors","c":"latents-00001-of-00003.safetensors","a":"latents-00003-of-00003.safetensors","z":"latents-00001-of-00003.safetensors"}}""");
         using (LatentStore store = LatentStore.Open(index))
-            AssertSame(store, Reference(s_info, values, labels));
+            AssertSame(store, Reference(Info, values, labels));
     }
 
     [TestCase("""{"shards":[]}""", "names no shards")]
@@ -331,8 +192,8 @@ public class LatentStoreTests
     [TestCase("""{"shards":[""", "not valid JSON")]
     public void Open_WrongIndex_IsNamed(string json, string expected)
     {
-        (Half[] values, int[] labels) = Rows(10, s_info);
-        Write(_folder.Path, s_info, values, labels, 10);
+        (Half[] values, int[] labels) = Rows(10, Info);
+        Write(_folder.Path, Info, values, labels, 10);
         File.WriteAllText(_folder["latents.safetensors.index.json"], json);
         Assert.That(() => LatentStore.Open(_folder.Path), Throws.InstanceOf<DdoqException>().With.Message.Contain(expected));
     }
@@ -340,10 +201,10 @@ public class LatentStoreTests
     [Test]
     public void Open_MissingOrUnlikeShards_AreNamed()
     {
-        (Half[] values, int[] labels) = Rows(20, s_info);
-        Write(_folder["a"], s_info, values, labels, 10);
-        Write(_folder["b"], s_info with { ScalingFactor = 0.5 }, values, labels, 10);
-        Write(_folder["c"], s_info with { Shape = new LatentShape(6, 1, 1) }, values, labels, 10);
+        (Half[] values, int[] labels) = Rows(20, Info);
+        Write(_folder["a"], Info, values, labels, 10);
+        Write(_folder["b"], Info with { ScalingFactor = 0.5 }, values, labels, 10);
+        Write(_folder["c"], Info with { Shape = new LatentShape(6, 1, 1) }, values, labels, 10);
         string second = _folder["a", "latents-00002-of-00002.safetensors"];
         File.Copy(_folder["b", Path.GetFileName(second)], second, overwrite: true);
         Assert.That(() => LatentStore.Open(_folder["a"]), Throws.InstanceOf<DdoqException>().With.Message.Contain("metadata 'scaling_factor' is '0.5', the first shard has '0.18215'"));
@@ -404,8 +265,8 @@ public class LatentStoreTests
     [Test]
     public void Open_StoreDamagedAtRandom_IsAnErrorOrReadable_NeverAnythingElse()
     {
-        (Half[] values, int[] labels) = Rows(12, s_info);
-        Write(_folder.Path, s_info, values, labels, 6);
+        (Half[] values, int[] labels) = Rows(12, Info);
+        Write(_folder.Path, Info, values, labels, 6);
         string[] targets = [_folder["latents-00002-of-00002.safetensors"], _folder["latents.safetensors.index.json"]];
         foreach (string target in targets)
         {
@@ -438,10 +299,10 @@ public class LatentStoreTests
     [Test]
     public void Read_FromManyThreads_IsTheSame()
     {
-        (Half[] values, int[] labels) = Rows(443, s_info);
-        Write(_folder.Path, s_info, values, labels, 50);
+        (Half[] values, int[] labels) = Rows(443, Info);
+        Write(_folder.Path, Info, values, labels, 50);
         using LatentStore store = LatentStore.Open(_folder.Path);
-        InMemoryLatents reference = Reference(s_info, values, labels);
+        InMemoryLatents reference = Reference(Info, values, labels);
         Parallel.For(0, 32, i => AssertSameClass(store, reference, i % 3));
     }
 
@@ -456,61 +317,5 @@ public class LatentStoreTests
     {
         fixed (Half* pointer = span)
             return (nint)pointer;
-    }
-
-    private static (Half[] Values, int[] Labels) Rows(int count, LatentStoreInfo info)
-    {
-        var random = new CounterRandom(5, (ulong)count);
-        Half[] values = new Half[count * info.Shape.Length];
-        for (int i = 0; i < values.Length; i++)
-            values[i] = (Half)random.NextGaussian();
-        int[] labels = new int[count];
-        for (int i = 0; i < count; i++)
-            labels[i] = random.NextInt32(info.ClassNames.Count);
-        return (values, labels);
-    }
-
-    private static void Write(string folder, LatentStoreInfo info, Half[] values, int[] labels, int rowsPerShard)
-    {
-        using LatentStoreWriter writer = LatentStoreWriter.Open(folder, info, labels.Length, rowsPerShard);
-        int d = info.Shape.Length;
-
-        // Pieces of uneven size, so that shard borders fall inside them.
-        for (int start = 0, size = 1; start < labels.Length; start += size, size = (size * 2) + 1)
-        {
-            size = Math.Min(size, labels.Length - start);
-            writer.Append(values.AsSpan(start * d, size * d), labels.AsSpan(start, size));
-        }
-
-        writer.Complete();
-    }
-
-    private static InMemoryLatents Reference(LatentStoreInfo info, Half[] values, int[] labels) =>
-        InMemoryLatents.FromRows(info.Shape, info.ClassNames, [.. values.Select(v => (float)v)], labels);
-
-    private static void AssertSame(LatentStore source, InMemoryLatents reference)
-    {
-        Assert.That(source.Shape, Is.EqualTo(reference.Shape));
-        Assert.That(source.ClassNames, Is.EqualTo(reference.ClassNames));
-        for (int c = 0; c < reference.ClassNames.Count; c++)
-            AssertSameClass(source, reference, c);
-    }
-
-    private static void AssertSameClass(LatentStore source, InMemoryLatents reference, int classIndex)
-    {
-        int n = reference.RowCount(classIndex), d = reference.Shape.Length;
-        Assert.That(source.RowCount(classIndex), Is.EqualTo(n));
-        reference.TryGetRows(classIndex, out ReadOnlySpan<Half> expected);
-        Half[] all = new Half[n * d];
-        source.ReadRows(classIndex, 0, all);
-        Assert.That(all, Is.EqualTo(expected.ToArray()));
-        if (source.TryGetRows(classIndex, out ReadOnlySpan<Half> inPlace))
-            Assert.That(inPlace.ToArray(), Is.EqualTo(all));
-        for (int first = 0; first < n; first += 3)
-        {
-            Half[] window = new Half[Math.Min(2, n - first) * d];
-            source.ReadRows(classIndex, first, window);
-            Assert.That(window, Is.EqualTo(all[(first * d)..((first * d) + window.Length)]));
-        }
     }
 }

@@ -13,7 +13,7 @@ public sealed class PyTorchTwinTests
 {
     private const string Python = "/usr/bin/python3";
     private const int ExitWithoutTorch = 77;
-    private const int Channels = 8;
+    private const int Channels = 16;
     private const int Classes = 6;
     private const int Count = 3;
 
