@@ -25,14 +25,24 @@ def file_table(output):
 
 
 def training_table(figures):
-    names = {"autoencoder": "autoencoder", "teacher": "teacher", "dit": "diffusion transformer"}
+    names = {"autoencoder": "autoencoder", "decoder": "decoder, sharpened", "teacher": "teacher", "dit": "diffusion transformer"}
     rows = []
     for key, name in names.items():
+        if key not in figures:
+            continue
         run, arguments = figures[key], figures[key]["arguments"]
         planned = "" if run["steps"] == arguments["steps"] else f" of {arguments['steps']:,} planned"
         rows.append(f"| {name} | {run['steps']:,}{planned} | {arguments['batch_size']} | {arguments['learning_rate']} | "
                     f"{arguments['ema']} | {arguments['seed']} | {run['seconds'] / 60:.0f} min |")
     return "\n".join(rows)
+
+
+def sharpening(figures):
+    if "decoder" not in figures:
+        return ""
+    arguments = figures["decoder"]["arguments"]
+    return (f"Its decoder was then\ntrained alone, on the latents as they were, with the teacher's features (weight {arguments['feature_weight']}) and "
+            f"a patch discriminator (weight\n{arguments['adversarial_weight']}) added to the pixel errors. ")
 
 
 def card(result, output, machine, notes):
@@ -78,7 +88,7 @@ kurtosis {rounded['kurtosis']} (Gaussian: 3); deviation of the posterior {rounde
 
 Machine: {machine}; wall-clock, with much other work on the same two cores.
 AdamW, bfloat16 autocast, linear warm-up, constant rate, linear fall to zero; the exported weights are the moving averages. Autoencoder: absolute, squared and
-edge error with KL weight {result['training']['autoencoder']['arguments']['kl_weight']}. Transformer: velocity loss with min-SNR weights, linear schedule {diffusion.DIT.beta_start} to
+edge error with KL weight {result['training']['autoencoder']['arguments']['kl_weight']}. {sharpening(result['training'])}Transformer: velocity loss with min-SNR weights, linear schedule {diffusion.DIT.beta_start} to
 {diffusion.DIT.beta_end} over {diffusion.TRAIN_STEPS} steps, {100 * result['training']['dit']['arguments']['class_dropout']:.0f} % of the rows without class, mirrored images included.
 Scripts: `tools/reference_models/`, all of it by `train_all.sh`.
 
@@ -100,7 +110,7 @@ was used for it. More guidance raises the agreement and lowers the variety.
 
 {remarks}## Limits
 The teacher that judges the generated images was trained on the same data as the generator, so agreement says that classes
-are told apart, not that images are varied or indistinguishable from real ones. Fine textures and prints are blurred by the
+are told apart, not that images are varied or indistinguishable from real ones. Fine textures and prints are not kept by the
 autoencoder. The transformer has seen each training image {seen:.1f} times on average; it is not trained to the end. Nothing but padded grey pictures of clothing should be expected to work.
 
 ## Files

@@ -15,6 +15,7 @@ import torch
 
 import autoencoder
 import data
+import decoder
 import diffusion
 import dit
 import latents
@@ -54,6 +55,9 @@ class Models:
             "teacher": training.load_average(checkpoint_dir, "teacher", self.judge),
             name: training.load_average(checkpoint_dir, name, self.backbone),
         }
+        sharpened = decoder.Pair(self.vae.decoder)
+        if training.checkpoint_path(checkpoint_dir, decoder.NAME).exists():
+            self.states[decoder.NAME] = training.load_average(checkpoint_dir, decoder.NAME, sharpened)
         self.store = latents.load(checkpoint_dir, data_dir, self.states["autoencoder"]["arguments"]["part"])
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains the reference models, exports them, measures them and writes their cards: autoencoder, teacher and diffusion
-# transformer first, then the text-conditional UNet, which shares the first two.
+# transformer first, then the decoder once more against a discriminator and the teacher's features, and last the
+# text-conditional UNet, which shares autoencoder and teacher.
 # Stopped at any point, the same command goes on from the last checkpoint.
 #
 #   DATA_DIR        folder with the gzipped IDX files of Fashion-MNIST
@@ -18,6 +19,7 @@ for model in autoencoder teacher dit; do
 done
 "$PYTHON" "$here/export.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT" \
     --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
+"$PYTHON" "$here/decoder.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" --device "$DEVICE" --seed "$SEED" --model "$OUTPUT"
 "$PYTHON" "$here/evaluate.py" --data-dir "$DATA_DIR" --checkpoint-dir "$CHECKPOINT_DIR" \
     --guidance-scale "$GUIDANCE_SCALE" --num-inference-steps "$INFERENCE_STEPS"
 "$PYTHON" "$here/card.py" --checkpoint-dir "$CHECKPOINT_DIR" --output "$OUTPUT"
