@@ -10,8 +10,8 @@ namespace Ddoq.Training.Networks;
 /// <see cref="Numerics.CounterRandom"/>, not from torch's shared generator, so networks made at the same time do not
 /// disturb each other.
 /// Widths are multiples of <see cref="WidthStep"/>: torch's convolutions (oneDNN, as in libtorch 2.10) pad other numbers of
-/// maps to it, and on some processors (seen on AMD's Zen 5 under a hypervisor, where oneDNN's AVX2 and AVX-512 paths are
-/// both concerned) read the padding without having cleared it: the gradients are then wrong, and different in every run.
+/// maps to it, and on some processors (seen on AMD's Zen 5 under a hypervisor, with oneDNN's AVX2 and AVX-512 code) give
+/// gradients that are wrong and different in every run, as if the padding had not been cleared.
 /// </remarks>
 public abstract class StudentNetwork : nn.Module<Tensor, Tensor>
 {

@@ -58,7 +58,7 @@ public sealed class StudentNetworkTests
             () => StudentNetwork.Create(StudentArchitecture.ConvNet3, 10, 32, 32, seed: 1, channels),
             Throws.TypeOf<UsageException>().With.Message.Contains($"{channels} maps"));
 
-    // What fails on processors where torch's convolutions read uninitialised padding; see StudentNetwork.
+    // Fails with other widths on processors where torch's convolutions are at fault; see StudentNetwork.
     [TestCase(StudentArchitecture.ConvNet3, 16, 10)]
     [TestCase(StudentArchitecture.ConvNet3, 48, 7)]
     [TestCase(StudentArchitecture.ResNetAp10, 16, 3)]
