@@ -10,7 +10,7 @@ public sealed record StudentOptions
     /// <summary>The student.</summary>
     public StudentArchitecture Network { get; init; } = StudentArchitecture.ConvNet3;
 
-    /// <summary>Maps of the student's first layers; 0 for the original's (128 for ConvNet-3, 64 for the residual networks).</summary>
+    /// <summary>Maps of the student's first layers, a multiple of <see cref="Networks.StudentNetwork.WidthStep"/>; 0 for the original's (128 for ConvNet-3, 64 for the residual networks).</summary>
     public int NetworkWidth { get; init; }
 
     /// <summary>How the student is trained.</summary>

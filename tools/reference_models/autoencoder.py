@@ -17,6 +17,7 @@ LATENT_CHANNELS = 4
 DOWNSAMPLE = 4
 LATENT_SIZE = data.IMAGE_SIZE // DOWNSAMPLE
 WIDTHS = (16, 64, 96)  # channels at 32 x 32, 16 x 16 and 8 x 8
+EDGE_WEIGHT = 0.5  # of the absolute error of pixel differences in the loss
 
 
 class Residual(nn.Module):
@@ -76,10 +77,31 @@ def edges(image):
     return image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
 
 
+def draw(images, args, step, device):
+    """One step's images in [-1, 1], some of them mirrored, and the noise of their latents."""
+    generator = training.step_generator(args.seed, step)
+    rows = training.batch_indices(len(images), args.batch_size, args.seed, step).to(device)
+    target = data.to_signed(data.random_flip(images[rows], generator))
+    return target, torch.randn(len(rows), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, generator=generator).to(device)
+
+
+def sample(mean, log_variance, noise):
+    """Latents of the posterior."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+def pixel_error(output, target, edge_weight):
+    """Absolute, squared and edge error of images in [-1, 1] as one loss, and the figures to print."""
+    absolute, squared = F.l1_loss(output, target), F.mse_loss(output, target)
+    edge = sum(F.l1_loss(a, b) for a, b in zip(edges(output), edges(target)))
+    decibel = -10 * torch.log10(squared.detach() / 4)
+    return absolute + squared + edge_weight * edge, {"l1": absolute, "psnr": decibel, "edge": edge}
+
+
 def main():
     parser = training.argument_parser(__doc__, steps=4800, batch_size=64, learning_rate=1e-3, weight_decay=1e-4)
     parser.add_argument("--kl-weight", type=float, default=1e-3, help="of the KL divergence, mean over latent values")
-    parser.add_argument("--edge-weight", type=float, default=0.5, help="of the absolute error of pixel differences")
+    parser.add_argument("--edge-weight", type=float, default=EDGE_WEIGHT, help="of the absolute error of pixel differences")
     args = parser.parse_args()
     device = training.prepare(args)
     images, _ = data.load(args.data_dir, args.part)
@@ -90,21 +112,14 @@ def main():
     optimizer = training.adamw(model, args)
 
     def compute_loss(step):
-        generator = training.step_generator(args.seed, step)
-        rows = training.batch_indices(len(images), args.batch_size, args.seed, step).to(device)
-        target = data.to_signed(data.random_flip(images[rows], generator))
-        noise = torch.randn(len(rows), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, generator=generator).to(device)
+        target, noise = draw(images, args, step, device)
         with training.autocast(args):
-            parameters = model.encoder(target).float()
-            mean, log_variance = parameters.chunk(2, 1)
-            latent = mean + (0.5 * log_variance).exp() * noise
+            mean, log_variance = model.encoder(target).float().chunk(2, 1)
+            latent = sample(mean, log_variance, noise)
             output = model.decoder(latent)[:, :1].float()
-        absolute, squared = F.l1_loss(output, target), F.mse_loss(output, target)
-        edge = sum(F.l1_loss(a, b) for a, b in zip(edges(output), edges(target)))
+        error, figures = pixel_error(output, target, args.edge_weight)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        loss = absolute + squared + args.edge_weight * edge + args.kl_weight * divergence
-        decibel = -10 * torch.log10(squared.detach() / 4)
-        return loss, {"l1": absolute, "psnr": decibel, "edge": edge, "kl": divergence, "latent_std": latent.detach().std()}
+        return error + args.kl_weight * divergence, {**figures, "kl": divergence, "latent_std": latent.detach().std()}
 
     training.run(args, "autoencoder", model, average, optimizer, compute_loss)
 

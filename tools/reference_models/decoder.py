@@ -84,15 +84,13 @@ def train(args, device, encoder, judge, model):
     optimizer = training.adamw(model, args, betas=(0.5, 0.99))
 
     def compute_loss(step):
-        generator = training.step_generator(args.seed, step)
-        rows = training.batch_indices(len(images), args.batch_size, args.seed, step).to(device)
-        target = data.to_signed(data.random_flip(images[rows], generator)).contiguous(memory_format=torch.channels_last)
-        noise = torch.randn(len(rows), autoencoder.LATENT_CHANNELS, autoencoder.LATENT_SIZE, autoencoder.LATENT_SIZE, generator=generator).to(device)
+        target, noise = autoencoder.draw(images, args, step, device)
+        target = target.contiguous(memory_format=torch.channels_last)
         with training.autocast(args):
             with torch.no_grad():
                 mean, log_variance = encoder(target).float().chunk(2, 1)
                 wanted = tap(judge, target)
-            output = model.decoder(mean + (0.5 * log_variance).exp() * noise)[:, :1].float()
+            output = model.decoder(autoencoder.sample(mean, log_variance, noise))[:, :1].float()
             # Values beyond the range are clamped when images are written: the critics see them so.
             seen = output + (output.clamp(-1, 1) - output).detach()
             feature = sum(F.mse_loss(a.float(), b.float()) / b.float().square().mean() for a, b in zip(tap(judge, seen), wanted))
@@ -100,12 +98,10 @@ def train(args, device, encoder, judge, model):
             verdict = model.discriminator(seen).float()
             model.discriminator.requires_grad_(True)
             real, fake = model.discriminator(target).float(), model.discriminator(seen.detach()).float()
-        absolute, squared = F.l1_loss(output, target), F.mse_loss(output, target)
-        edge = sum(F.l1_loss(a, b) for a, b in zip(autoencoder.edges(output), autoencoder.edges(target)))
+        error, figures = autoencoder.pixel_error(output, target, autoencoder.EDGE_WEIGHT)
         critic = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        loss = absolute + squared + 0.5 * edge + args.feature_weight * feature - args.adversarial_weight * verdict.mean() + critic
-        decibel = -10 * torch.log10(squared.detach() / 4)
-        return loss, {"l1": absolute, "psnr": decibel, "edge": edge, "feature": feature, "verdict": verdict.mean(), "critic": critic}
+        loss = error + args.feature_weight * feature - args.adversarial_weight * verdict.mean() + critic
+        return loss, {**figures, "feature": feature, "verdict": verdict.mean(), "critic": critic}
 
     training.run(args, NAME, model, average, optimizer, compute_loss)
 

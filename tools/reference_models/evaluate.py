@@ -55,9 +55,8 @@ class Models:
             "teacher": training.load_average(checkpoint_dir, "teacher", self.judge),
             name: training.load_average(checkpoint_dir, name, self.backbone),
         }
-        sharpened = decoder.Pair(self.vae.decoder)
         if training.checkpoint_path(checkpoint_dir, decoder.NAME).exists():
-            self.states[decoder.NAME] = training.load_average(checkpoint_dir, decoder.NAME, sharpened)
+            self.states[decoder.NAME] = training.load_average(checkpoint_dir, decoder.NAME, decoder.Pair(self.vae.decoder))
         self.store = latents.load(checkpoint_dir, data_dir, self.states["autoencoder"]["arguments"]["part"])
 
     @torch.no_grad()

@@ -7,17 +7,6 @@ namespace Ddoq.Tests.Latents;
 
 public class LatentStoreTests
 {
-    private static readonly LatentStoreInfo Info = new()
-    {
-        Shape = new LatentShape(3, 2, 1),
-        ClassNames = ["tench", "goldfish, Carassius auratus", "größe/\"x\""],
-        EncoderHash = "abc",
-        ScalingFactor = 0.18215,
-        ImageSize = 256,
-        Kind = LatentKind.Sample,
-        Extra = new Dictionary<string, string> { ["dataset"] = "test" },
-    };
-
     private TemporaryFolder _folder = null!;
 
     [SetUp]

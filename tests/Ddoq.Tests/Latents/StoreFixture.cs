@@ -17,7 +17,6 @@ internal static class StoreFixture
         Extra = new Dictionary<string, string> { ["dataset"] = "test" },
     };
 
-
     public static (Half[] Values, int[] Labels) Rows(int count, LatentStoreInfo info)
     {
         var random = new CounterRandom(5, (ulong)count);
