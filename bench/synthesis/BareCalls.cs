@@ -7,19 +7,22 @@ namespace Ddoq.Bench.Synthesis;
 
 /// <summary>
 /// The baseline: ONNX Runtime's calls of diffusion network and decoder and nothing else, on the same shapes, with bound
-/// buffers, one batch per thread at a time, each call on its own thread: what the stage would take if scheduler, guidance,
-/// noise and files cost nothing.
+/// buffers: what the stage would take if scheduler, guidance, noise and files cost nothing.
 /// </summary>
 internal sealed class BareCalls : IDisposable
 {
     private readonly ModelFolder _model;
-    private readonly SessionOptions _options = new() { IntraOpNumThreads = 1, InterOpNumThreads = 1 };
+    private readonly SessionOptions _options;
     private readonly InferenceSession _network;
     private readonly InferenceSession _decoder;
 
-    public BareCalls(ModelFolder model)
+    /// <summary>Loads the networks.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="callThreads">Threads of one call.</param>
+    public BareCalls(ModelFolder model, int callThreads)
     {
         _model = model;
+        _options = new SessionOptions { IntraOpNumThreads = callThreads, InterOpNumThreads = 1 };
         _network = new InferenceSession(model.BackboneFile, _options);
         _decoder = new InferenceSession(model.DecoderFile, _options);
     }

@@ -36,7 +36,6 @@ internal static class Program
     {
         const int Batch = 50;
         using var stage = new StageRun(model);
-        using var bare = new BareCalls(model);
         SynthesisEstimate shape = stage.Estimate(images, Batch, workers);
         Print($"{shape.Provider}; {shape.CallsPerBatch} network calls per batch, guided; {images} images");
         Print($"\n| batch size | images/s | processor time per image, ms |\n|---|---|---|");
@@ -49,24 +48,42 @@ internal static class Program
             Print($"| {size} | {count / seconds:F1} | {1000 * processor / count:F1} |");
         }
 
-        // In turn in one process, so that a busy machine slows both alike; processor time hardly notices other work at all.
-        var walls = new List<double>();
-        var processors = new List<double>();
-        int batches = images / Batch;
-        bare.Run(workers, Batch, 1, workers);
-        Print($"\n| round | stage, s | bare calls, s | bare / stage | stage, processor s | bare, processor s | bare / stage |\n|---|---|---|---|---|---|---|");
+        Compare(model, stage, shape.CallsPerBatch, Batch, images / Batch, workers, repeat);
+    }
+
+    // In turn in one process, so that a busy machine slows all alike; processor time hardly notices other work at all.
+    private static void Compare(ModelFolder model, StageRun stage, int calls, int batch, int batches, int workers, int repeat)
+    {
+        using var lanes = new BareCalls(model, callThreads: 1);
+        using var whole = new BareCalls(model, callThreads: workers);
+        lanes.Run(workers, batch, 1, workers);
+        whole.Run(1, batch, 1, 1);
+        (string Name, Action Run)[] cases =
+        [
+            ("stage", () => stage.Run(batches * batch, batch, workers)),
+            ("bare calls, one batch per core", () => lanes.Run(batches, batch, calls, workers)),
+            ("bare calls, all cores on each", () => whole.Run(batches, batch, calls, 1)),
+        ];
+        var times = cases.Select(_ => new List<(double Wall, double Processor)>()).ToArray();
+        Print($"\n| round | {string.Join(" | ", cases.Select(c => $"{c.Name}, s (processor s)"))} |\n|---|{string.Concat(cases.Select(_ => "---|"))}");
         for (int round = 0; round < repeat; round++)
         {
-            (double whole, double wholeProcessor) = Time(() => stage.Run(batches * Batch, Batch, workers));
-            (double calls, double callsProcessor) = Time(() => bare.Run(batches, Batch, shape.CallsPerBatch, workers));
-            walls.Add(calls / whole);
-            processors.Add(callsProcessor / wholeProcessor);
-            Print($"| {round + 1} | {whole:F2} | {calls:F2} | {walls[^1]:F3} | {wholeProcessor:F2} | {callsProcessor:F2} | {processors[^1]:F3} |");
+            for (int i = 0; i < cases.Length; i++)
+                times[i].Add(Time(cases[i].Run));
+            Print($"| {round + 1} | {string.Join(" | ", times.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t[round].Wall:F2} ({t[round].Processor:F2})")))} |");
         }
 
-        walls.Sort();
-        processors.Sort();
-        Print($"\nMedian ratio: {walls[walls.Count / 2]:F3} of the time, {processors[processors.Count / 2]:F3} of the processor time (1 would mean that nothing but the networks costs time; loading, noise, scheduler, guidance, PNG and metadata are in the stage).");
+        Print($"\nMedian of the rounds' ratios to the stage's time (1 would mean that nothing but the networks costs time; loading, noise, scheduler, guidance, PNG and metadata are in the stage):");
+        for (int i = 1; i < cases.Length; i++)
+        {
+            Print($"{cases[i].Name}: {Median(times[i].Zip(times[0], (bare, full) => bare.Wall / full.Wall)):F3} of the time, {Median(times[i].Zip(times[0], (bare, full) => bare.Processor / full.Processor)):F3} of the processor time");
+        }
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[sorted.Length / 2];
     }
 
     private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
