@@ -75,17 +75,22 @@ class Models:
         return self.decode(torch.cat(parts)), labels
 
 
-def judge_generated(models, reference, per_class, steps, guidance_scale, seed):
-    images, labels = models.generate(per_class, steps, guidance_scale, seed)
-    found, logits = features(models.judge, images)
+def verdict(judge, images, labels, reference):
+    """What the teacher says of generated images: share with the intended class, its probability, distance to reference features."""
+    found, logits = features(judge, images)
     right = logits.argmax(1) == labels
     confidence = logits.softmax(1).gather(1, labels.unsqueeze(1)).mean()
-    return images, labels, {
-        "guidance_scale": guidance_scale, "num_inference_steps": steps, "images": len(labels), "seed": seed,
-        "agreement": round(right.float().mean().item(), 4), "confidence": round(confidence.item(), 4),
+    return {
+        "images": len(labels), "agreement": round(right.float().mean().item(), 4), "confidence": round(confidence.item(), 4),
         "frechet": round(frechet(found, reference), 3),
         "agreement_per_class": [round(right[labels == c].float().mean().item(), 3) for c in range(data.CLASS_COUNT)],
     }
+
+
+def judge_generated(models, reference, per_class, steps, guidance_scale, seed):
+    images, labels = models.generate(per_class, steps, guidance_scale, seed)
+    settings = {"guidance_scale": guidance_scale, "num_inference_steps": steps, "seed": seed}
+    return images, labels, settings | verdict(models.judge, images, labels, reference)
 
 
 def measure_test(models, data_dir):
