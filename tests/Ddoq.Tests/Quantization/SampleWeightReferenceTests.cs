@@ -114,6 +114,36 @@ public class SampleWeightReferenceTests
         });
     }
 
+    [TestCase(3)]
+    [TestCase(10)]
+    public void MiniBatch_StopsByTheWeightedDistortion(int patience)
+    {
+        const int Dimension = 20, Rows = 100, Centroids = 5, Size = 16;
+        const ulong Seed = 17;
+        Half[] data = TestRows.Gaussian(Rows, Dimension, seed: 98);
+        float[] weights = WeightedRows.Spread(Rows, 25);
+        double[] exact = ReferenceKMeans.ToDouble(data);
+        (double[] centres, int batches) = WeightedRows.MiniBatch(
+            exact, Dimension, weights, TestRows.FirstRows(data, Dimension, Centroids), Size, patience, new CounterRandom(Seed, RandomStreams.Of(0, RandomPurpose.Sampling, 0)));
+        Assert.That(
+            WeightedRows.MiniBatch(exact, Dimension, [.. weights.Select(_ => 1f)], TestRows.FirstRows(data, Dimension, Centroids), Size, patience, new CounterRandom(Seed, RandomStreams.Of(0, RandomPurpose.Sampling, 0))).Batches,
+            Is.Not.EqualTo(batches),
+            "the weights have to decide");
+        foreach (QuantizationSpace space in Spaces)
+        {
+            QuantizerOptions options = WeightedRows.FromFirstRows(data, Dimension, Centroids, QuantizationAlgorithm.MiniBatch, space) with
+            {
+                BatchSize = Size,
+                MaxNoImprovement = patience,
+                ReassignmentRatio = 0,
+                Seed = Seed,
+            };
+            ClassQuantization result = WeightedRows.Fit(data, Dimension, weights, options);
+            Assert.That(result.IterationCount, Is.EqualTo(batches), $"{space}");
+            Assert.That(result.Centroids.Zip(centres, (x, y) => x - y), Is.All.EqualTo(0).Within(1e-5), $"{space}");
+        }
+    }
+
     [Test]
     public void Clvq_FollowsAlgorithm2_OnDrawsByWeight([ValueSource(nameof(Spaces))] QuantizationSpace space)
     {

@@ -89,6 +89,36 @@ internal static class WeightedRows
         }
     }
 
+    /// <summary>Mini-batch k-means on drawn batches without reassignment, and how many it takes until the smoothed weighted distortion has not improved for <paramref name="patience"/> of them.</summary>
+    public static (double[] Centres, int Batches) MiniBatch(double[] rows, int dimension, float[] weights, float[] start, int size, int patience, CounterRandom random)
+    {
+        double[] centres = [.. start.Select(value => (double)value)], masses = new double[start.Length / dimension];
+        double newest = 2.0 * size / (weights.Length + 1), smoothed = 0, lowest = double.PositiveInfinity;
+        int batches = 0, worse = 0;
+        while (worse < patience)
+        {
+            int[] batch = [.. Enumerable.Range(0, size).Select(_ => random.NextInt32(weights.Length))];
+            int[] labels = [.. batch.Select(i => Nearest(rows, i, centres, dimension))];
+            double distortion = batch.Zip(labels, (i, k) => weights[i] * SquaredDistance(rows, i, centres, k, dimension)).Sum() / size;
+            for (int k = 0; k < masses.Length; k++)
+            {
+                int[] members = [.. batch.Where((_, i) => labels[i] == k)];
+                double added = members.Sum(i => (double)weights[i]);
+                for (int j = 0; j < dimension && added > 0; j++)
+                    centres[(k * dimension) + j] = ((masses[k] * centres[(k * dimension) + j]) + members.Sum(i => weights[i] * rows[(i * dimension) + j])) / (masses[k] + added);
+                masses[k] += added;
+            }
+
+            if (++batches == 1)
+                continue;
+            smoothed = batches == 2 ? distortion : (smoothed * (1 - newest)) + (distortion * newest);
+            worse = smoothed < lowest ? 0 : worse + 1;
+            lowest = Math.Min(lowest, smoothed);
+        }
+
+        return (centres, batches);
+    }
+
     /// <summary>Hartigan's moves in rounds, as <see cref="HartiganRounds"/>, with weights; returns the number of moves.</summary>
     public static int Hartigan(double[] rows, int dimension, float[] weights, int[] labels, int centroids)
     {
