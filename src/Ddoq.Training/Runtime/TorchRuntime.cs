@@ -21,6 +21,7 @@ public static class TorchRuntime
     private static volatile bool s_loaded;
 
     /// <summary>Loads torch if it is not loaded yet. Thread-safe; after the first call it costs one read.</summary>
+    /// <remarks>On Linux, malloc then keeps freed memory within the process, unless the environment sets its behaviour (GLIBC_TUNABLES, MALLOC_...).</remarks>
     /// <param name="log">Receives one line when a corrected copy is loaded; may be null.</param>
     /// <exception cref="DdoqException">The native libraries are missing or do not fit this system.</exception>
     public static void EnsureLoaded(Action<string>? log = null)
@@ -33,6 +34,7 @@ public static class TorchRuntime
                 return;
             if (OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64)
                 LoadCorrectedCopyIfNeeded(log);
+            FreedMemory.Keep();
             Initialise();
             s_loaded = true;
         }
