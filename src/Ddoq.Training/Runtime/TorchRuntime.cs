@@ -16,12 +16,18 @@ public static class TorchRuntime
     private const string BindingFile = "libLibTorchSharp.so";
     private const string TorchFile = "libtorch.so";
     private const string StandardLibrary = "libstdc++.so.6";
+    private const string CoreFile = "libc10.so";
+    private const string LogLevelVariable = "TORCH_CPP_LOG_LEVEL";
+    private const int ErrorsOnly = 2;
 
     private static readonly Lock Gate = new();
     private static volatile bool s_loaded;
 
     /// <summary>Loads torch if it is not loaded yet. Thread-safe; after the first call it costs one read.</summary>
-    /// <remarks>On Linux, malloc then keeps freed memory within the process, unless the environment sets its behaviour (GLIBC_TUNABLES, MALLOC_...).</remarks>
+    /// <remarks>
+    /// On Linux, malloc then keeps freed memory within the process, unless the environment sets its behaviour (GLIBC_TUNABLES, MALLOC_...),
+    /// and torch's C++ side logs errors only, unless the environment sets TORCH_CPP_LOG_LEVEL.
+    /// </remarks>
     /// <param name="log">Receives one line when a corrected copy is loaded; may be null.</param>
     /// <exception cref="DdoqException">The native libraries are missing or do not fit this system.</exception>
     public static void EnsureLoaded(Action<string>? log = null)
@@ -36,6 +42,7 @@ public static class TorchRuntime
                 LoadCorrectedCopyIfNeeded(log);
             FreedMemory.Keep();
             Initialise();
+            SilenceWarnings();
             s_loaded = true;
         }
     }
@@ -105,6 +112,17 @@ public static class TorchRuntime
                 $"torch could not be loaded: {exception.Message}",
                 "Add the package libtorch-cpu-linux-x64 (or the one for this system) in TorchSharp's version to the executable project.",
                 exception);
+        }
+    }
+
+    // Torch tells every process on stderr that NNPACK, which it can do without, does not know the processor.
+    private static void SilenceWarnings()
+    {
+        if (OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable(LogLevelVariable) is null
+            && FindNative(CoreFile) is { } core && NativeLibrary.TryLoad(core, out nint library)
+            && NativeLibrary.TryGetExport(library, "FLAGS_caffe2_log_level", out nint level))
+        {
+            Marshal.WriteInt32(level, ErrorsOnly);
         }
     }
 }
