@@ -22,7 +22,7 @@ internal static class TestData
     public static byte[] WritePng(string path, int channels, int height, int width, uint seed)
     {
         byte[] planar = RandomBytes(channels * height * width, seed);
-        ImageWriter.WritePng(path, planar, channels, height, width);
+        File.WriteAllBytes(path, ImageWriter.EncodePng(planar, channels, height, width));
         return planar;
     }
 

@@ -3,7 +3,7 @@ using VipsImage = NetVips.Image;
 
 namespace Ddoq.Imaging;
 
-/// <summary>Writes 8-bit PNG files.</summary>
+/// <summary>Makes 8-bit PNG files.</summary>
 /// <remarks>
 /// Lossless, without metadata. The same pixels give the same bytes in every run and on any number of threads with the same
 /// libvips; another version or processor may compress differently, so compare pixels across machines, not files.
@@ -35,24 +35,15 @@ public static class ImageWriter
             planar.CopyTo(interleaved);
         else
             PlanarRgb.ToInterleaved(planar, interleaved);
-        return EncodeInterleaved(interleaved, channels, height, width);
-    }
-
-    /// <summary>Encodes a planar image to a file: written beside it, then renamed, so no reader sees half of it.</summary>
-    /// <inheritdoc cref="EncodePng"/>
-    public static void WritePng(string path, ReadOnlySpan<byte> planar, int channels, int height, int width)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] png = EncodePng(planar, channels, height, width);
-        string temporary = path + ".part";
+        VipsLibrary.EnsureLoaded();
         try
         {
-            File.WriteAllBytes(temporary, png);
-            File.Move(temporary, path, overwrite: true);
+            using VipsImage image = VipsImage.NewFromMemory(interleaved, width, height, channels, Enums.BandFormat.Uchar);
+            return image.PngsaveBuffer(compression: Compression, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (VipsException e)
         {
-            throw new DdoqException($"{path} cannot be written: {e.Message}", "check that the folder is there and has room", e);
+            throw new DdoqException($"libvips cannot encode a {width}x{height} PNG: {e.Message.Trim()}", innerException: e);
         }
     }
 
@@ -71,21 +62,6 @@ public static class ImageWriter
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
-        }
-    }
-
-    /// <summary>Encodes [height, width, channels].</summary>
-    internal static byte[] EncodeInterleaved(byte[] interleaved, int channels, int height, int width)
-    {
-        VipsLibrary.EnsureLoaded();
-        try
-        {
-            using VipsImage image = VipsImage.NewFromMemory(interleaved, width, height, channels, Enums.BandFormat.Uchar);
-            return image.PngsaveBuffer(compression: Compression, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
-        }
-        catch (VipsException e)
-        {
-            throw new DdoqException($"libvips cannot encode a {width}x{height} PNG: {e.Message.Trim()}", innerException: e);
         }
     }
 }

@@ -38,22 +38,6 @@ public sealed record ImageFit(
     /// <summary>The name of <see cref="Interpolation"/>: <c>nearest</c>, <c>bilinear</c>, <c>bicubic</c> or <c>lanczos</c>.</summary>
     public string InterpolationName => Array.Find(s_interpolations, pair => pair.Interpolation == Interpolation).Name;
 
-    /// <summary>The mode of a name.</summary>
-    /// <exception cref="UsageException">Not one of the names, which the message lists.</exception>
-    public static FitMode ParseMode(string name)
-    {
-        int i = Array.FindIndex(s_modes, pair => pair.Name == name);
-        return i >= 0 ? s_modes[i].Mode : throw Unknown("fit", name, s_modes.Select(pair => pair.Name));
-    }
-
-    /// <summary>The interpolation of a name.</summary>
-    /// <exception cref="UsageException">Not one of the names, which the message lists.</exception>
-    public static ImageInterpolation ParseInterpolation(string name)
-    {
-        int i = Array.FindIndex(s_interpolations, pair => pair.Name == name);
-        return i >= 0 ? s_interpolations[i].Interpolation : throw Unknown("interpolation", name, s_interpolations.Select(pair => pair.Name));
-    }
-
     /// <summary>For records and messages, for example <c>crop-centre 224x224 bicubic</c> or <c>pad 32x32 with 0</c>.</summary>
     public override string ToString() =>
         $"{ModeName} {Width}x{Height} " + (Mode == FitMode.Pad ? $"with {PadValue}" : InterpolationName);
@@ -61,7 +45,4 @@ public sealed record ImageFit(
     private static int Positive(int length) => length > 0
         ? length
         : throw new UsageException($"an image size of {length} is not possible", "give 1 or more pixels");
-
-    private static UsageException Unknown(string what, string name, IEnumerable<string> allowed) =>
-        new($"{what} '{name}' is not known", $"use one of {string.Join(", ", allowed)}");
 }

@@ -19,9 +19,6 @@ internal sealed class ModelParts
     /// <summary>The model's own folder.</summary>
     public string Root { get; }
 
-    /// <summary>Parts that lie in other folders, by name.</summary>
-    public IReadOnlyDictionary<string, string> Elsewhere => _elsewhere;
-
     /// <summary>Reads where the parts lie.</summary>
     /// <exception cref="DdoqException">A part is not known, or its folder does not exist.</exception>
     public static ModelParts Read(string root, ConfigurationFile index)

@@ -97,27 +97,6 @@ public sealed class Teacher : IDisposable
         }
     }
 
-    /// <summary>Refuses a dataset whose classes are plainly not the teacher's: another number, or the same names in another order.</summary>
-    /// <param name="classNames">The dataset's class names in label order.</param>
-    /// <exception cref="DdoqException">The classes differ; the first difference is named.</exception>
-    public void RequireClasses(IReadOnlyList<string> classNames)
-    {
-        ArgumentNullException.ThrowIfNull(classNames);
-        if (classNames.Count != ClassCount)
-            throw new DdoqException($"teacher {Path} has {ClassCount} classes, the dataset has {classNames.Count}", "use a teacher that was trained on this dataset's classes");
-        if (!HasClassNames || !ClassNames.ToHashSet(StringComparer.Ordinal).SetEquals(classNames))
-            return;
-        for (int i = 0; i < classNames.Count; i++)
-        {
-            if (classNames[i] != ClassNames[i])
-            {
-                throw new DdoqException(
-                    $"teacher {Path} has the dataset's classes in another order: class {i} is '{ClassNames[i]}' to the teacher and '{classNames[i]}' in the dataset",
-                    "name the class folders so that they sort in the teacher's order, or export the teacher with the dataset's order");
-            }
-        }
-    }
-
     /// <summary>Labels images.</summary>
     /// <param name="images">[n, 3, H, W] in [0, 1]; normalised here.</param>
     /// <param name="count">n.</param>

@@ -61,9 +61,6 @@ public sealed class PipelineConfiguration
         return new PipelineConfiguration(new Dictionary<Setting, object>(_values) { [setting] = setting.Parse(text, setting.Flag) });
     }
 
-    /// <summary>Whether a file or a flag gave the setting a value.</summary>
-    public bool IsGiven(Setting setting) => _values.ContainsKey(setting);
-
     /// <summary>The value given, or the default.</summary>
     /// <exception cref="InvalidOperationException">There is neither: use <see cref="TryGet{T}"/> for such settings.</exception>
     public T Get<T>(Setting<T> setting)

@@ -50,9 +50,6 @@ public sealed class ClassFolders
     /// <summary>The folder of each class, in label order.</summary>
     public IReadOnlyList<string> Names => _folders;
 
-    /// <summary>True when readers that number classes by folder give every class its label.</summary>
-    public bool MatchesLabelOrder => Warning is null;
-
     /// <summary>What to tell the user when folder order and label order differ; null when they agree.</summary>
     public string? Warning { get; }
 

@@ -27,9 +27,6 @@ public sealed class SoftLabelWriter : IDisposable
     /// <summary>Classes of the teacher (C).</summary>
     public int ClassCount { get; }
 
-    /// <summary>Bytes the file will take, to be checked against the free space before labelling.</summary>
-    public static long EstimateBytes(int rowCount, int classCount) => rowCount * (((long)classCount * sizeof(float)) + sizeof(int));
-
     /// <summary>Starts a file.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="rowCount">Images (n).</param>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics.Tensors;
 using Ddoq.Storage;
 
 namespace Ddoq.Distilled;
@@ -73,23 +72,6 @@ public sealed class SoftLabels : IDisposable
         if (bad >= 0)
             throw new DdoqException(string.Create(CultureInfo.InvariantCulture, $"'{_file.Path}': row {index}, class {bad}: logit {row[bad]}"), "Label again with the teacher in single precision.");
         return row;
-    }
-
-    /// <summary>Fraction of the images whose largest logit (the first of equals) is their label's.</summary>
-    /// <remarks>
-    /// Near 1 / C the teacher most likely numbers its classes in another order than the set: students would learn nonsense.
-    /// </remarks>
-    /// <exception cref="DdoqException">A logit is not finite.</exception>
-    public double TopOneAccuracy()
-    {
-        int right = 0;
-        for (int i = 0; i < Count; i++)
-        {
-            if (TensorPrimitives.IndexOfMax(Logits(i)) == _labels[i])
-                right++;
-        }
-
-        return (double)right / Count;
     }
 
     /// <summary>Refuses labels that were made for another set, or for the same in another order.</summary>

@@ -60,9 +60,6 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
     /// <summary>The files, in global order of their rows.</summary>
     public IReadOnlyList<string> Files => [.. _shards.Select(s => s.File.Path)];
 
-    /// <summary>Bytes that the list of each class's rows takes in memory.</summary>
-    public long IndexByteCount => _index.ByteCount;
-
     /// <summary>Opens a store.</summary>
     /// <param name="path">Its folder, its index file, or a single safetensors file.</param>
     /// <exception cref="DdoqException">

@@ -97,21 +97,4 @@ public sealed class ImageWriterTests
         Assert.Throws<ArgumentOutOfRangeException>(() => ImageWriter.EncodePng(new byte[8], 2, 2, 2));
         Assert.Throws<ArgumentOutOfRangeException>(() => ImageWriter.EncodePng([], 3, 0, 2));
     });
-
-    [Test]
-    public void WritePng_IntoAMissingFolder_NamesTheFile()
-    {
-        using var folder = new TemporaryFolder();
-        string path = Path.Combine(folder.Path, "missing", "a.png");
-        TestData.AssertMessage(Assert.Throws<DdoqException>(() => ImageWriter.WritePng(path, new byte[3], 3, 1, 1)), path);
-    }
-
-    [Test]
-    public void WritePng_LeavesNothingElse()
-    {
-        using var folder = new TemporaryFolder();
-        ImageWriter.WritePng(folder["a.png"], new byte[3], 3, 1, 1);
-        ImageWriter.WritePng(folder["a.png"], new byte[12], 3, 2, 2);
-        Assert.That(Directory.GetFiles(folder.Path), Is.EqualTo(new[] { folder["a.png"] }));
-    }
 }

@@ -194,37 +194,8 @@ public sealed class ImageFitterTests
     public void Fit_IntoAShortSpan_IsAnArgumentError() => Assert.Throws<ArgumentException>(() =>
         ImageFitter.FitPlanar(new byte[12], new ImageSize(2, 2), 3, new ImageFit(2, 2), new byte[11]));
 
-    [TestCase("pad", FitMode.Pad), TestCase("resize", FitMode.Resize), TestCase("crop-centre", FitMode.CropCentre)]
-    public void ModeNames_GoBothWays(string name, FitMode mode)
-    {
-        Assert.Multiple(() =>
-        {
-            Assert.That(ImageFit.ParseMode(name), Is.EqualTo(mode));
-            Assert.That(new ImageFit(1, 1, mode).ModeName, Is.EqualTo(name));
-        });
-    }
-
-    [TestCase("nearest", ImageInterpolation.Nearest), TestCase("bilinear", ImageInterpolation.Bilinear)]
-    [TestCase("bicubic", ImageInterpolation.Bicubic), TestCase("lanczos", ImageInterpolation.Lanczos)]
-    public void InterpolationNames_GoBothWays(string name, ImageInterpolation interpolation)
-    {
-        Assert.Multiple(() =>
-        {
-            Assert.That(ImageFit.ParseInterpolation(name), Is.EqualTo(interpolation));
-            Assert.That(new ImageFit(1, 1, FitMode.Resize, interpolation).InterpolationName, Is.EqualTo(name));
-        });
-    }
-
     [Test]
-    public void UnknownNames_ListTheKnown()
-    {
-        Assert.Multiple(() =>
-        {
-            Assert.That(Assert.Throws<UsageException>(() => ImageFit.ParseMode("stretch"))!.Hint, Does.Contain("crop-centre"));
-            Assert.That(Assert.Throws<UsageException>(() => ImageFit.ParseInterpolation("area"))!.Hint, Does.Contain("lanczos"));
-            Assert.That(() => new ImageFit(0, 3), Throws.TypeOf<UsageException>());
-        });
-    }
+    public void SizesBelowOne_AreUsageErrors() => Assert.That(() => new ImageFit(0, 3), Throws.TypeOf<UsageException>());
 
     [Test]
     public void ToString_IsTheRecordOfTheFit() => Assert.Multiple(() =>

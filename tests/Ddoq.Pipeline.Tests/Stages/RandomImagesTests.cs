@@ -29,7 +29,7 @@ public class RandomImagesTests
                 var pixels = new byte[TinyModel.Pixels];
                 for (int p = 0; p < pixels.Length; p++)
                     pixels[p] = (byte)(120 + random.NextInt32(16));
-                ImageWriter.WritePng(Path.Combine(folder, $"{i}.png"), pixels, 3, TinyModel.ImageSize, TinyModel.ImageSize);
+                File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), ImageWriter.EncodePng(pixels, 3, TinyModel.ImageSize, TinyModel.ImageSize));
             }
         }
     }
