@@ -38,7 +38,7 @@ internal sealed class StudentEvaluator : IDisposable
             cancellation.ThrowIfCancellationRequested();
             using DisposeScope scope = NewDisposeScope();
             int count = Math.Min(_batchSize, _images.Count - first);
-            Tensor images = _pixels.narrow(0, first, count).to(ScalarType.Float32).mul_(1f / 255f).sub_(_mean).mul_(_scale);
+            Tensor images = _pixels.narrow(0, first, count).to(ScalarType.Float32).MultiplyInPlace(1f / 255f).sub_(_mean).mul_(_scale);
             Tensor classes = network.call(images).argmax(1).to(ScalarType.Int32);
             MemoryMarshal.Cast<byte, int>(classes.bytes).CopyTo(predictions.AsSpan(first));
         }

@@ -61,7 +61,7 @@ internal sealed class TrainingBatchSource : IDisposable
         using DisposeScope scope = NewDisposeScope();
         ReadOnlySpan<int> rows = Rows(epoch, step);
         var random = new CounterRandom(_options.Seed, RandomStream.Augmentation(epoch, step));
-        Tensor images = _pixels.index_select(0, tensor(rows.ToArray())).to(ScalarType.Float32).mul_(1f / 255f);
+        Tensor images = _pixels.index_select(0, tensor(rows.ToArray())).to(ScalarType.Float32).MultiplyInPlace(1f / 255f);
         if (_recipe.Augmentation is AugmentationKind.CropFlip or AugmentationKind.CropFlipColour)
             images = RandomResizedCrop.Apply(images, ref random, LeastCropArea);
         if (_recipe.Augmentation == AugmentationKind.CropFlipColour)
@@ -156,7 +156,7 @@ internal sealed class TrainingBatchSource : IDisposable
         Tensor own = WeightedLoss.SoftTargets(StoredLogits(rows), _options.Temperature);
         return partners.Length == 0
             ? own
-            : (own * lambda) + (WeightedLoss.SoftTargets(StoredLogits(partners), _options.Temperature) * (1 - lambda));
+            : own.Multiply(lambda).Add(WeightedLoss.SoftTargets(StoredLogits(partners), _options.Temperature).Multiply(1 - lambda));
     }
 
     private Tensor StoredLogits(ReadOnlySpan<int> rows)

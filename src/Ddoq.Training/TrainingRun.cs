@@ -182,7 +182,7 @@ internal sealed class TrainingRun : IDisposable
             using DisposeScope part = NewDisposeScope();
             Tensor loss = PartLoss(batch, first, Math.Min(partSize, batch.Count - first));
             loss.backward();
-            sum += loss.item<float>();
+            sum += loss.ToSingle();
         }
 
         if (!double.IsFinite(sum))

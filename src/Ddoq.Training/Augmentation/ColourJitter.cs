@@ -63,10 +63,10 @@ internal static class ColourJitter
         {
             Tensor grey = (result * luma).sum(1, keepdim: true);
             Tensor mean = grey.mean([2, 3], keepdim: true);
-            Tensor blended = (mean * tensor(meanShares[place], perImage)) + (grey * tensor(greyShares[place], perImage));
-            result = result + (tensor(factors[place], perImage) * (blended - result));
+            Tensor blended = (mean * tensor(meanShares[place], perImage)).Add(grey * tensor(greyShares[place], perImage));
+            result = result.Add(tensor(factors[place], perImage) * (blended - result));
         }
 
-        return (result + tensor(colours, [count, 3, 1, 1])).MoveToOuterDisposeScope();
+        return result.Add(tensor(colours, [count, 3, 1, 1])).MoveToOuterDisposeScope();
     }
 }

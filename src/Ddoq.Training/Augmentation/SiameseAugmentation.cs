@@ -59,11 +59,11 @@ internal static class SiameseAugmentation
         }
 
         long[] perImage = [count, 1, 1, 1];
-        Tensor x = images + tensor(brightness, perImage);
+        Tensor x = images.Add(tensor(brightness, perImage));
         Tensor grey = x.mean([1], keepdim: true);
-        x = ((x - grey) * tensor(saturation, perImage)) + grey;
+        x = ((x - grey) * tensor(saturation, perImage)).Add(grey);
         Tensor mean = x.mean([1, 2, 3], keepdim: true);
-        return ((x - mean) * tensor(contrast, perImage)) + mean;
+        return ((x - mean) * tensor(contrast, perImage)).Add(mean);
     }
 
     private static Tensor Cutout(Tensor images, ref CounterRandom random)

@@ -42,7 +42,7 @@ public static class WeightedLoss
         using DisposeScope scope = NewDisposeScope();
         Tensor targets = nn.functional.one_hot(labels, logits.shape[1]).to(ScalarType.Float32);
         if (partners is not null)
-            targets = (targets * lambda) + (nn.functional.one_hot(partners, logits.shape[1]) * (1 - lambda)).to(ScalarType.Float32);
+            targets = targets.Multiply(lambda).Add(nn.functional.one_hot(partners, logits.shape[1]).Multiply(1 - lambda).to(ScalarType.Float32));
         return WeightedLossFunction.Apply(logits, targets, weights, temperature: 1, subtractEntropy: false, batchSize).MoveToOuterDisposeScope();
     }
 
@@ -50,7 +50,7 @@ public static class WeightedLoss
     public static Tensor SoftTargets(Tensor teacherLogits, double temperature)
     {
         using DisposeScope scope = NewDisposeScope();
-        return nn.functional.softmax(teacherLogits / temperature, 1).MoveToOuterDisposeScope();
+        return nn.functional.softmax(teacherLogits.Divide(temperature), 1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The kernel for a kind of device.</summary>

@@ -38,7 +38,7 @@ internal sealed class WeightedLossFunction : SingleTensorFunction<WeightedLossFu
             TensorMemory.AddressOf(losses),
             TensorMemory.AddressOf(gradients));
         ctx.save_for_backward([gradients.MoveToOuterDisposeScope()]);
-        return losses.sum().div(batchSize).MoveToOuterDisposeScope();
+        return losses.sum().Divide(batchSize).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

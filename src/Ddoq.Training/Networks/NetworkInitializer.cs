@@ -40,13 +40,13 @@ internal static class NetworkInitializer
                     break;
 
                 case GroupNorm norm:
-                    norm.weight!.fill_(1);
-                    norm.bias!.fill_(0);
+                    norm.weight!.FillInPlace(1);
+                    norm.bias!.FillInPlace(0);
                     break;
 
                 case BatchNorm2d norm:
-                    norm.weight!.fill_(1);
-                    norm.bias!.fill_(0);
+                    norm.weight!.FillInPlace(1);
+                    norm.bias!.FillInPlace(0);
                     break;
             }
         }

@@ -49,7 +49,7 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         if (_poolsInside)
             inner = nn.functional.avg_pool2d(inner, 2);
         Tensor outer = _norm2.call(_conv2.call(inner));
-        outer = outer.add_(_shortcut is null ? input : _shortcut.call(input)).relu_();
+        outer = outer.AddInPlace(_shortcut is null ? input : _shortcut.call(input)).relu_();
         return outer.MoveToOuterDisposeScope();
     }
 

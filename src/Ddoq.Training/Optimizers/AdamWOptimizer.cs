@@ -32,11 +32,11 @@ internal sealed class AdamWOptimizer : StudentOptimizer
     protected override void Update(int index, Parameter parameter, Tensor gradient, double learningRate)
     {
         if (_weightDecay != 0 && (!_decaysOnlyMatrices || parameter.dim() > 1))
-            parameter.mul_(1 - (learningRate * _weightDecay));
-        _means[index].mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
-        _squares[index].mul_(Beta2).addcmul_(gradient, gradient, value: 1 - Beta2);
+            parameter.MultiplyInPlace(1 - (learningRate * _weightDecay));
+        _means[index].MultiplyInPlace(Beta1).AddInPlace(gradient, 1 - Beta1);
+        _squares[index].MultiplyInPlace(Beta2).AddProductInPlace(gradient, gradient, 1 - Beta2);
         double correction1 = 1 - Math.Pow(Beta1, StepCount), correction2 = 1 - Math.Pow(Beta2, StepCount);
-        Tensor denominator = _squares[index].sqrt().div_(Math.Sqrt(correction2)).add_(Epsilon);
-        parameter.addcdiv_(_means[index], denominator, value: -learningRate / correction1);
+        Tensor denominator = _squares[index].sqrt().DivideInPlace(Math.Sqrt(correction2)).AddInPlace(Epsilon);
+        parameter.AddQuotientInPlace(_means[index], denominator, -learningRate / correction1);
     }
 }

@@ -23,8 +23,8 @@ internal sealed class SgdOptimizer : StudentOptimizer
     protected override void Update(int index, Parameter parameter, Tensor gradient, double learningRate)
     {
         if (_weightDecay != 0)
-            gradient.add_(parameter, alpha: _weightDecay);
-        _momenta[index].mul_(_momentum).add_(gradient);
-        parameter.add_(_momenta[index], alpha: -learningRate);
+            gradient.AddInPlace(parameter, _weightDecay);
+        _momenta[index].MultiplyInPlace(_momentum).AddInPlace(gradient);
+        parameter.AddInPlace(_momenta[index], -learningRate);
     }
 }

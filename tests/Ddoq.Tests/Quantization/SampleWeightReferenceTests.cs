@@ -92,17 +92,7 @@ public class SampleWeightReferenceTests
         double[] centres = [.. TestRows.FirstRows(data, Dimension, Centroids).Select(value => (double)value)];
         int size = kmExpand * Centroids;
         for (int first = 0; first + size <= Rows; first += size)
-        {
-            int[] labels = [.. Enumerable.Range(first, size).Select(i => WeightedRows.Nearest(exact, i, centres, Dimension))];
-            for (int k = 0; k < Centroids; k++)
-            {
-                int[] members = [.. Enumerable.Range(first, size).Where(i => labels[i - first] == k)];
-                double added = members.Sum(i => (double)weights[i]);
-                for (int j = 0; j < Dimension && added > 0; j++)
-                    centres[(k * Dimension) + j] = ((counts[k] * centres[(k * Dimension) + j]) + members.Sum(i => weights[i] * exact[(i * Dimension) + j])) / (counts[k] + added);
-                counts[k] += added;
-            }
-        }
+            WeightedRows.Absorb(exact, Dimension, weights, [.. Enumerable.Range(first, size)], centres, counts);
 
         QuantizerOptions options = WeightedRows.FromFirstRows(data, Dimension, Centroids, QuantizationAlgorithm.D4m, space) with { KmExpand = kmExpand, ReassignmentRatio = 0 };
         ClassQuantization result = WeightedRows.Fit(data, Dimension, weights, options);

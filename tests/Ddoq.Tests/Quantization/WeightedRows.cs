@@ -89,6 +89,24 @@ internal static class WeightedRows
         }
     }
 
+    /// <summary>One step of mini-batch k-means: labels against the centres before it, then running weighted means.</summary>
+    /// <returns>The weighted sum of squared distances to the centres before it.</returns>
+    public static double Absorb(double[] rows, int dimension, float[] weights, int[] batch, double[] centres, double[] masses)
+    {
+        int[] labels = [.. batch.Select(i => Nearest(rows, i, centres, dimension))];
+        double distortion = batch.Zip(labels, (i, k) => weights[i] * SquaredDistance(rows, i, centres, k, dimension)).Sum();
+        for (int k = 0; k < masses.Length; k++)
+        {
+            int[] members = [.. batch.Where((_, i) => labels[i] == k)];
+            double added = members.Sum(i => (double)weights[i]);
+            for (int j = 0; j < dimension && added > 0; j++)
+                centres[(k * dimension) + j] = ((masses[k] * centres[(k * dimension) + j]) + members.Sum(i => weights[i] * rows[(i * dimension) + j])) / (masses[k] + added);
+            masses[k] += added;
+        }
+
+        return distortion;
+    }
+
     /// <summary>Mini-batch k-means on drawn batches without reassignment, and how many it takes until the smoothed weighted distortion has not improved for <paramref name="patience"/> of them.</summary>
     public static (double[] Centres, int Batches) MiniBatch(double[] rows, int dimension, float[] weights, float[] start, int size, int patience, CounterRandom random)
     {
@@ -98,17 +116,7 @@ internal static class WeightedRows
         while (worse < patience)
         {
             int[] batch = [.. Enumerable.Range(0, size).Select(_ => random.NextInt32(weights.Length))];
-            int[] labels = [.. batch.Select(i => Nearest(rows, i, centres, dimension))];
-            double distortion = batch.Zip(labels, (i, k) => weights[i] * SquaredDistance(rows, i, centres, k, dimension)).Sum() / size;
-            for (int k = 0; k < masses.Length; k++)
-            {
-                int[] members = [.. batch.Where((_, i) => labels[i] == k)];
-                double added = members.Sum(i => (double)weights[i]);
-                for (int j = 0; j < dimension && added > 0; j++)
-                    centres[(k * dimension) + j] = ((masses[k] * centres[(k * dimension) + j]) + members.Sum(i => weights[i] * rows[(i * dimension) + j])) / (masses[k] + added);
-                masses[k] += added;
-            }
-
+            double distortion = Absorb(rows, dimension, weights, batch, centres, masses) / size;
             if (++batches == 1)
                 continue;
             smoothed = batches == 2 ? distortion : (smoothed * (1 - newest)) + (distortion * newest);
