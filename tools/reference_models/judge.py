@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures generated images by a published teacher's verdict: agreement with their classes and Fréchet distance to the test images.
 
-The folder holds train/<class>/*.png as `ddoq synthesize` writes it, for example from pure noise:
+The folder is a set that `ddoq synthesize` wrote, for example from pure noise:
 
     ddoq quantize --latents latents --ipc 100 -o prototypes
     ddoq synthesize --prototypes prototypes --from-noise --scheduler ddim --seed 1 -o noise
@@ -24,15 +24,12 @@ import teacher
 
 
 def load_folder(folder):
-    """Grey images [n, 1, 32, 32] in [0, 1] and labels [n] of an ImageFolder; class names as in the model, with '/' made safe."""
-    images, labels = [], []
-    for label, name in enumerate(data.CLASS_NAMES):
-        files = sorted((folder / "train" / name.replace("/", "_")).glob("*.png"))
-        if not files:
-            raise SystemExit(f"error: {folder}: no images of class '{name}'")
-        images += [np.array(Image.open(file).convert("L")) for file in files]
-        labels += [label] * len(files)
-    return data.to_unit(torch.from_numpy(np.stack(images)).unsqueeze(1)), torch.tensor(labels)
+    """Grey images [n, 1, 32, 32] in [0, 1] and labels [n], as the set's metadata list them."""
+    train = folder / "train"
+    with open(train / "metadata.jsonl") as lines:
+        records = [json.loads(line) for line in lines]
+    images = [np.array(Image.open(train / record["file_name"]).convert("L")) for record in records]
+    return data.to_unit(torch.from_numpy(np.stack(images)).unsqueeze(1)), torch.tensor([record["label"] for record in records])
 
 
 def main():

@@ -194,6 +194,14 @@ public sealed class ImageFitterTests
     public void Fit_IntoAShortSpan_IsAnArgumentError() => Assert.Throws<ArgumentException>(() =>
         ImageFitter.FitPlanar(new byte[12], new ImageSize(2, 2), 3, new ImageFit(2, 2), new byte[11]));
 
+    [TestCase("pad", FitMode.Pad), TestCase("resize", FitMode.Resize), TestCase("crop-centre", FitMode.CropCentre)]
+    public void ModeName_IsTheRecordsWord(string name, FitMode mode) => Assert.That(new ImageFit(1, 1, mode).ModeName, Is.EqualTo(name));
+
+    [TestCase("nearest", ImageInterpolation.Nearest), TestCase("bilinear", ImageInterpolation.Bilinear)]
+    [TestCase("bicubic", ImageInterpolation.Bicubic), TestCase("lanczos", ImageInterpolation.Lanczos)]
+    public void InterpolationName_IsTheRecordsWord(string name, ImageInterpolation interpolation) =>
+        Assert.That(new ImageFit(1, 1, FitMode.Resize, interpolation).InterpolationName, Is.EqualTo(name));
+
     [Test]
     public void SizesBelowOne_AreUsageErrors() => Assert.That(() => new ImageFit(0, 3), Throws.TypeOf<UsageException>());
 
