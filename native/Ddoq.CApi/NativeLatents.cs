@@ -12,6 +12,7 @@ internal sealed unsafe class NativeLatents : ILatentSource
     private readonly nint[] _rows;
     private readonly int[] _counts;
     private readonly bool[] _checked;
+    private readonly float* _sampleWeights;
 
     /// <summary>Takes note of where the classes are.</summary>
     /// <param name="rows">One pointer per class.</param>
@@ -19,8 +20,9 @@ internal sealed unsafe class NativeLatents : ILatentSource
     /// <param name="type">How the values are stored.</param>
     /// <param name="dimension">D.</param>
     /// <param name="firstClass">The number of the first class; those before it have no rows.</param>
+    /// <param name="sampleWeights">The weights of the rows of the only class; null when all rows weigh the same.</param>
     /// <exception cref="UsageException">A number is out of range or a pointer is null.</exception>
-    public NativeLatents(ReadOnlySpan<nint> rows, ReadOnlySpan<long> counts, int type, int dimension, int firstClass = 0)
+    public NativeLatents(ReadOnlySpan<nint> rows, ReadOnlySpan<long> counts, int type, int dimension, int firstClass = 0, float* sampleWeights = null)
     {
         Guard.InRange(type, 0, 2, "type");
         Guard.InRange(dimension, 1, int.MaxValue, "dimension");
@@ -28,6 +30,7 @@ internal sealed unsafe class NativeLatents : ILatentSource
         ElementType = (LatentElementType)type;
         Shape = new LatentShape(1, 1, dimension);
         _firstClass = firstClass;
+        _sampleWeights = sampleWeights;
         _rows = rows.ToArray();
         _counts = new int[counts.Length];
         _checked = new bool[counts.Length];
@@ -51,6 +54,9 @@ internal sealed unsafe class NativeLatents : ILatentSource
 
     /// <inheritdoc/>
     public LatentElementType ElementType { get; }
+
+    /// <inheritdoc/>
+    public bool HasSampleWeights => _sampleWeights != null;
 
     private long RowBytes => (long)Shape.Length * LatentElement.Size(ElementType);
 
@@ -91,6 +97,21 @@ internal sealed unsafe class NativeLatents : ILatentSource
         long bytes = RowCount(classIndex) * RowBytes;
         rows = bytes is > 0 and <= int.MaxValue ? new ReadOnlySpan<byte>(Checked(classIndex), (int)bytes) : default;
         return bytes <= int.MaxValue;
+    }
+
+    /// <inheritdoc/>
+    public void ReadSampleWeights(int classIndex, Span<float> destination)
+    {
+        if (_sampleWeights == null)
+        {
+            destination.Fill(1);
+            return;
+        }
+
+        new ReadOnlySpan<float>(_sampleWeights, RowCount(classIndex)).CopyTo(destination);
+        int bad = SampleWeights.IndexOfBad(destination);
+        if (bad >= 0)
+            throw SampleWeights.Bad("the weights given", bad, classIndex, ClassNames[classIndex], destination[bad]);
     }
 
     private byte* Checked(int classIndex)

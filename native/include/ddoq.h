@@ -114,6 +114,11 @@ typedef int32_t (*ddoq_progress_callback)(void* user_data, const ddoq_progress* 
  * Fails with DDOQ_FAILED, naming row and value, when a value is not finite. */
 ddoq_status ddoq_quantizer_fit(ddoq_quantizer* quantizer, const void* rows, ddoq_type type, int64_t row_count,
                                int32_t dimension, int32_t class_index, ddoq_quantization** quantization);
+/* The same for rows that have weights, as scikit-learn's sample_weight.
+ *   sample_weights  (N) finite, 0 or more; NULL when all rows weigh the same */
+ddoq_status ddoq_quantizer_fit_weighted(ddoq_quantizer* quantizer, const void* rows, ddoq_type type, int64_t row_count,
+                                        int32_t dimension, int32_t class_index, const float* sample_weights,
+                                        ddoq_quantization** quantization);
 /* Quantises C classes, `workers` at a time.
  *   rows            C pointers, each to N_c x D values; NULL for a class without rows
  *   row_counts      (C)

@@ -37,14 +37,13 @@ internal static unsafe class QuantizerExports
     public static Status Cancel(nint quantizer) => Guard.Run(() => Handles.Get<QuantizerObject>(quantizer, "quantizer").Cancel());
 
     [UnmanagedCallersOnly(EntryPoint = "ddoq_quantizer_fit")]
-    public static Status Fit(nint quantizer, void* rows, int type, long rowCount, int dimension, int classIndex, nint* quantization) => Guard.Run(() =>
-    {
-        Guard.Require(quantization, "quantization");
-        QuantizerObject one = Handles.Get<QuantizerObject>(quantizer, "quantizer");
-        var source = new NativeLatents([(nint)rows], [rowCount], type, dimension, classIndex);
-        ClassQuantization result = one.Quantizer.FitClass(source, classIndex, one.Options, one.Token);
-        *quantization = Handles.Add(new QuantizationObject(result));
-    });
+    public static Status Fit(nint quantizer, void* rows, int type, long rowCount, int dimension, int classIndex, nint* quantization) =>
+        FitOne(quantizer, rows, type, rowCount, dimension, classIndex, null, quantization);
+
+    [UnmanagedCallersOnly(EntryPoint = "ddoq_quantizer_fit_weighted")]
+    public static Status FitWeighted(
+        nint quantizer, void* rows, int type, long rowCount, int dimension, int classIndex, float* sampleWeights, nint* quantization) =>
+        FitOne(quantizer, rows, type, rowCount, dimension, classIndex, sampleWeights, quantization);
 
     [UnmanagedCallersOnly(EntryPoint = "ddoq_quantizer_fit_classes")]
     public static Status FitClasses(
@@ -77,5 +76,15 @@ internal static unsafe class QuantizerExports
             results[result.ClassIndex] = result;
             progress.Completed(result);
         }
+    });
+
+    private static Status FitOne(
+        nint quantizer, void* rows, int type, long rowCount, int dimension, int classIndex, float* sampleWeights, nint* quantization) => Guard.Run(() =>
+    {
+        Guard.Require(quantization, "quantization");
+        QuantizerObject one = Handles.Get<QuantizerObject>(quantizer, "quantizer");
+        var source = new NativeLatents([(nint)rows], [rowCount], type, dimension, classIndex, sampleWeights);
+        ClassQuantization result = one.Quantizer.FitClass(source, classIndex, one.Options, one.Token);
+        *quantization = Handles.Add(new QuantizationObject(result));
     });
 }
