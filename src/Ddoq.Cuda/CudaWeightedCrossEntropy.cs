@@ -7,10 +7,10 @@ namespace Ddoq.Cuda;
 /// <summary>Weighted cross-entropies and their gradients in one pass over device memory, by the kernel <c>weighted_ce</c>.</summary>
 /// <remarks>
 /// For frameworks in the same process: addresses are theirs, the context is the device's primary one, and the work is put on
-/// the default stream, behind what they put there. Give it to the trainer as its kernel for CUDA tensors. Agrees with
-/// <see cref="WeightedCrossEntropy"/> up to rounding; deterministic. One thread at a time.
+/// the default stream, behind what they put there. Formulas and shapes are those of
+/// <see cref="WeightedCrossEntropy"/>, with which it agrees up to rounding; deterministic. One thread at a time.
 /// </remarks>
-public sealed class CudaWeightedCrossEntropy : IWeightedCrossEntropyKernel, IDisposable
+public sealed class CudaWeightedCrossEntropy : IDisposable
 {
     private const nint DefaultStream = 0;
     private readonly ContextHandle _context;
@@ -35,7 +35,17 @@ public sealed class CudaWeightedCrossEntropy : IWeightedCrossEntropyKernel, IDis
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Computes a batch; the work may still run on the device's default stream when the call returns.</summary>
+    /// <param name="logits">Device address of B x C fp32 logits.</param>
+    /// <param name="targets">Of B x C fp32 target probabilities.</param>
+    /// <param name="weights">Of B fp32 weights.</param>
+    /// <param name="rowCount">B.</param>
+    /// <param name="classCount">C.</param>
+    /// <param name="temperature">T.</param>
+    /// <param name="subtractEntropy">The Kullback-Leibler divergence instead of the cross-entropy.</param>
+    /// <param name="gradientScale">Multiplies the gradients.</param>
+    /// <param name="losses">Of B fp32 losses, written.</param>
+    /// <param name="gradients">Of B x C fp32 gradients, written.</param>
     /// <exception cref="CudaException">The launch was refused.</exception>
     public void Compute(
         nint logits, nint targets, nint weights, int rowCount, int classCount, float temperature, bool subtractEntropy, float gradientScale, nint losses, nint gradients)

@@ -12,7 +12,8 @@ namespace Ddoq.Training;
 /// <summary>The state of one run in one safetensors file, written atomically.</summary>
 /// <remarks>
 /// <c>student.safetensors</c>: <c>model.*</c> are the network's parameters and buffers under PyTorch's names,
-/// <c>optimizer.*</c> the optimiser's moments; the metadata hold the run's fingerprint and <see cref="TrainingState"/>.
+/// <c>optimizer.*</c> the optimiser's moments; the metadata hold the run's fingerprint and <see cref="TrainingState"/>. No time
+/// of day or duration is kept: the same run gives the same bytes.
 /// </remarks>
 internal sealed class StudentCheckpoint
 {
@@ -128,4 +129,26 @@ internal sealed class StudentCheckpoint
         ContentHash.OfBytes(MemoryMarshal.AsBytes(images.Labels.AsSpan())),
         images.Weights is null ? "-" : ContentHash.OfBytes(MemoryMarshal.AsBytes(images.Weights.AsSpan())),
         images.SoftLabels is null ? "-" : ContentHash.OfBytes(MemoryMarshal.AsBytes(images.SoftLabels.AsSpan())));
+}
+
+/// <summary>What a run has reached, beside the tensors of its network and optimiser.</summary>
+internal sealed class TrainingState
+{
+    /// <summary>Updates done.</summary>
+    public int Update { get; set; }
+
+    /// <summary>Sum of the images' weighted losses in the epoch under way.</summary>
+    public double EpochLoss { get; set; }
+
+    /// <summary>Mean weighted loss of every finished epoch.</summary>
+    public List<double> LossCurve { get; init; } = [];
+
+    /// <summary>Evaluations so far.</summary>
+    public List<TrainingEvaluation> Evaluations { get; init; } = [];
+
+    /// <summary>Agreement with the teacher, once known.</summary>
+    public double? TeacherAgreement { get; set; }
+
+    /// <summary>Whether the run is over.</summary>
+    public bool IsComplete { get; set; }
 }

@@ -9,7 +9,6 @@ namespace Ddoq.Training;
 /// <param name="LossCurve">Mean weighted loss per image of every epoch; the last may be cut short by a number of updates.</param>
 /// <param name="Evaluations">Every evaluation, in order; the last is after the last update.</param>
 /// <param name="Updates">Optimiser updates done.</param>
-/// <param name="Seconds">Wall-clock time of training and evaluation, over all resumed parts.</param>
 /// <param name="WeightStatistics">Per class, the weights that training used (after normalisation by dataset, before that by batch).</param>
 /// <param name="ParameterCount">Trainable values of the student.</param>
 public sealed record TrainingResult(
@@ -19,6 +18,10 @@ public sealed record TrainingResult(
     IReadOnlyList<double> LossCurve,
     IReadOnlyList<TrainingEvaluation> Evaluations,
     int Updates,
-    double Seconds,
     IReadOnlyList<ClassWeightStatistics> WeightStatistics,
     long ParameterCount);
+
+/// <summary>Accuracy on the test images during a run.</summary>
+/// <param name="Update">Updates done before it.</param>
+/// <param name="Accuracy">Share classified rightly, in [0, 1].</param>
+public readonly record struct TrainingEvaluation(int Update, double Accuracy);

@@ -68,8 +68,6 @@ internal sealed class TrainingRun : IDisposable
     public TrainingResult Execute(CancellationToken cancellation)
     {
         TrainingState state = _checkpoint?.Load() ?? new TrainingState();
-        var watch = Stopwatch.StartNew();
-        double earlierSeconds = state.Seconds;
         if (!state.IsComplete)
         {
             if (state.Update > 0)
@@ -77,14 +75,14 @@ internal sealed class TrainingRun : IDisposable
             _progress.Begin("train", _totalUpdates, "updates", state.Update);
             try
             {
-                TrainAndEvaluate(state, watch, earlierSeconds, cancellation);
+                TrainAndEvaluate(state, cancellation);
                 state.IsComplete = true;
-                Save(state, watch, earlierSeconds);
+                _checkpoint?.Save(state);
             }
             catch (OperationCanceledException)
             {
                 // Cancellation is noticed between updates only, so network and optimiser are those of state.Update.
-                Save(state, watch, earlierSeconds);
+                _checkpoint?.Save(state);
                 throw;
             }
             finally
@@ -100,7 +98,6 @@ internal sealed class TrainingRun : IDisposable
             state.LossCurve,
             state.Evaluations,
             state.Update,
-            state.Seconds,
             TrainingWeights.Summarise(_batches.Weights, _train.Labels, _classCount),
             _network.ParameterCount);
     }
@@ -114,9 +111,9 @@ internal sealed class TrainingRun : IDisposable
         _network.Dispose();
     }
 
-    private void TrainAndEvaluate(TrainingState state, Stopwatch watch, double earlierSeconds, CancellationToken cancellation)
+    private void TrainAndEvaluate(TrainingState state, CancellationToken cancellation)
     {
-        double lastSave = 0;
+        var sinceSave = Stopwatch.StartNew();
         _network.train();
         while (true)
         {
@@ -144,10 +141,10 @@ internal sealed class TrainingRun : IDisposable
                 state.EpochLoss = 0;
             }
 
-            if (_checkpoint is not null && watch.Elapsed.TotalSeconds - lastSave >= _options.CheckpointSeconds)
+            if (_checkpoint is not null && sinceSave.Elapsed.TotalSeconds >= _options.CheckpointSeconds)
             {
-                Save(state, watch, earlierSeconds);
-                lastSave = watch.Elapsed.TotalSeconds;
+                _checkpoint.Save(state);
+                sinceSave.Restart();
             }
         }
     }
@@ -160,12 +157,6 @@ internal sealed class TrainingRun : IDisposable
         (int epochs, int steps) = Math.DivRem(state.Update, _batches.StepsPerEpoch);
         return state.Update == _totalUpdates
             || (_options.EvaluationInterval > 0 && steps == 0 && epochs > 0 && epochs % _options.EvaluationInterval == 0);
-    }
-
-    private void Save(TrainingState state, Stopwatch watch, double earlierSeconds)
-    {
-        state.Seconds = earlierSeconds + watch.Elapsed.TotalSeconds;
-        _checkpoint?.Save(state);
     }
 
     /// <summary>The gradient of one batch, part by part, then one step of the optimiser.</summary>

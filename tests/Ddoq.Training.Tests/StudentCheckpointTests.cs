@@ -39,7 +39,7 @@ public sealed class StudentCheckpointTests
         Assert.That(found.LossCurve, Is.EqualTo(expected.LossCurve));
         Assert.That(found.Evaluations, Is.EqualTo(expected.Evaluations));
         Assert.That(found.TeacherAgreement, Is.EqualTo(expected.TeacherAgreement));
-        AssertSameTensors(stopped, undisturbed);
+        Assert.That(File.ReadAllBytes(FileIn(stopped)), Is.EqualTo(File.ReadAllBytes(FileIn(undisturbed))), "the files hold no times");
     }
 
     [Test]
@@ -53,7 +53,6 @@ public sealed class StudentCheckpointTests
 
         Assert.That(again.LossCurve, Is.EqualTo(first.LossCurve));
         Assert.That(again.LastAccuracy, Is.EqualTo(first.LastAccuracy));
-        Assert.That(again.Seconds, Is.EqualTo(first.Seconds));
         Assert.That(source.IsCancellationRequested, Is.False, "no update was reported");
     }
 
@@ -73,7 +72,7 @@ public sealed class StudentCheckpointTests
     {
         Run(Options(StudentProtocol.IgdHard, StudentArchitecture.ResNet18) with { Epochs = 1 }, _folder, NullProgress.Instance, CancellationToken.None);
 
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_folder, "student.safetensors"));
+        using SafetensorsFile file = SafetensorsFile.Open(FileIn(_folder));
         Assert.That(file.GetTensor("model.layer2.0.downsample.1.running_var").Shape, Is.EqualTo(new long[] { 32 }));
         Assert.That(file.GetTensor("optimizer.exp_avg_sq.fc.weight").Shape, Is.EqualTo(new long[] { 3, 128 }));
     }
@@ -93,18 +92,7 @@ public sealed class StudentCheckpointTests
     private static TrainingResult Run(StudentOptions options, string folder, IProgressSink progress, CancellationToken token) =>
         StudentTrainer.Train(Train, Test, SyntheticImages.Classes, options, SyntheticImages.Teach, folder, progress, token);
 
-    private static void AssertSameTensors(string left, string right)
-    {
-        using SafetensorsFile found = SafetensorsFile.Open(Path.Combine(left, "student.safetensors"));
-        using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(right, "student.safetensors"));
-        foreach (SafetensorsTensor tensor in expected.Tensors)
-        {
-            if (tensor.Type == SafetensorsType.F32)
-                Assert.That(found.GetSpan<float>(tensor.Name).SequenceEqual(expected.GetSpan<float>(tensor.Name)), tensor.Name);
-            else
-                Assert.That(found.GetSpan<long>(tensor.Name).SequenceEqual(expected.GetSpan<long>(tensor.Name)), tensor.Name);
-        }
-    }
+    private static string FileIn(string folder) => Path.Combine(folder, "student.safetensors");
 
     /// <summary>Cancels once so many updates were reported.</summary>
     private sealed class StopAfter(int updates, CancellationTokenSource source) : IProgressSink

@@ -5,44 +5,60 @@ using Ddoq.Latents;
 
 namespace Ddoq.Evaluation.Comparison;
 
-/// <summary>Measures one arm on one class; reads the rows in blocks, so a class never has to fit in memory as floats.</summary>
-internal static class ClassMeasurer
+/// <summary>Measures arms on one class; reads the rows in blocks, so a class never has to fit in memory as floats.</summary>
+/// <remarks>What depends on the rows alone (their weights, their variance, their distances to each other) is computed once for all arms.</remarks>
+internal sealed class ClassMeasurer
 {
     private const int BlockRows = 512;
 
-    public static ClassMeasurement Measure(ILatentSource data, ILatentSource? heldOut, int classIndex, PrototypeArm arm)
-    {
-        ArmPrototypes prototypes = arm.Prototypes(classIndex);
-        int dimension = data.Shape.Length;
-        int k = PrototypeCount(prototypes, dimension, arm, data.ClassNames[classIndex]);
-        int n = data.RowCount(classIndex);
-        double[] costs = Costs(data, classIndex, prototypes.Centers.Span, k);
-        float[] sampleWeights = SampleWeights(data, classIndex);
-        int[] sizes = ClusterSizes(costs, n, k, sampleWeights, out double distortion, out double[] voronoi);
+    private readonly ILatentSource _data;
+    private readonly ILatentSource? _heldOut;
+    private readonly int _classIndex;
+    private readonly int _rowCount;
+    private readonly double[] _rowWeights;
+    private readonly double _variance;
+    private readonly EnergyReference _energy;
 
-        var rowWeights = new double[n];
-        Array.Fill(rowWeights, 1.0 / n);
-        for (int i = 0; i < sampleWeights.Length; i++)
-            rowWeights[i] = sampleWeights[i];
+    public ClassMeasurer(ILatentSource data, ILatentSource? heldOut, int classIndex)
+    {
+        _data = data;
+        _heldOut = heldOut;
+        _classIndex = classIndex;
+        _rowCount = data.RowCount(classIndex);
+        _rowWeights = RowWeights(data, classIndex);
+        _variance = Variance();
+        _energy = new EnergyReference(data, classIndex, _rowWeights);
+    }
+
+    public ClassMeasurement Measure(PrototypeArm arm)
+    {
+        ArmPrototypes prototypes = arm.Prototypes(_classIndex);
+        int dimension = _data.Shape.Length;
+        ReadOnlySpan<float> centers = prototypes.Centers.Span;
+        int k = PrototypeCount(prototypes, dimension, arm, _data.ClassNames[_classIndex]);
+        double[] costs = Costs(_data, _classIndex, centers, k);
+        int[] sizes = ClusterSizes(costs, _rowWeights, k, out double distortion, out double[] voronoi);
         var uniform = new double[k];
         Array.Fill(uniform, 1.0 / k);
         double[] own = prototypes.Weights.IsEmpty ? uniform : prototypes.Weights.ToArray();
 
-        TransportSolution withVoronoi = Wasserstein.Solve(costs, rowWeights, voronoi);
-        TransportSolution withUniform = Wasserstein.Solve(costs, rowWeights, uniform);
-        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, rowWeights, own);
+        TransportSolution withVoronoi = Wasserstein.Solve(costs, _rowWeights, voronoi);
+        TransportSolution withUniform = Wasserstein.Solve(costs, _rowWeights, uniform);
+        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, _rowWeights, own);
         return new ClassMeasurement
         {
             Arm = arm.Name,
-            ClassIndex = classIndex,
-            ClassName = data.ClassNames[classIndex],
-            RowCount = n,
+            ClassIndex = _classIndex,
+            ClassName = _data.ClassNames[_classIndex],
+            RowCount = _rowCount,
             PrototypeCount = k,
             Wasserstein = withOwn.Distance,
             WassersteinVoronoi = withVoronoi.Distance,
             WassersteinUniform = withUniform.Distance,
             Distortion = distortion,
-            HeldOutDistortion = HeldOutDistortion(heldOut, classIndex, prototypes, k),
+            HeldOutDistortion = HeldOutDistortion(centers, k),
+            EnergyDistance = _energy.DistanceTo(centers, own, costs),
+            VarianceKept = _variance > 0 ? PointVariance(centers, own, dimension) / _variance : null,
             ClusterSizes = sizes,
             EffectiveSampleSize = WeightSummary.From(own).EffectiveSampleSize,
             RelativeDualityGap = Math.Max(RelativeGap(withOwn), Math.Max(RelativeGap(withVoronoi), RelativeGap(withUniform))),
@@ -52,49 +68,107 @@ internal static class ClassMeasurer
     private static double RelativeGap(TransportSolution solution) =>
         solution.Cost > 0 ? Math.Abs(solution.DualityGap) / solution.Cost : 0;
 
-    private static double? HeldOutDistortion(ILatentSource? heldOut, int classIndex, ArmPrototypes prototypes, int k)
+    private double? HeldOutDistortion(ReadOnlySpan<float> centers, int k)
     {
-        int rows = heldOut?.RowCount(classIndex) ?? 0;
-        if (rows == 0)
+        if (_heldOut is null || _heldOut.RowCount(_classIndex) == 0)
             return null;
-        _ = ClusterSizes(Costs(heldOut!, classIndex, prototypes.Centers.Span, k), rows, k, SampleWeights(heldOut!, classIndex), out double distortion, out _);
+        _ = ClusterSizes(Costs(_heldOut, _classIndex, centers, k), RowWeights(_heldOut, _classIndex), k, out double distortion, out _);
         return distortion;
     }
 
     private static double[] Costs(ILatentSource data, int classIndex, ReadOnlySpan<float> centers, int k)
     {
-        int dimension = data.Shape.Length;
-        int n = data.RowCount(classIndex);
-        var costs = new double[checked(n * k)];
-        int capacity = Math.Min(BlockRows, n);
-        var rows = new float[checked(capacity * dimension)];
-        for (int first = 0; first < n; first += BlockRows)
+        var costs = new double[checked(data.RowCount(classIndex) * k)];
+        var rows = new float[checked(Math.Min(BlockRows, data.RowCount(classIndex)) * data.Shape.Length)];
+        for (int first = 0; first < data.RowCount(classIndex); first += BlockRows)
         {
-            int count = Math.Min(BlockRows, n - first);
-            data.ReadRows(classIndex, first, rows.AsSpan(0, count * dimension));
-            SquaredDistances.Compute(
-                rows.AsSpan(0, count * dimension), centers, dimension, costs.AsSpan(first * k, count * k));
+            Span<float> block = ReadBlock(data, classIndex, first, rows);
+            PairwiseDistances.Squared(block, centers, data.Shape.Length, costs.AsSpan(first * k, block.Length / data.Shape.Length * k));
         }
 
         return costs;
     }
 
-    // Empty when all rows weigh the same.
-    private static float[] SampleWeights(ILatentSource data, int classIndex)
+    private static Span<float> ReadBlock(ILatentSource data, int classIndex, int first, float[] rows)
     {
-        if (!data.HasSampleWeights)
-            return [];
-        var weights = new float[data.RowCount(classIndex)];
-        data.ReadSampleWeights(classIndex, weights);
+        int count = Math.Min(BlockRows, data.RowCount(classIndex) - first);
+        Span<float> block = rows.AsSpan(0, count * data.Shape.Length);
+        data.ReadRows(classIndex, first, block);
+        return block;
+    }
+
+    /// <summary>N weights; 1 each where the rows have none of their own.</summary>
+    private static double[] RowWeights(ILatentSource data, int classIndex)
+    {
+        var weights = new double[data.RowCount(classIndex)];
+        Array.Fill(weights, 1);
+        if (data.HasSampleWeights)
+        {
+            var stored = new float[weights.Length];
+            data.ReadSampleWeights(classIndex, stored);
+            for (int i = 0; i < stored.Length; i++)
+                weights[i] = stored[i];
+        }
+
         return weights;
     }
 
-    private static int[] ClusterSizes(double[] costs, int n, int k, float[] sampleWeights, out double distortion, out double[] shares)
+    /// <summary>The weighted mean of |x - mean|^2, in two passes: no cancellation.</summary>
+    private double Variance()
+    {
+        int dimension = _data.Shape.Length;
+        var rows = new float[checked(Math.Min(BlockRows, _rowCount) * dimension)];
+        var mean = new double[dimension];
+        double mass = _rowWeights.Sum(), sum = 0;
+        for (int first = 0; first < _rowCount; first += BlockRows)
+            AddTo(mean, ReadBlock(_data, _classIndex, first, rows), _rowWeights.AsSpan(first), mass);
+        for (int first = 0; first < _rowCount; first += BlockRows)
+            sum += Deviation(ReadBlock(_data, _classIndex, first, rows), mean, _rowWeights.AsSpan(first));
+        return sum / mass;
+    }
+
+    private static double PointVariance(ReadOnlySpan<float> points, double[] weights, int dimension)
+    {
+        var mean = new double[dimension];
+        double mass = weights.Sum();
+        AddTo(mean, points, weights, mass);
+        return Deviation(points, mean, weights) / mass;
+    }
+
+    private static void AddTo(double[] mean, ReadOnlySpan<float> rows, ReadOnlySpan<double> weights, double mass)
+    {
+        for (int i = 0; i < rows.Length / mean.Length; i++)
+        {
+            double share = weights[i] / mass;
+            for (int d = 0; d < mean.Length; d++)
+                mean[d] += share * rows[(i * mean.Length) + d];
+        }
+    }
+
+    private static double Deviation(ReadOnlySpan<float> rows, double[] mean, ReadOnlySpan<double> weights)
+    {
+        double sum = 0;
+        for (int i = 0; i < rows.Length / mean.Length; i++)
+        {
+            double squared = 0;
+            for (int d = 0; d < mean.Length; d++)
+            {
+                double difference = rows[(i * mean.Length) + d] - mean[d];
+                squared += difference * difference;
+            }
+
+            sum += weights[i] * squared;
+        }
+
+        return sum;
+    }
+
+    private static int[] ClusterSizes(double[] costs, double[] rowWeights, int k, out double distortion, out double[] shares)
     {
         var sizes = new int[k];
         shares = new double[k];
         double sum = 0, mass = 0;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < rowWeights.Length; i++)
         {
             int nearest = 0;
             for (int j = 1; j < k; j++)
@@ -103,11 +177,10 @@ internal static class ClassMeasurer
                     nearest = j;
             }
 
-            double weight = sampleWeights.Length == 0 ? 1 : sampleWeights[i];
             sizes[nearest]++;
-            shares[nearest] += weight;
-            sum += weight * costs[(i * k) + nearest];
-            mass += weight;
+            shares[nearest] += rowWeights[i];
+            sum += rowWeights[i] * costs[(i * k) + nearest];
+            mass += rowWeights[i];
         }
 
         distortion = sum / mass;

@@ -14,6 +14,27 @@ public sealed record PrototypeArm(string Name, Func<int, ArmPrototypes> Prototyp
     /// <summary>The classes of the prototypes in label order, compared with the data's; null when not known.</summary>
     public IReadOnlyList<string>? ClassNames { get; init; }
 
+    /// <summary>The arm of latents, such as those of the finished images: what the prototypes became.</summary>
+    /// <param name="name">The column's name.</param>
+    /// <param name="latents">One row per image; it must outlive the measurement. Its sample weights are the arm's.</param>
+    public static PrototypeArm FromLatents(string name, ILatentSource latents)
+    {
+        ArgumentNullException.ThrowIfNull(latents);
+        return new PrototypeArm(name, Read) { Shape = latents.Shape, ClassNames = latents.ClassNames };
+
+        ArmPrototypes Read(int classIndex)
+        {
+            int count = latents.RowCount(classIndex);
+            var rows = new float[checked(count * latents.Shape.Length)];
+            latents.ReadRows(classIndex, 0, rows);
+            if (!latents.HasSampleWeights)
+                return new ArmPrototypes(rows);
+            var weights = new float[count];
+            latents.ReadSampleWeights(classIndex, weights);
+            return new ArmPrototypes(rows, weights.Select(weight => (double)weight).ToArray());
+        }
+    }
+
     /// <summary>The arm of a set of prototypes.</summary>
     /// <param name="name">The column's name.</param>
     /// <param name="prototypes">The set; it must outlive the measurement.</param>
@@ -33,3 +54,8 @@ public sealed record PrototypeArm(string Name, Func<int, ArmPrototypes> Prototyp
         }
     }
 }
+
+/// <summary>The points of an arm in one class.</summary>
+/// <param name="Centers">K x D values, row-major; K may be smaller than asked for, but not 0.</param>
+/// <param name="Weights">K weights, not negative, of any positive sum; empty for an arm without weights, then 1/K each.</param>
+public sealed record ArmPrototypes(ReadOnlyMemory<float> Centers, ReadOnlyMemory<double> Weights = default);

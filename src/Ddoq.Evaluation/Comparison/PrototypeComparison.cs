@@ -4,7 +4,10 @@ using Ddoq.Latents;
 
 namespace Ddoq.Evaluation.Comparison;
 
-/// <summary>Distortion and exact Wasserstein-2 of several arms on the same classes (the form of the paper's Table 1).</summary>
+/// <summary>
+/// Exact Wasserstein-2, energy distance, distortion and variance kept of several arms on the same classes (the form of the
+/// paper's Table 1): of prototypes, or of the latents of the images that they became.
+/// </summary>
 public sealed class PrototypeComparison
 {
     private readonly Dictionary<(string Arm, int ClassIndex), ClassMeasurement> _byArmAndClass;
@@ -32,7 +35,7 @@ public sealed class PrototypeComparison
     /// <param name="heldOut">Rows that no arm was fitted to, same shape and classes; null when there are none.</param>
     /// <param name="classes">The classes to measure; null for all that have rows.</param>
     /// <param name="progress">Told after each class and arm.</param>
-    /// <param name="cancellationToken">Looked at between classes.</param>
+    /// <param name="cancellationToken">Looked at between measurements.</param>
     /// <exception cref="DdoqException">Names repeat, shapes do not fit, or a value is not usable.</exception>
     public static PrototypeComparison Measure(
         ILatentSource data,
@@ -53,10 +56,12 @@ public sealed class PrototypeComparison
             var measurements = new List<ClassMeasurement>(measured.Length * arms.Count);
             foreach (int classIndex in measured)
             {
+                cancellationToken.ThrowIfCancellationRequested();
+                var measurer = new ClassMeasurer(data, heldOut, classIndex);
                 foreach (PrototypeArm arm in arms)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    measurements.Add(ClassMeasurer.Measure(data, heldOut, classIndex, arm));
+                    measurements.Add(measurer.Measure(arm));
                     progress.Advance(1);
                 }
             }

@@ -11,18 +11,18 @@ internal static class PrototypeTables
     {
         string[] arms = [.. comparison.Arms.Where(arm => comparison.Classes.All(c => comparison[arm, c].Value(metric).HasValue))];
         var table = new ComparisonTable(
-            Title(metric), [new TableColumn("Class"), .. arms.Select(arm => new TableColumn(arm, CellAlignment.Right))]);
+            Words(metric).Title, [new TableColumn("Class"), .. arms.Select(arm => new TableColumn(arm, CellAlignment.Right))]);
         foreach (int classIndex in comparison.Classes.Take(maximumClasses))
         {
             double[] values = [.. arms.Select(arm => comparison[arm, classIndex].Value(metric)!.Value)];
             string name = arms.Length > 0 ? comparison[arms[0], classIndex].ClassName : string.Empty;
-            table.AddRow([TableCell.Label(name), .. TableCell.Numbers(values, decimals, BestIs.Lowest)]);
+            table.AddRow([TableCell.Label(name), .. TableCell.Numbers(values, Decimals(metric, decimals), Best(metric))]);
         }
 
         if (arms.Length > 0 && comparison.Classes.Count > 0)
         {
             double[] means = [.. arms.Select(arm => comparison.Mean(arm, metric)!.Value)];
-            table.AddSummaryRow(["Mean", .. TableCell.Numbers(means, decimals, BestIs.Lowest)]);
+            table.AddSummaryRow(["Mean", .. TableCell.Numbers(means, Decimals(metric, decimals), Best(metric))]);
             if (baseline is not null && arms.Contains(baseline))
             {
                 table.AddSummaryRow([
@@ -39,7 +39,7 @@ internal static class PrototypeTables
                 $"{maximumClasses} of {comparison.Classes.Count} classes are shown; the mean is over all."));
         }
 
-        table.AddNote(Note(metric));
+        table.AddNote(Words(metric).Note);
         return table;
     }
 
@@ -51,10 +51,10 @@ internal static class PrototypeTables
         if (hasChange)
             columns.Insert(2, new TableColumn($"Against {baseline}", CellAlignment.Right));
         var table = new ComparisonTable(
-            string.Create(CultureInfo.InvariantCulture, $"W2 and distortion, means over {comparison.Classes.Count} classes"), [.. columns]);
+            string.Create(CultureInfo.InvariantCulture, $"Distances to the data, means over {comparison.Classes.Count} classes"), [.. columns]);
 
         TableCell[][] byMetric = [.. metrics.Select(metric => TableCell.Numbers(
-            [.. comparison.Arms.Select(arm => comparison.Mean(arm, metric) ?? double.NaN)], decimals, BestIs.Lowest))];
+            [.. comparison.Arms.Select(arm => comparison.Mean(arm, metric) ?? double.NaN)], Decimals(metric, decimals), Best(metric)))];
         for (int a = 0; a < comparison.Arms.Count; a++)
         {
             string arm = comparison.Arms[a];
@@ -69,7 +69,7 @@ internal static class PrototypeTables
             table.AddRow([.. cells]);
         }
 
-        table.AddNote("W2 uses each arm's own weights (1/K where it has none); with Voronoi weights its square is the distortion. Lower is better."
+        table.AddNote("W2, energy and variance use each arm's own weights (1/K where it has none); with Voronoi weights W2 squared is the distortion. Lower is better."
             + (hasChange ? $" Against {baseline}: mean of the classes' relative changes of W2." : ""));
         double gap = comparison.Measurements.Count == 0 ? 0 : comparison.Measurements.Max(m => m.RelativeDualityGap);
         table.AddNote(string.Create(CultureInfo.InvariantCulture,
@@ -77,30 +77,45 @@ internal static class PrototypeTables
         return table;
     }
 
-    private static string ShortTitle(PrototypeMetric metric) => metric switch
+    public static string ShortTitle(PrototypeMetric metric) => metric switch
     {
         PrototypeMetric.Wasserstein => "W2",
         PrototypeMetric.WassersteinVoronoi => "W2, Voronoi weights",
         PrototypeMetric.WassersteinUniform => "W2, uniform weights",
         PrototypeMetric.Distortion => "Distortion",
-        _ => "Held-out distortion",
+        PrototypeMetric.HeldOutDistortion => "Held-out distortion",
+        PrototypeMetric.Energy => "Energy",
+        _ => "Variance kept",
     };
 
-    private static string Title(PrototypeMetric metric) => metric switch
+    private static (string Title, string Note) Words(PrototypeMetric metric) => metric switch
     {
-        PrototypeMetric.Wasserstein => "W2 to the class's latents",
-        PrototypeMetric.WassersteinVoronoi => "W2 to the class's latents, Voronoi weights",
-        PrototypeMetric.WassersteinUniform => "W2 to the class's latents, uniform weights",
-        PrototypeMetric.Distortion => "Quadratic distortion",
-        _ => "Quadratic distortion on held-out rows",
+        PrototypeMetric.Wasserstein => (
+            "W2 to the class's latents",
+            "Exact Wasserstein-2 distance with each arm's own weights (1/K where it has none). Lower is better."),
+        PrototypeMetric.WassersteinVoronoi => (
+            "W2 to the class's latents, Voronoi weights",
+            "Exact Wasserstein-2 distance, each point weighted with the share of rows nearest to it. Lower is better."),
+        PrototypeMetric.WassersteinUniform => (
+            "W2 to the class's latents, uniform weights",
+            "Exact Wasserstein-2 distance, every point weighted 1/K. Lower is better."),
+        PrototypeMetric.Distortion => (
+            "Quadratic distortion",
+            "Mean squared distance of a row to its nearest point, on the rows the points were fitted to. Lower is better."),
+        PrototypeMetric.HeldOutDistortion => (
+            "Quadratic distortion on held-out rows",
+            "Mean squared distance of a row to its nearest point, on rows no point was fitted to. Lower is better."),
+        PrototypeMetric.Energy => (
+            "Energy distance to the class's latents",
+            string.Create(CultureInfo.InvariantCulture,
+                $"2 E|X - Z| - E|X - X'| - E|Z - Z'| with each arm's own weights, X from at most {EnergyReference.MaximumRows:N0} rows at even steps. Lower is better.")),
+        _ => (
+            "Variance kept",
+            "Variance of the weighted points over that of the rows; 1 when nothing is lost."),
     };
 
-    private static string Note(PrototypeMetric metric) => metric switch
-    {
-        PrototypeMetric.Wasserstein => "Exact Wasserstein-2 distance with each arm's own weights (1/K where it has none). Lower is better.",
-        PrototypeMetric.WassersteinVoronoi => "Exact Wasserstein-2 distance, each centre weighted with the share of rows nearest to it. Lower is better.",
-        PrototypeMetric.WassersteinUniform => "Exact Wasserstein-2 distance, every centre weighted 1/K. Lower is better.",
-        PrototypeMetric.Distortion => "Mean squared distance of a row to its nearest centre, on the rows the centres were fitted to. Lower is better.",
-        _ => "Mean squared distance of a row to its nearest centre, on rows no centre was fitted to. Lower is better.",
-    };
+    private static int Decimals(PrototypeMetric metric, int decimals) => metric == PrototypeMetric.VarianceKept ? Math.Max(decimals, 2) : decimals;
+
+    // Random points keep all the variance: the arms do not compete for it.
+    private static BestIs Best(PrototypeMetric metric) => metric == PrototypeMetric.VarianceKept ? BestIs.Unmarked : BestIs.Lowest;
 }

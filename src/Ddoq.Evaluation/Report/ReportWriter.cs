@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Report.Markup;
 using Ddoq.Evaluation.Report.Sections;
 using Ddoq.Storage;
@@ -51,8 +52,16 @@ public static class ReportWriter
     private static void WriteSections(ReportPage page)
     {
         ReportModel model = page.Model;
+        if (FindingSection.HasContent(model))
+            page.Section("finding", "What the sets keep of the data", () => FindingSection.Write(page));
         if (model.Accuracy is { Arms.Count: > 0 } accuracy)
             page.Section("accuracy", "Accuracy", () => AccuracySection.Write(page, accuracy));
+        if (PredictionSection.HasContent(model))
+            page.Section("prediction", "What predicts accuracy", () => PredictionSection.Write(page));
+        if (model.Scores.Count > 0)
+            page.Section("scores", "Scores", () => page.Table(DatasetScores.ToTable(model.Scores), ownRow: model.Highlight));
+        if (model.Candidates is { Candidates.Count: > 0 } candidates)
+            page.Section("candidates", "Candidates and choice", () => CandidateSection.Write(page, candidates));
         if (model.Prototypes is { Measurements.Count: > 0 } prototypes)
             page.Section("distance", "Distance to the data", () => DistanceSection.Write(page, prototypes));
         if (model.Classes.Any(c => c.Images.Count > 0))

@@ -27,12 +27,6 @@ public sealed class RunStatistics
     /// <summary>The standard error of the mean, s / sqrt(n); NaN for a single run.</summary>
     public double StandardError => StandardDeviation / Math.Sqrt(Count);
 
-    /// <summary>The smallest figure.</summary>
-    public double Minimum => Values.Min();
-
-    /// <summary>The largest figure.</summary>
-    public double Maximum => Values.Max();
-
     /// <summary>Summarises the figures of the runs (two passes: no cancellation).</summary>
     /// <exception cref="DdoqException">No figure was given, or one is not finite.</exception>
     public static RunStatistics From(params ReadOnlySpan<double> values)
@@ -60,16 +54,10 @@ public sealed class RunStatistics
         return new RunStatistics(values.ToArray(), mean, deviation);
     }
 
-    /// <summary>"56.2 ± 0.4": mean and sample standard deviation; the mean alone for a single run.</summary>
+    /// <summary>"56.2 ± 0.4": mean and standard error; the mean alone for a single run.</summary>
     /// <param name="decimals">Digits after the point, 0 to 15.</param>
-    public string Format(int decimals = 1)
-    {
-        string format = string.Create(CultureInfo.InvariantCulture, $"F{decimals}");
-        string mean = Mean.ToString(format, CultureInfo.InvariantCulture);
-        return Count == 1
-            ? mean
-            : $"{mean} ± {StandardDeviation.ToString(format, CultureInfo.InvariantCulture)}";
-    }
+    public string Format(int decimals = 1) =>
+        Evaluation.Format.WithError(Evaluation.Format.Fixed(Mean, decimals), StandardError, decimals);
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Format()} (n = {Count})");

@@ -50,16 +50,16 @@ public sealed class ComparisonTable
     public void AddNote(string note) => _notes.Add(note);
 
     /// <summary>Aligned columns for a terminal; the best figures carry an asterisk. Lines end with \n.</summary>
-    public string ToText() => TextTable.Write(this);
+    public string ToText() => TableWriter.ToText(this);
 
     /// <summary>A GitHub table; the best figures are bold.</summary>
-    public string ToMarkdown() => MarkdownTable.Write(this);
+    public string ToMarkdown() => TableWriter.ToMarkdown(this);
 
     /// <summary>RFC 4180 with a header line; figures unrounded, notes left out. Lines end with \n.</summary>
-    public string ToCsv() => CsvTable.Write(this);
+    public string ToCsv() => TableWriter.ToCsv(this);
 
     /// <summary>One JSON object: title, columns, rows as objects keyed by heading (figures unrounded), notes.</summary>
-    public string ToJson() => JsonTable.Write(this);
+    public string ToJson() => TableWriter.ToJson(this);
 
     private void Add(ReadOnlySpan<TableCell> cells, bool isSummary)
     {
@@ -72,3 +72,31 @@ public sealed class ComparisonTable
         _rows.Add(new TableRow(cells.ToArray(), isSummary));
     }
 }
+
+/// <summary>One column.</summary>
+/// <param name="Header">The heading; also the key in JSON and CSV.</param>
+/// <param name="Alignment">Right for numbers.</param>
+/// <param name="Unit">The unit of the figures, shown after the heading; null for none.</param>
+public sealed record TableColumn(string Header, CellAlignment Alignment = CellAlignment.Left, string? Unit = null)
+{
+    /// <summary>"Time (s)": the heading with its unit.</summary>
+    public string Title => Unit is null ? Header : $"{Header} ({Unit})";
+
+    /// <summary>A column of figures.</summary>
+    internal static TableColumn Figures(string header, string? unit = null) => new(header, CellAlignment.Right, unit);
+}
+
+/// <summary>Where a column's cells stand.</summary>
+public enum CellAlignment
+{
+    /// <summary>Text.</summary>
+    Left,
+
+    /// <summary>Numbers.</summary>
+    Right,
+}
+
+/// <summary>One row.</summary>
+/// <param name="Cells">One cell per column.</param>
+/// <param name="IsSummary">True for means and changes, which are set apart from the figures they summarise.</param>
+public sealed record TableRow(IReadOnlyList<TableCell> Cells, bool IsSummary = false);

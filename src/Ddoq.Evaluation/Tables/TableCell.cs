@@ -9,6 +9,15 @@ namespace Ddoq.Evaluation.Tables;
 /// <param name="IsBest">Emphasised.</param>
 public readonly record struct TableCell(string Text, double? Value = null, bool IsBest = false)
 {
+    /// <summary>In the report, the length of a bar before the text, in [0, 1]; null for none.</summary>
+    public double? Share { get; init; }
+
+    /// <summary>In the report, values drawn as small sorted bars in place of the text; null for none.</summary>
+    public IReadOnlyList<double>? Bars { get; init; }
+
+    /// <summary>Text that a user may copy: a path, an option, a hash.</summary>
+    public bool IsCode { get; init; }
+
     /// <summary>A cell without content.</summary>
     public static TableCell Empty { get; } = new(string.Empty);
 
@@ -17,16 +26,16 @@ public readonly record struct TableCell(string Text, double? Value = null, bool 
 
     /// <summary>A figure with a fixed number of digits after the point; "n/a" for NaN.</summary>
     public static TableCell Number(double value, int decimals, bool isBest = false) =>
-        new(Format(value, decimals), value, isBest);
+        new(Format.Fixed(value, decimals), value, isBest);
 
     /// <summary>A whole number with grouped digits.</summary>
     public static TableCell Whole(long value) => new(value.ToString("N0", CultureInfo.InvariantCulture), value);
 
     /// <summary>A relative change given as a fraction: "−15.7 %".</summary>
     public static TableCell Percent(double fraction, int decimals = 1) =>
-        new(SignedNumber.Percent(fraction, decimals), fraction);
+        new(Format.SignedPercent(fraction, decimals), fraction);
 
-    /// <summary>Mean and standard deviation of runs; programs read the mean.</summary>
+    /// <summary>Mean and standard error of runs; programs read the mean.</summary>
     public static TableCell Runs(RunStatistics runs, int decimals = 1, bool isBest = false)
     {
         ArgumentNullException.ThrowIfNull(runs);
@@ -49,7 +58,7 @@ public readonly record struct TableCell(string Text, double? Value = null, bool 
                 extreme = values[i];
         }
 
-        string text = Format(extreme, decimals);
+        string text = Format.Fixed(extreme, decimals);
         if (best == BestIs.Unmarked || double.IsNaN(extreme) || Array.TrueForAll(cells, cell => cell.Text == text))
             return cells;
         for (int i = 0; i < cells.Length; i++)
@@ -62,8 +71,17 @@ public readonly record struct TableCell(string Text, double? Value = null, bool 
 
     /// <summary>A text cell from a string.</summary>
     public static TableCell FromString(string text) => Label(text);
+}
 
-    private static string Format(double value, int decimals) => double.IsNaN(value)
-        ? "n/a"
-        : value.ToString(string.Create(CultureInfo.InvariantCulture, $"F{decimals}"), CultureInfo.InvariantCulture);
+/// <summary>Which of several figures is emphasised.</summary>
+public enum BestIs
+{
+    /// <summary>None: the figures do not compete.</summary>
+    Unmarked,
+
+    /// <summary>The lowest, as for distances.</summary>
+    Lowest,
+
+    /// <summary>The highest, as for accuracies.</summary>
+    Highest,
 }

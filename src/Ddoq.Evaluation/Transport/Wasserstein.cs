@@ -24,7 +24,7 @@ public static class Wasserstein
         int n = RowCount(x, dimension, "first");
         int k = RowCount(y, dimension, "second");
         var costs = new double[CheckedSize(n, k)];
-        SquaredDistances.Compute(x, y, dimension, costs);
+        PairwiseDistances.Squared(x, y, dimension, costs);
         return Solve(costs, OrUniform(xWeights, n, "first"), OrUniform(yWeights, k, "second"));
     }
 

@@ -13,7 +13,7 @@ public sealed record DistillResult(DistillComparison Comparison, OutputLayout La
 {
     private const string Baseline = "d4m";
 
-    /// <summary>Accuracy per arm: mean and standard deviation over the students' seeds, and the paired difference to D4M.</summary>
+    /// <summary>Accuracy per arm: mean and standard error over the students' seeds, and the paired difference to D4M.</summary>
     public ComparisonTable AccuracyTable()
     {
         StudentResult first = Comparison.Students[0];
@@ -38,7 +38,7 @@ public sealed record DistillResult(DistillComparison Comparison, OutputLayout La
                 Comparison.Arms[a].Description);
         }
 
-        table.AddNote($"mean ± standard deviation over {accuracies[0].Count} student seeds; differences are paired by seed, ± standard error");
+        table.AddNote($"mean ± standard error over {accuracies[0].Count} student seeds; differences are paired by seed, ± standard error");
         return table;
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Ddoq.Distilled;
+using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Report;
 using Ddoq.Latents;
@@ -74,7 +75,7 @@ public static class ReportStage
         ];
     }
 
-    private static AccuracyReport Accuracy(DistillComparison comparison, DistilledSet set) => new()
+    private static AccuracyComparison Accuracy(DistillComparison comparison, DistilledSet set) => new()
     {
         TestSet = "the dataset's test images",
         Selection = "Accuracy after the last update. No test image was used to choose a setting.",
@@ -90,7 +91,7 @@ public static class ReportStage
                     Student = runs[0].Network,
                     ImagesPerClass = Largest(set),
                     Updates = runs[0].Updates,
-                    Runs = [.. runs.Select(run => new AccuracyRun(run.Seed, 100 * run.LastAccuracy, 100 * run.BestAccuracy))],
+                    Runs = [.. runs.Select(run => new AccuracyRun(run.Seed, run.Seed, 100 * run.LastAccuracy, 100 * run.BestAccuracy))],
                 };
             }),
         ],
@@ -108,9 +109,9 @@ public static class ReportStage
             [.. images.Select(image => image.Weight)]);
     }
 
-    private static List<Evaluation.Report.ReportStage> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
+    private static List<StageTime> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
     {
-        var stages = new List<Evaluation.Report.ReportStage>();
+        var stages = new List<StageTime>();
         Add("encode", layout.Latents, images, "images");
         foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
         {
@@ -120,7 +121,7 @@ public static class ReportStage
             Add($"label {name}", Path.Combine(layout.Distilled(kind), "labels"), perSet, "images");
         }
 
-        stages.Add(new Evaluation.Report.ReportStage(
+        stages.Add(new StageTime(
             "train", TimeSpan.FromSeconds(WallClock.Read(layout.TrainingClock)), comparison.Students.Count, "students", "side by side, one thread each"));
 
         return stages;
@@ -128,7 +129,7 @@ public static class ReportStage
         void Add(string name, string folder, long items, string unit)
         {
             if (Seconds(folder) is { } seconds)
-                stages.Add(new Evaluation.Report.ReportStage(name, TimeSpan.FromSeconds(seconds), items, unit));
+                stages.Add(new StageTime(name, TimeSpan.FromSeconds(seconds), items, unit));
         }
     }
 

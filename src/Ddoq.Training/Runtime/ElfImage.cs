@@ -250,3 +250,18 @@ internal sealed class ElfImage
         public const long VersionNeedCount = 0x6fffffff;
     }
 }
+
+/// <summary>A symbol that some relocation refers to, with its version.</summary>
+/// <param name="Name">The mangled name.</param>
+/// <param name="VersionIndex">The version's index, with bit 15 for hidden symbols.</param>
+/// <param name="VersionOffset">Where the 16 bits of <paramref name="VersionIndex"/> stand in the file.</param>
+internal readonly record struct RelocatedSymbol(string Name, ushort VersionIndex, int VersionOffset);
+
+/// <summary>One version that a library asks of another (an ELF <c>Vernaux</c> record).</summary>
+/// <param name="Library">The other library, for example <c>libstdc++.so.6</c>.</param>
+/// <param name="Version">The version, for example <c>GLIBCXX_3.4.32</c>.</param>
+/// <param name="Flags">VER_FLG_WEAK (2): the linker warns instead of refusing when the version is missing.</param>
+/// <param name="Index">The number by which symbols refer to this version.</param>
+/// <param name="FlagsOffset">Where the 16 bits of <paramref name="Flags"/> stand in the file.</param>
+internal readonly record struct SymbolVersionNeed(
+    string Library, string Version, ushort Flags, ushort Index, int FlagsOffset);

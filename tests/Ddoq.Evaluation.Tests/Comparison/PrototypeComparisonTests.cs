@@ -43,6 +43,71 @@ public class PrototypeComparisonTests
         });
     }
 
+    /// <summary>Energy distance and variance by their definitions, every pair on its own.</summary>
+    [Test]
+    public void Measure_EnergyAndVariance_AgreeWithTheDefinitions()
+    {
+        var data = new MemoryLatents(1, Shape, 60);
+        double[] weights = [3, 1, 2];
+        float[] points = data.Floats(0, 3);
+        points[4] += 2;
+        ClassMeasurement found = PrototypeComparison.Measure(data, [new PrototypeArm("a", _ => new ArmPrototypes(points, weights))])["a", 0];
+
+        double[][] x = Rows(data.Floats(0, 60)), z = Rows(points);
+        double[] w = [0.5, 1.0 / 6, 1.0 / 3], one = [.. Enumerable.Repeat(1.0 / 60, 60)];
+        Assert.Multiple(() =>
+        {
+            Assert.That(found.EnergyDistance, Is.EqualTo((2 * Mean(x, one, z, w)) - Mean(x, one, x, one) - Mean(z, w, z, w)).Within(1e-10));
+            Assert.That(found.VarianceKept, Is.EqualTo(Variance(z, w) / Variance(x, one)).Within(1e-10));
+        });
+
+        static double[][] Rows(float[] values) => [.. values.Chunk(Shape.Length).Select(row => row.Select(value => (double)value).ToArray())];
+        static double Mean(double[][] a, double[] v, double[][] b, double[] u) =>
+            a.Select((p, i) => b.Select((q, j) => v[i] * u[j] * Math.Sqrt(p.Zip(q, (s, t) => (s - t) * (s - t)).Sum())).Sum()).Sum();
+        static double Variance(double[][] a, double[] v)
+        {
+            double[] mean = [.. Enumerable.Range(0, Shape.Length).Select(d => a.Select((p, i) => v[i] * p[d]).Sum())];
+            return a.Select((p, i) => v[i] * p.Zip(mean, (s, t) => (s - t) * (s - t)).Sum()).Sum();
+        }
+    }
+
+    [Test]
+    public void Energy_OfManyRows_IsThatOfRowsAtEvenSteps()
+    {
+        // 4,096 rows: every second one is taken.
+        var data = new MemoryLatents(5, new LatentShape(1, 1, 2), 2 * EnergyReference.MaximumRows);
+        float[] every = data.Floats(0, 2 * EnergyReference.MaximumRows), taken = [.. every.Chunk(4).SelectMany(pair => pair[..2])];
+        var reference = new EnergyReference(data, 0, [.. Enumerable.Repeat(1.0, 2 * EnergyReference.MaximumRows)]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(EnergyTo(taken), Is.Zero.Within(1e-12));
+            Assert.That(EnergyTo(every[..40]), Is.GreaterThan(0.01));
+        });
+
+        double EnergyTo(float[] points)
+        {
+            var costs = new double[every.Length / 2 * (points.Length / 2)];
+            PairwiseDistances.Squared(every, points, 2, costs);
+            return reference.DistanceTo(points, [.. Enumerable.Repeat(1.0, points.Length / 2)], costs);
+        }
+    }
+
+    [Test]
+    public void FromLatents_OfTheDataItself_LosesNothing()
+    {
+        var data = new MemoryLatents(1, Shape, 40, 30);
+        PrototypeComparison comparison = PrototypeComparison.Measure(data, [PrototypeArm.FromLatents("all", data)]);
+        Assert.Multiple(() =>
+        {
+            foreach (ClassMeasurement measurement in comparison.Measurements)
+            {
+                Assert.That(measurement.Wasserstein, Is.Zero.Within(1e-6));
+                Assert.That(measurement.EnergyDistance, Is.Zero.Within(1e-12));
+                Assert.That(measurement.VarianceKept, Is.EqualTo(1).Within(1e-12));
+            }
+        });
+    }
+
     /// <summary>The published Table 1: the changes come out as printed there.</summary>
     [TestCase(new[] { 49.67, 51.14, 47.16 }, new[] { 42.97, 42.71, 39.14 }, -0.157)]
     [TestCase(new[] { 47.34, 49.10, 45.28 }, new[] { 40.41, 41.01, 37.53 }, -0.161)]

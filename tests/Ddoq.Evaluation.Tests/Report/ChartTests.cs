@@ -104,6 +104,13 @@ public class ChartTests
     [TestCase(999_999, "1.0\u202FMB")]
     public void Bytes_HaveTheUnitsPeopleUse(long bytes, string expected) => Assert.That(Format.Bytes(bytes), Is.EqualTo(expected));
 
+    [TestCase(1.26, 1, "+1.3")]
+    [TestCase(-0.157, 2, "\u22120.16")]
+    [TestCase(-0.04, 1, "0.0")]
+    [TestCase(double.NaN, 1, "n/a")]
+    public void Signed_ShowsTheSign(double value, int decimals, string expected) =>
+        Assert.That(Format.Signed(value, decimals), Is.EqualTo(expected));
+
     [TestCase(0, "0")]
     [TestCase(0.04833, "0.0483")]
     [TestCase(1429.4, "1,429")]

@@ -1,5 +1,7 @@
 using System.Xml;
 using System.Xml.Linq;
+using Ddoq.Evaluation.Accuracy;
+using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Report;
 
 namespace Ddoq.Evaluation.Tests.Report;
@@ -18,13 +20,14 @@ public class ReportWriterTests
             Assert.That(page.Descendants("h1").Count(), Is.EqualTo(1));
             Assert.That(page.Descendants("h2").Where(h => h.Element("span") is not null).Select(h => h.Value), Is.EqualTo(new[]
             {
-                "1Accuracy", "2Distance to the data", "3Distilled images", "4Weights", "5Time", "6Limits", "7Reproduction",
+                "1What the sets keep of the data", "2Accuracy", "3What predicts accuracy", "4Scores", "5Candidates and choice", "6Distance to the data",
+                "7Distilled images", "8Weights", "9Time", "10Limits", "11Reproduction",
             }));
             Assert.That(captions.Select(caption => caption.Split('.')[0]), Is.EqualTo(Enumerable.Range(1, captions.Length).Select(n => $"Table {n}")));
-            Assert.That(captions, Has.Length.EqualTo(8));
-            Assert.That(page.Descendants("figure").Count(), Is.EqualTo(4));
-            Assert.That(page.Descendants("img").Count(), Is.EqualTo(12));
-            Assert.That(page.Descendants("nav").Descendants("a").Count(), Is.EqualTo(7));
+            Assert.That(captions, Has.Length.EqualTo(13));
+            Assert.That(page.Descendants("figure").Count(), Is.EqualTo(6));
+            Assert.That(page.Descendants("img").Count(), Is.EqualTo(18));
+            Assert.That(page.Descendants("nav").Descendants("a").Count(), Is.EqualTo(11));
         });
     }
 
@@ -85,7 +88,7 @@ public class ReportWriterTests
     [Test]
     public void Images_AreMagnifiedByWholeFactors_OrShrunk()
     {
-        XElement[] images = [.. Parse(ReportWriter.ToHtml(SampleReport.Create())).Descendants("img")];
+        XElement[] images = [.. Parse(ReportWriter.ToHtml(SampleReport.Create() with { Candidates = null })).Descendants("img")];
         Assert.Multiple(() =>
         {
             Assert.That(Shape(images[0]), Is.EqualTo("tiny 84x84"));
@@ -98,24 +101,69 @@ public class ReportWriterTests
     [Test]
     public void Accuracy_MarksTheBest_OnlyAmongComparableArms()
     {
-        XElement[] tables = [.. Parse(ReportWriter.ToHtml(SampleReport.Create())).Descendants("table")];
+        string[][] tables = [.. Parse(ReportWriter.ToHtml(SampleReport.Create() with { Prototypes = null, Images = null })).Descendants("table").Select(Rows)];
         Assert.Multiple(() =>
         {
-            Assert.That(tables[0].Element("caption")!.Value, Is.EqualTo("Table 1. Top-1 accuracy, student ConvNet-3, protocol rded"));
-            Assert.That(Rows(tables[0]), Is.EqualTo(new[]
+            Assert.That(tables[0], Is.EqualTo(new[]
             {
-                "Training set|Images per class|Last epoch (%)|Best epoch (%)|Against D4M (points)|Seeds|Updates",
-                "DDOQ|10|61.1 ± 1.1*|62.1 ± 1.1|+2.1 ± 0.1|3|1,000",
-                "D4M|10|59.0 ± 1.0|60.0 ± 1.0|–|3|1,000",
-                "Random real|50|70.0|71.0|+12.0|1|1,000",
-                "Oracle|10|80.0|81.0|+22.0|1|1,000",
-                "Full data|all|90.5 ± 0.7|91.5 ± 0.7|+32.0 ± 0.0|2|999",
+                "Arm|rded (%)|minimax-hard (%)",
+                "DDOQ|61.1 ± 0.6*|40.0",
+                "D4M|59.0 ± 0.6|–",
+                "Random real|70.0|–",
+                "Oracle|80.0|–",
+                "Full data|90.5 ± 0.5|–",
             }));
-            Assert.That(Rows(tables[2])[1], Is.EqualTo("DDOQ|10|40.0|41.0|1|1,000"), "another protocol is another table, without a best");
+            Assert.That(tables[1], Is.EqualTo(new[]
+            {
+                "Arm|Images per class|Last (%)|Best (%)|Minus D4M (points)|Sets|Students|Updates",
+                "DDOQ|10|61.1 ± 0.6*|62.1 ± 0.6|+2.1 ± 0.1|3|3|1,000",
+                "D4M|10|59.0 ± 0.6|60.0 ± 0.6|–|3|3|1,000",
+                "Random real|50|70.0|71.0|+12.0|1|1|1,000",
+                "Oracle|10|80.0|81.0|+22.0|1|1|1,000",
+                "Full data|all|90.5 ± 0.5|91.5 ± 0.5|+32.0 ± 0.0|2|2|999",
+            }));
+            Assert.That(tables[3][1], Is.EqualTo("DDOQ|10|40.0|41.0|1|1|1,000"), "another protocol is another table, without a best");
         });
 
         static string[] Rows(XElement table) => [.. table.Descendants("tr").Select(row =>
             string.Join("|", row.Elements().Select(cell => cell.Value + (cell.Element("strong") is null ? "" : "*"))))];
+    }
+
+    [Test]
+    public void Finding_HasBothSidesOfThePushForward_AndArmsThatHaveOnlyOne()
+    {
+        XElement table = Parse(ReportWriter.ToHtml(SampleReport.Create())).Descendants("table").First();
+        string[] rows = [.. table.Descendants("tr").Select(row => string.Join("|", row.Elements().Select(cell => cell.Value)))];
+        Assert.That(rows, Is.EqualTo(new[]
+        {
+            "Arm|Variance kept, prototypes|Variance kept, images|Energy, prototypes|Energy, images|W2, prototypes|W2, images|Test accuracy, rded (%)",
+            "DDOQ|0.45|0.40|0.90|0.80|9.00|8.00|61.1 ± 0.6",
+            "D4M|0.55|0.50|1.10|1.00|11.00|10.00|59.0 ± 0.6",
+            "Random real|–|0.65|–|1.30|–|13.00|70.0",
+        }));
+    }
+
+    [Test]
+    public void Prediction_SaysWhichDistanceOrdersTheArmsAsAccuracyDoes()
+    {
+        ReportModel model = SampleReport.Create();
+        PrototypeComparison images = PrototypeComparison.FromMeasurements([.. model.Images!.Measurements.Select(m => m with
+        {
+            EnergyDistance = m.Arm switch { "DDOQ" => 2, "D4M" => 3, _ => 1 },
+        })]);
+        string caption = Parse(ReportWriter.ToHtml(model with { Images = images })).Descendants("section").Single(s => (string?)s.Attribute("id") == "prediction").Descendants("figcaption").Single().Value;
+        Assert.That(caption, Does.Contain("over 3 arms: energy \u22121.00, W2 +0.50; energy predicts better"));
+    }
+
+    [Test]
+    public void Candidates_AreALinePerPrototype_ChosenOnesMarked()
+    {
+        XElement section = Parse(ReportWriter.ToHtml(SampleReport.Create())).Descendants("section").Single(s => (string?)s.Attribute("id") == "candidates");
+        Assert.Multiple(() =>
+        {
+            Assert.That(section.Descendants("ol").Select(line => line.Elements().Count()), Is.EqualTo(new[] { 3, 3 }));
+            Assert.That(section.Descendants("img").Select(image => (string?)image.Attribute("class")), Is.EqualTo(new[] { "tiny", "tiny chosen", "tiny", "tiny", "tiny chosen", "tiny" }));
+        });
     }
 
     [Test]
@@ -159,14 +207,14 @@ public class ReportWriterTests
     public void BadInput_NamesItsPlace()
     {
         ReportModel sample = SampleReport.Create();
-        AccuracyArm twice = sample.Accuracy!.Arms[0] with { Runs = [new AccuracyRun(1, 50), new AccuracyRun(1, 51)] };
+        AccuracyArm twice = sample.Accuracy!.Arms[0] with { Runs = [new AccuracyRun(1, 2, 50), new AccuracyRun(1, 2, 51)] };
         byte[] empty = TestPng.Create(1, 1, 0);
         empty[19] = 0;
         Assert.Multiple(() =>
         {
             Assert.That(() => ReportWriter.ToHtml(sample with { Classes = [new ReportClass("cat", [new ReportImage(new byte[30], 1)])] }), Fails("class 'cat', image 1: the 30 bytes are not a PNG"));
             Assert.That(() => ReportWriter.ToHtml(sample with { Classes = [new ReportClass("cat", [new ReportImage(empty, 1)])] }), Fails("0x1 pixels"));
-            Assert.That(() => ReportWriter.ToHtml(sample with { Accuracy = sample.Accuracy with { Arms = [twice] } }), Fails("two runs of seed 1"));
+            Assert.That(() => ReportWriter.ToHtml(sample with { Accuracy = sample.Accuracy with { Arms = [twice] } }), Fails("two runs of set seed 1"));
         });
 
         static NUnit.Framework.Constraints.IResolveConstraint Fails(string words) =>

@@ -1,3 +1,4 @@
+using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Report;
 
@@ -16,7 +17,7 @@ internal static class SampleReport
         Baseline = "D4M",
         Facts = [new ReportFact("Seed", "7")],
         Warnings = ["Class 'x' has fewer rows than images."],
-        Accuracy = new AccuracyReport
+        Accuracy = new AccuracyComparison
         {
             TestSet = "200 test images",
             Selection = "Last epoch. No test images were used for tuning.",
@@ -35,6 +36,13 @@ internal static class SampleReport
         {
             Measurement("DDOQ", c, 8 + c), Measurement("D4M", c, 10 + c),
         })]),
+        Images = PrototypeComparison.FromMeasurements([.. Enumerable.Range(0, classCount).SelectMany(c => new[]
+        {
+            Measurement("DDOQ", c, 7 + c), Measurement("D4M", c, 9 + c), Measurement("Random real", c, 12 + c),
+        })]),
+        Scores = [("DDOQ", new DatasetScores(0.1, 0.02, 0.25, 0.3)), ("D4M", new DatasetScores(0.2, -0.01, 0.2, null))],
+        Candidates = new CandidateSheet(
+            HostileName, "energy", [.. Enumerable.Range(0, 6).Select(i => new ReportCandidate(TestPng.Create(28, 28, (byte)(30 * i)), i / 3, i % 3 == 1, 0.5))]),
         LatentSpace = "test latents",
         WeightScheme = "direct",
         Classes = [.. Enumerable.Range(0, classCount).Select(c => new ReportClass(
@@ -43,9 +51,9 @@ internal static class SampleReport
             c < 3 ? null : [0.5, 0.2 + (0.001 * c)]))],
         Stages =
         [
-            new ReportStage("encode", TimeSpan.FromSeconds(2), 100, "images", "cpu"),
-            new ReportStage("train", TimeSpan.FromSeconds(3723), 3, "runs"),
-            new ReportStage("label", TimeSpan.Zero),
+            new StageTime("encode", TimeSpan.FromSeconds(2), 100, "images", "cpu"),
+            new StageTime("train", TimeSpan.FromSeconds(3723), 3, "runs"),
+            new StageTime("label", TimeSpan.Zero),
         ],
         Configuration = [new ReportFact("--ipc", "4", IsCode: true)],
         Environment = [new ReportFact("ddoq", "0.1.0")],
@@ -62,7 +70,7 @@ internal static class SampleReport
         Student = "ConvNet-3",
         ImagesPerClass = imagesPerClass,
         Updates = 1000,
-        Runs = [.. accuracies.Select((accuracy, i) => new AccuracyRun((ulong)i + 1, accuracy, accuracy + 1))],
+        Runs = [.. accuracies.Select((accuracy, i) => new AccuracyRun((ulong)i + 1, (ulong)i + 1, accuracy, accuracy + 1))],
     };
 
     private static ClassMeasurement Measurement(string arm, int classIndex, double wasserstein) => new()
@@ -77,6 +85,8 @@ internal static class SampleReport
         WassersteinUniform = wasserstein + 1,
         Distortion = wasserstein * wasserstein,
         HeldOutDistortion = wasserstein * wasserstein * 1.1,
+        EnergyDistance = wasserstein / 10,
+        VarianceKept = wasserstein / 20,
         ClusterSizes = [40, 30, 20, 10],
         EffectiveSampleSize = 3.3,
         RelativeDualityGap = 1e-15,

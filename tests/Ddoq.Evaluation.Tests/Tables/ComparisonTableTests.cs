@@ -22,7 +22,7 @@ public class ComparisonTableTests
         Accuracy
         Arm              Top-1 (%)   Time (s)
         --------------  -----------  --------
-        random, "real"  41.0 ± 1.4        9.5
+        random, "real"  41.0 ± 1.0        9.5
         DDOQ|<b>�[31m         50.3*       n/a
         --------------  -----------  --------
         Mean                           12,345
@@ -38,7 +38,7 @@ public class ComparisonTableTests
 
         | Arm | Top-1 (%) | Time (s) |
         | --- | ---: | ---: |
-        | random, "real" | 41.0 ± 1.4 | 9.5 |
+        | random, "real" | 41.0 ± 1.0 | 9.5 |
         | DDOQ\|&lt;b&gt;�\[31m | **50.3** | n/a |
         | *Mean* |  | 12,345 |
 

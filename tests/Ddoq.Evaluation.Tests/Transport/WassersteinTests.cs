@@ -174,7 +174,7 @@ public class WassersteinTests
         random.FillGaussian(x);
         random.FillGaussian(y);
         var costs = new double[19 * 5];
-        SquaredDistances.Compute(x, y, dimension, costs);
+        PairwiseDistances.Squared(x, y, dimension, costs);
         for (int i = 0; i < 19; i++)
         {
             for (int j = 0; j < 5; j++)

@@ -1,11 +1,10 @@
-using Ddoq.Numerics;
 using Ddoq.Training.Losses;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Ddoq.Training.Tests.Losses;
 
-/// <summary>The fused loss against torch's own functions and autograd in fp64.</summary>
+/// <summary>The losses against torch's own functions and autograd in fp64.</summary>
 public sealed class WeightedLossTests
 {
     private const double Temperature = 3;
@@ -65,24 +64,6 @@ public sealed class WeightedLossTests
         Assert.That(WeightedLoss.KullbackLeibler(logits, WeightedLoss.SoftTargets(logits, 20), weights, 20, 2).item<float>(), Is.Zero.Within(1e-7));
         Assert.That(WeightedLoss.KullbackLeibler(logits, sure, weights, 20, 2).item<float>(), Is.InRange(0f, 10f));
         Assert.That(WeightedLoss.KullbackLeibler(logits * 1e30, sure, weights, 20, 2).item<float>(), Is.GreaterThan(1e25f).And.LessThan(float.PositiveInfinity), "large logits do not overflow");
-    }
-
-    // The CUDA kernel itself is held against its CPU twin on the emulated device, in Ddoq.Cuda.Tests.
-    [Test]
-    public void CudaTensors_TakeTheKernelThatTheProgramSet_AndNoOther()
-    {
-        Assert.That(() => WeightedLoss.KernelFor(DeviceType.CUDA), Throws.TypeOf<DdoqException>().With.Message.Contains("CUDA").And.Property(nameof(DdoqException.Hint)).Contains("CPU"));
-        IWeightedCrossEntropyKernel own = WeightedLoss.KernelFor(DeviceType.CPU);
-        WeightedLoss.CudaKernel = own;
-        try
-        {
-            Assert.That(WeightedLoss.KernelFor(DeviceType.CUDA), Is.SameAs(own));
-            Assert.That(() => WeightedLoss.KernelFor(DeviceType.MPS), Throws.TypeOf<DdoqException>());
-        }
-        finally
-        {
-            WeightedLoss.CudaKernel = null;
-        }
     }
 
     [TestCase(1)]

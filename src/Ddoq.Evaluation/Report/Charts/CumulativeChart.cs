@@ -36,16 +36,9 @@ internal static class CumulativeChart
             Svg.Line(markup, "reference", zero, Top - 6, zero, Bottom);
         }
 
-        double legend = Left;
-        foreach ((string name, int index, double[] values) in series)
-        {
+        foreach ((_, int index, double[] values) in series)
             Svg.Path(markup, $"step s{index % 6}", Steps(values, across, up));
-            Svg.Marker(markup, index, legend + 6, 12, 5, "mark");
-            string shown = Svg.Shorten(name, 30);
-            Svg.Text(markup, shown, legend + 18, 16.5, "start", "label");
-            legend += 18 + Svg.TextWidth(shown) + 22;
-        }
-
+        Svg.Legend(markup, [.. series.Select(s => (s.Name, s.Series))], Left, 30);
         markup.Close().Line();
     }
 

@@ -36,7 +36,7 @@ internal static class DotChart
         LinearScale scale = Scale(rows);
 
         Svg.Begin(markup, Width, bottom + 44, description);
-        WriteLegend(markup, series, left);
+        Svg.Legend(markup, series, left, LabelCharacters);
         if (valueTitle is not null)
             Svg.Text(markup, valueTitle, Width - 12, top - 8, "end", "tick");
         for (int r = 0; r < rows.Count; r++)
@@ -67,18 +67,6 @@ internal static class DotChart
         foreach (double value in rows.Where(row => row.IsReference).SelectMany(row => row.Dots).Select(dot => dot.Value).Where(v => v >= low - limit && v <= high + limit).ToArray())
             (low, high) = (Math.Min(low, value), Math.Max(high, value));
         return LinearScale.Cover(low, high);
-    }
-
-    private static void WriteLegend(MarkupWriter markup, IReadOnlyList<(string Name, int Series)> series, double left)
-    {
-        double x = left;
-        foreach ((string name, int index) in series)
-        {
-            string shown = Svg.Shorten(name, LabelCharacters);
-            Svg.Marker(markup, index, x + 6, 12, 5, "mark");
-            Svg.Text(markup, shown, x + 18, 16.5, "start", "label");
-            x += 18 + Svg.TextWidth(shown) + 22;
-        }
     }
 
     private static void WriteRow(MarkupWriter markup, DotRow row, LinearScale scale, double left, double right, double y)
@@ -124,3 +112,19 @@ internal static class DotChart
 
     private static string At(double x, double y) => $"{Format.Coordinate(x)} {Format.Coordinate(y)}";
 }
+
+/// <summary>One line of a dot chart.</summary>
+/// <param name="Label">At the left.</param>
+/// <param name="Dots">The marks.</param>
+/// <param name="Value">Text at the right; null for none.</param>
+/// <param name="IsEmphasised">The chart's subject.</param>
+/// <param name="IsReference">The axis is not widened for it: off the axis, an arrow stands for the mark.</param>
+internal sealed record DotRow(
+    string Label, IReadOnlyList<Dot> Dots, string? Value = null, bool IsEmphasised = false, bool IsReference = false);
+
+/// <summary>One mark: a figure of a series, optionally with an interval or the single runs behind it.</summary>
+/// <param name="Series">Decides shape and colour.</param>
+/// <param name="Value">The position.</param>
+/// <param name="HalfWidth">Half the width of the interval around it; 0 or NaN for none.</param>
+/// <param name="Runs">Single values, drawn as small dots below the mark.</param>
+internal sealed record Dot(int Series, double Value, double HalfWidth = 0, IReadOnlyList<double>? Runs = null);

@@ -93,14 +93,30 @@ internal static class Svg
     public static void VerticalAxis(
         MarkupWriter markup, LinearScale scale, double left, double right, double top, double bottom, string title)
     {
+        HorizontalGrid(markup, scale, left, right, top, bottom);
         foreach (double tick in scale.Ticks)
-        {
-            double y = scale.Map(tick, bottom, top);
-            Line(markup, "grid-line", left, y, right, y);
-            Text(markup, scale.Label(tick), left - 8, y + 4, "end", "tick");
-        }
-
+            Text(markup, scale.Label(tick), left - 8, scale.Map(tick, bottom, top) + 4, "end", "tick");
         Text(markup, title, 14, (top + bottom) / 2, "middle", "axis-title", turned: true);
+    }
+
+    /// <summary>A horizontal line at every tick of a vertical axis.</summary>
+    public static void HorizontalGrid(MarkupWriter markup, LinearScale scale, double left, double right, double top, double bottom)
+    {
+        foreach (double tick in scale.Ticks)
+            Line(markup, "grid-line", left, scale.Map(tick, bottom, top), right, scale.Map(tick, bottom, top));
+    }
+
+    /// <summary>Marks and names in one line at the top.</summary>
+    public static void Legend(MarkupWriter markup, IReadOnlyList<(string Name, int Series)> series, double left, int characters)
+    {
+        double x = left;
+        foreach ((string name, int index) in series)
+        {
+            string shown = Shorten(name, characters);
+            Marker(markup, index, x + 6, 12, 5, "mark");
+            Text(markup, shown, x + 18, 16.5, "start", "label");
+            x += 18 + TextWidth(shown) + 22;
+        }
     }
 
     /// <summary>The room a label needs at the charts' text size, in pixels: an estimate, as no font is measured here.</summary>

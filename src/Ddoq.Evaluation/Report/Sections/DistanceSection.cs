@@ -1,7 +1,5 @@
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Report.Charts;
-using Ddoq.Evaluation.Statistics;
-using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report.Sections;
 
@@ -24,8 +22,15 @@ internal static class DistanceSection
             WriteRows(page, comparison, baseline);
         else if (baseline is not null && comparison.Classes.Count > 0)
             WriteDistribution(page, comparison, baseline);
-        ComparisonTable summary = comparison.ToSummaryTable(baseline);
-        page.Table(summary, ownRow: model.Highlight);
+        page.Table(comparison.ToSummaryTable(baseline), ownRow: model.Highlight);
+        if (model.Images is { Measurements.Count: > 0 } images)
+        {
+            page.Markup.Element("h3", "After the push-forward").Line();
+            page.Paragraph("The same figures for the latents of the finished images.");
+            string? after = baseline is not null && images.Arms.Contains(baseline) ? baseline : null;
+            page.Table(images.ToTable(PrototypeMetric.Energy, after, RowLimit), ownColumn: model.Highlight);
+            page.Table(images.ToSummaryTable(after), ownRow: model.Highlight);
+        }
     }
 
     private static void WriteRows(ReportPage page, PrototypeComparison comparison, string? baseline)
@@ -36,7 +41,7 @@ internal static class DistanceSection
         DotRow[] rows = [.. comparison.Classes.Select(c => new DotRow(
             comparison[comparison.Arms[0], c].ClassName,
             [.. comparison.Arms.Select((arm, a) => new Dot(series[a], comparison[arm, c].Wasserstein)).Reverse()],
-            showsChange ? SignedNumber.Percent((comparison[highlight!, c].Wasserstein / comparison[baseline!, c].Wasserstein) - 1) : null))];
+            showsChange ? Format.SignedPercent((comparison[highlight!, c].Wasserstein / comparison[baseline!, c].Wasserstein) - 1) : null))];
         page.Figure(
             "W2 per class and arm; further left is closer to the data." + (showsChange ? $" At the right, the change of {highlight} against {baseline}." : "") + " The axis does not start at zero.",
             () => DotChart.Write(

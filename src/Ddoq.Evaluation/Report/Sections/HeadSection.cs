@@ -47,13 +47,18 @@ internal static class HeadSection
 
     private static IEnumerable<ReportFigure> Derive(ReportModel model)
     {
-        if (model.Accuracy is { } accuracy && accuracy.Arms.FirstOrDefault(arm => arm.Name == model.Highlight) is { } own)
+        if (model.Accuracy is { } accuracy && accuracy.Arms.FirstOrDefault(candidate => candidate.Name == model.Highlight) is { } own)
         {
-            RunStatistics runs = RunStatistics.From([.. own.Runs.Select(run => run.Accuracy)]);
+            RunStatistics runs = own.Last();
             yield return new ReportFigure(
                 $"{accuracy.Metric}, {own.Name}",
                 runs.Format() + Format.UnitSpace + "%",
-                $"{Format.Count(runs.Count, "seed", "seeds")}, protocol {own.Protocol}");
+                $"{Format.Count(runs.Count, "set", "sets")}, protocol {own.Protocol}");
+            if (accuracy.Arms.FirstOrDefault(candidate => candidate.Name == model.Baseline && candidate.Protocol == own.Protocol && candidate.Student == own.Student) is { } reference
+                && own.Minus(reference) is { } difference)
+            {
+                yield return new ReportFigure($"Minus {reference.Name}", difference.Format(), "points, paired by seeds");
+            }
         }
 
         if (model.Prototypes is { } prototypes && model.Highlight is { } arm && model.Baseline is { } baseline
@@ -61,7 +66,7 @@ internal static class HeadSection
             && prototypes.RelativeChange(arm, baseline, PrototypeMetric.Wasserstein) is { } change)
         {
             yield return new ReportFigure(
-                $"W2 against {baseline}", SignedNumber.Percent(change), $"mean over {Format.Count(prototypes.Classes.Count, "class", "classes")}");
+                $"W2 against {baseline}", Format.SignedPercent(change), $"mean over {Format.Count(prototypes.Classes.Count, "class", "classes")}");
         }
 
         if (model.Classes.Count > 0)

@@ -7,7 +7,7 @@ namespace Ddoq.Evaluation.Report.Sections;
 internal static class ImageSection
 {
     /// <summary>Images up to this width are magnified by a whole factor, with hard pixel edges.</summary>
-    private const int TinyWidth = 64;
+    public const int TinyWidth = 64;
 
     private const int CellWidth = 88;
     private const int PhotographWidth = 176;
@@ -66,6 +66,9 @@ internal static class ImageSection
             markup.Element("span", "n\u2009" + Format.Whole(cluster));
         markup.Close().Close().Line();
     }
+
+    /// <summary>The width at which a picture of many images shows one.</summary>
+    public static int ThumbnailWidth(int width) => width <= TinyWidth ? width * Math.Max(1, CellWidth / 2 / width) : CellWidth;
 
     private static int DisplayWidth(int width) => width <= TinyWidth
         ? width * Math.Max(1, CellWidth / width)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ddoq.Evaluation.Report.Charts;
 using Ddoq.Evaluation.Report.Markup;
 using Ddoq.Evaluation.Tables;
 
@@ -34,7 +35,8 @@ internal sealed class ReportPage(ReportModel model)
     /// <param name="ownRow">The first cell of the rows to tint; null for none.</param>
     public void Table(ComparisonTable table, string? ownColumn = null, string? ownRow = null)
     {
-        BeginTable(table.Title);
+        Markup.Open("div", ("class", "table"), ("role", "region"), ("tabindex", "0"), ("aria-label", table.Title)).Line();
+        Markup.Open("table").Open("caption").Element("b", $"Table {Number(++_tables)}.").Text(" " + table.Title).Close().Line();
         Markup.Open("thead").Open("tr");
         foreach (TableColumn column in table.Columns)
             Markup.Element("th", column.Title, ("scope", "col"), ("class", Style(column, column.Header == ownColumn, isBest: false)));
@@ -47,23 +49,8 @@ internal sealed class ReportPage(ReportModel model)
             WriteRow(table, row, startsSummary, ownColumn, isOwnRow: ownRow is not null && row.Cells[0].Text == ownRow);
         }
 
-        Markup.Close();
-        EndTable();
-        Notes(table.Notes);
-    }
-
-    /// <summary>Opens a numbered table; the caller writes head and body.</summary>
-    public void BeginTable(string title)
-    {
-        Markup.Open("div", ("class", "table"), ("role", "region"), ("tabindex", "0"), ("aria-label", title)).Line();
-        Markup.Open("table").Open("caption").Element("b", $"Table {Number(++_tables)}.").Text(" " + title).Close().Line();
-    }
-
-    public void EndTable() => Markup.Close().Close().Line();
-
-    public void Notes(IReadOnlyList<string> notes)
-    {
-        foreach (string note in notes)
+        Markup.Close().Close().Close().Line();
+        foreach (string note in table.Notes)
             Paragraph(note, "note");
     }
 
@@ -94,37 +81,49 @@ internal sealed class ReportPage(ReportModel model)
         Markup.Close().Line();
     }
 
-    /// <summary>A bar of a share of its cell, hidden from screen readers: the figure stands beside it.</summary>
-    public void Meter(double share, string? style = null) => Markup
-        .Open("span", ("class", style is null ? "meter" : $"meter {style}"), ("aria-hidden", "true"))
-        .Element("span", "", ("style", $"width:{Format.Coordinate(100 * Math.Clamp(share, 0, 1))}%"))
-        .Close();
-
     private void WriteRow(ComparisonTable table, TableRow row, bool startsSummary, string? ownColumn, bool isOwnRow)
     {
-        string style = $"{(row.IsSummary ? "summary" : "")}{(startsSummary ? " first" : "")}{(isOwnRow ? " own" : "")}".Trim();
+        bool isTall = row.Cells.Any(cell => cell.Bars is not null);
+        string style = $"{(row.IsSummary ? "summary" : "")}{(startsSummary ? " first" : "")}{(isOwnRow ? " own" : "")}{(isTall ? " centred" : "")}".Trim();
         Markup.Open("tr", ("class", style.Length > 0 ? style : null));
         for (int c = 0; c < row.Cells.Count; c++)
         {
             TableCell cell = row.Cells[c];
-            (string, string?) @class = ("class", Style(table.Columns[c], table.Columns[c].Header == ownColumn, cell.IsBest));
+            (string, string?) @class = ("class", Style(table.Columns[c], table.Columns[c].Header == ownColumn, cell.IsBest, cell.Share.HasValue));
             if (c == 0)
                 Markup.Open("th", ("scope", "row"), @class);
             else
                 Markup.Open("td", @class);
-            if (cell.IsBest)
-                Markup.Element("strong", cell.Text);
-            else
-                Markup.Text(cell.Text);
+            WriteContent(cell);
             Markup.Close();
         }
 
         Markup.Close().Line();
     }
 
-    private static string? Style(TableColumn column, bool isOwn, bool isBest)
+    private void WriteContent(TableCell cell)
     {
-        string style = $"{(column.Alignment == CellAlignment.Right ? "num" : "")}{(isOwn ? " own" : "")}{(isBest ? " best" : "")}".Trim();
+        if (cell.Share is { } share)
+        {
+            // Hidden from screen readers: the figure stands beside it.
+            Markup.Open("span", ("class", "meter"), ("aria-hidden", "true"))
+                .Element("span", "", ("style", $"width:{Format.Coordinate(100 * Math.Clamp(share, 0, 1))}%"))
+                .Close();
+        }
+
+        if (cell.Bars is { } bars)
+            SortedBars.Write(Markup, [.. bars], cell.Text);
+        else if (cell.IsCode && cell.Text.Length > 0)
+            Markup.Element("code", cell.Text);
+        else if (cell.IsBest)
+            Markup.Element("strong", cell.Text);
+        else
+            Markup.Text(cell.Text);
+    }
+
+    private static string? Style(TableColumn column, bool isOwn, bool isBest, bool hasMeter = false)
+    {
+        string style = $"{(column.Alignment == CellAlignment.Right ? "num" : "")}{(isOwn ? " own" : "")}{(isBest ? " best" : "")}{(hasMeter ? " with-meter" : "")}".Trim();
         return style.Length > 0 ? style : null;
     }
 

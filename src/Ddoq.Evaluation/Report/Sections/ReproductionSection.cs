@@ -1,4 +1,4 @@
-using Ddoq.Evaluation.Report.Markup;
+using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report.Sections;
 
@@ -29,25 +29,16 @@ internal static class ReproductionSection
 
     private static void WriteArtefacts(ReportPage page, IReadOnlyList<ReportArtefact> artefacts)
     {
-        MarkupWriter markup = page.Markup;
-        page.BeginTable("Files");
-        markup.Open("thead").Open("tr").Element("th", "Path", ("scope", "col")).Element("th", "Role", ("scope", "col"));
-        markup.Element("th", "Size", ("scope", "col"), ("class", "num")).Element("th", "Hash", ("scope", "col"));
-        markup.Close().Close().Line().Open("tbody").Line();
+        var table = new ComparisonTable("Files", new TableColumn("Path"), new TableColumn("Role"), TableColumn.Figures("Size"), new TableColumn("Hash"));
         foreach (ReportArtefact artefact in artefacts)
         {
-            markup.Open("tr").Open("th", ("scope", "row")).Element("code", artefact.Path).Close();
-            markup.Element("td", artefact.Role ?? "");
-            markup.Element("td", artefact.Bytes is { } bytes ? Format.Bytes(bytes) : "–", ("class", "num"));
-            markup.Open("td");
-            if (artefact.Hash is null)
-                markup.Text("–");
-            else
-                markup.Element("code", artefact.Hash, ("class", "hash"));
-            markup.Close().Close().Line();
+            table.AddRow(
+                new TableCell(artefact.Path) { IsCode = true },
+                artefact.Role ?? "",
+                artefact.Bytes is { } bytes ? new TableCell(Format.Bytes(bytes), bytes) : "–",
+                artefact.Hash is { } hash ? new TableCell(hash) { IsCode = true } : "–");
         }
 
-        markup.Close();
-        page.EndTable();
+        page.Table(table);
     }
 }

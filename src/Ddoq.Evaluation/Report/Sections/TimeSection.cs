@@ -1,55 +1,48 @@
-using Ddoq.Evaluation.Report.Markup;
+using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report.Sections;
 
 /// <summary>Where the time went.</summary>
 internal static class TimeSection
 {
-    public static void Write(ReportPage page, IReadOnlyList<ReportStage> stages)
+    public static void Write(ReportPage page, IReadOnlyList<StageTime> stages)
     {
         double total = stages.Sum(stage => stage.Duration.TotalSeconds);
         bool hasItems = stages.Any(stage => stage.Items.HasValue);
         bool hasDetails = stages.Any(stage => stage.Detail is not null);
-        MarkupWriter markup = page.Markup;
-        page.BeginTable("Wall-clock time per stage");
-        markup.Open("thead").Open("tr").Element("th", "Stage", ("scope", "col"));
-        markup.Element("th", "Time", ("scope", "col"), ("class", "num")).Element("th", "Share", ("scope", "col"));
+        List<TableColumn> columns = [new("Stage"), TableColumn.Figures("Time"), new("Share")];
         if (hasItems)
-            markup.Element("th", "Work", ("scope", "col"), ("class", "num")).Element("th", "Rate", ("scope", "col"), ("class", "num"));
+            columns.AddRange([TableColumn.Figures("Work"), TableColumn.Figures("Rate")]);
         if (hasDetails)
-            markup.Element("th", "Where and how", ("scope", "col"));
-        markup.Close().Close().Line().Open("tbody").Line();
-        foreach (ReportStage stage in stages)
+            columns.Add(new TableColumn("Where and how"));
+        var table = new ComparisonTable("Wall-clock time per stage", [.. columns]);
+        foreach (StageTime stage in stages)
         {
             double share = total > 0 ? stage.Duration.TotalSeconds / total : 0;
-            markup.Open("tr").Element("th", stage.Name, ("scope", "row"));
-            markup.Element("td", Format.Duration(stage.Duration), ("class", "num")).Open("td", ("class", "with-meter"));
-            page.Meter(share);
-            markup.Text(Format.Fixed(100 * share, 1) + Format.UnitSpace + "%").Close();
+            List<TableCell> cells =
+            [
+                stage.Name,
+                new TableCell(Format.Duration(stage.Duration), stage.Duration.TotalSeconds),
+                new TableCell(Format.Fixed(100 * share, 1) + Format.UnitSpace + "%", share) { Share = share },
+            ];
             if (hasItems)
-                WriteItems(markup, stage);
+                cells.AddRange([stage.Items is { } items ? new TableCell($"{Format.Whole(items)} {stage.Unit}".TrimEnd(), items) : "–", Rate(stage)]);
             if (hasDetails)
-                markup.Element("td", stage.Detail ?? "");
-            markup.Close().Line();
+                cells.Add(stage.Detail ?? "");
+            table.AddRow([.. cells]);
         }
 
-        markup.Open("tr", ("class", "summary first")).Element("th", "Total", ("scope", "row"));
-        markup.Element("td", Format.Duration(TimeSpan.FromSeconds(total)), ("class", "num"));
-        for (int c = 0; c < 1 + (hasItems ? 2 : 0) + (hasDetails ? 1 : 0); c++)
-            markup.Element("td", "");
-        markup.Close().Close();
-        page.EndTable();
-    }
-
-    private static void WriteItems(MarkupWriter markup, ReportStage stage)
-    {
-        string unit = stage.Unit is null ? "" : " " + stage.Unit;
-        markup.Element("td", stage.Items is { } items ? Format.Whole(items) + unit : "–", ("class", "num"));
-        markup.Element("td", Rate(stage), ("class", "num"));
+        table.AddSummaryRow(
+        [
+            "Total",
+            new TableCell(Format.Duration(TimeSpan.FromSeconds(total)), total),
+            .. Enumerable.Repeat(TableCell.Empty, columns.Count - 2),
+        ]);
+        page.Table(table);
     }
 
     /// <summary>Units per second, or the time of one unit where that is the longer.</summary>
-    private static string Rate(ReportStage stage)
+    private static string Rate(StageTime stage)
     {
         if (stage.Items is not { } items || items <= 0 || stage.Duration <= TimeSpan.Zero)
             return "–";

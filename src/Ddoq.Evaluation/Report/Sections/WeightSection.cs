@@ -1,6 +1,6 @@
 using Ddoq.Evaluation.Report.Charts;
-using Ddoq.Evaluation.Report.Markup;
 using Ddoq.Evaluation.Statistics;
+using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report.Sections;
 
@@ -25,33 +25,32 @@ internal static class WeightSection
 
         int decimals = Format.DecimalsFor(summaries.Average(s => s.Summary.Mean));
         bool cut = summaries.Length > RowLimit;
-        page.BeginTable(cut ? "Weights per class, the classes with the most uneven weights" : "Weights per class");
-        MarkupWriter markup = page.Markup;
-        markup.Open("thead").Open("tr").Element("th", "Class", ("scope", "col"));
-        foreach (string header in (ReadOnlySpan<string>)["Images", "Smallest", "Mean", "Largest", "Effective"])
-            markup.Element("th", header, ("scope", "col"), ("class", "num"));
-        markup.Element("th", "Share of images", ("scope", "col")).Element("th", "Weights, sorted", ("scope", "col"));
-        markup.Close().Close().Line().Open("tbody").Line();
+        var table = new ComparisonTable(
+            cut ? "Weights per class, the classes with the most uneven weights" : "Weights per class",
+            new TableColumn("Class"),
+            TableColumn.Figures("Images"),
+            TableColumn.Figures("Smallest"),
+            TableColumn.Figures("Mean"),
+            TableColumn.Figures("Largest"),
+            TableColumn.Figures("Effective"),
+            new TableColumn("Share of images"),
+            new TableColumn("Weights, sorted"));
         foreach ((ReportClass item, double[] weights, WeightSummary summary) in
             cut ? summaries.OrderBy(s => s.Summary.EffectiveSampleSize / s.Summary.Count).Take(RowLimit) : summaries)
-            WriteRow(page, item, weights, summary, decimals);
-        markup.Close();
-        page.EndTable();
-        page.Notes(cut ? [$"{RowLimit} of {Format.Count(summaries.Length, "class", "classes")} are shown. The dashed line marks the mean weight."] : ["The dashed line marks the mean weight."]);
-    }
+        {
+            double share = summary.EffectiveSampleSize / summary.Count;
+            table.AddRow(
+                item.Name,
+                TableCell.Whole(summary.Count),
+                TableCell.Number(summary.Minimum, decimals),
+                TableCell.Number(summary.Mean, decimals),
+                TableCell.Number(summary.Maximum, decimals),
+                TableCell.Number(summary.EffectiveSampleSize, 1),
+                new TableCell(Format.Fixed(100 * share, 0) + Format.UnitSpace + "%", share) { Share = share },
+                new TableCell($"Sorted weights of {item.Name}") { Bars = weights });
+        }
 
-    private static void WriteRow(ReportPage page, ReportClass item, double[] weights, WeightSummary summary, int decimals)
-    {
-        MarkupWriter markup = page.Markup;
-        double share = summary.EffectiveSampleSize / summary.Count;
-        markup.Open("tr", ("class", "centred")).Element("th", item.Name, ("scope", "row")).Element("td", Format.Whole(summary.Count), ("class", "num"));
-        foreach (double value in (ReadOnlySpan<double>)[summary.Minimum, summary.Mean, summary.Maximum])
-            markup.Element("td", Format.Fixed(value, decimals), ("class", "num"));
-        markup.Element("td", Format.Fixed(summary.EffectiveSampleSize, 1), ("class", "num"));
-        markup.Open("td", ("class", "with-meter"));
-        page.Meter(share);
-        markup.Text(Format.Fixed(100 * share, 0) + Format.UnitSpace + "%").Close().Open("td");
-        SortedBars.Write(markup, weights, $"Sorted weights of {item.Name}");
-        markup.Close().Close().Line();
+        table.AddNote((cut ? $"{RowLimit} of {Format.Count(summaries.Length, "class", "classes")} are shown. " : "") + "The dashed line marks the mean weight.");
+        page.Table(table);
     }
 }

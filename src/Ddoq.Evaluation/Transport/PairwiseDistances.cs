@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace Ddoq.Evaluation.Transport;
 
 /// <summary>All pairwise squared Euclidean distances of two sets of rows, summed in double precision.</summary>
-internal static unsafe class SquaredDistances
+internal static unsafe class PairwiseDistances
 {
     /// <summary>Columns per pass: a pass over the second set's columns stays in the second-level cache for K of 50.</summary>
     private const int BlockColumns = 1024;
@@ -20,7 +20,7 @@ internal static unsafe class SquaredDistances
     /// The order of the additions is fixed (four lanes, blocks of columns), so the result has the same bits for any number
     /// of threads and any vector width of the machine.
     /// </remarks>
-    public static void Compute(ReadOnlySpan<float> x, ReadOnlySpan<float> y, int dimension, Span<double> costs)
+    public static void Squared(ReadOnlySpan<float> x, ReadOnlySpan<float> y, int dimension, Span<double> costs)
     {
         int n = x.Length / dimension;
         int k = y.Length / dimension;

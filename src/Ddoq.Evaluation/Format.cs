@@ -1,8 +1,8 @@
 using System.Globalization;
 
-namespace Ddoq.Evaluation.Report.Markup;
+namespace Ddoq.Evaluation;
 
-/// <summary>Numbers as the report writes them.</summary>
+/// <summary>Numbers as tables and the report write them.</summary>
 internal static class Format
 {
     /// <summary>A thin space between a number and its unit, which does not break the line.</summary>
@@ -12,8 +12,28 @@ internal static class Format
     public static string Coordinate(double value) =>
         (Math.Round(value, 2, MidpointRounding.AwayFromZero) + 0.0).ToString("0.##", CultureInfo.InvariantCulture);
 
-    public static string Fixed(double value, int decimals) =>
-        value.ToString(string.Create(CultureInfo.InvariantCulture, $"F{decimals}"), CultureInfo.InvariantCulture);
+    /// <summary>A fixed number of digits after the point; "n/a" for NaN.</summary>
+    public static string Fixed(double value, int decimals) => double.IsNaN(value)
+        ? "n/a"
+        : value.ToString(string.Create(CultureInfo.InvariantCulture, $"F{decimals}"), CultureInfo.InvariantCulture);
+
+    /// <summary>A change or difference: "+1.3", "−0.2" (U+2212, as wide as the plus), "0.0" for what rounds to zero.</summary>
+    public static string Signed(double value, int decimals)
+    {
+        if (double.IsNaN(value))
+            return "n/a";
+        string magnitude = Fixed(Math.Abs(value), decimals);
+        bool isZero = magnitude.AsSpan().IndexOfAnyInRange('1', '9') < 0 && double.IsFinite(value);
+        return isZero ? magnitude : value > 0 ? "+" + magnitude : "\u2212" + magnitude;
+    }
+
+    /// <summary>A relative change as a percentage: "−15.7 %".</summary>
+    public static string SignedPercent(double fraction, int decimals = 1) =>
+        double.IsNaN(fraction) ? "n/a" : Signed(100 * fraction, decimals) + "\u00A0%";
+
+    /// <summary>"61.2 ± 0.4", or the figure alone where the error is not known.</summary>
+    public static string WithError(string figure, double error, int decimals) =>
+        double.IsNaN(error) ? figure : $"{figure} ± {Fixed(error, decimals)}";
 
     public static string Whole(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
