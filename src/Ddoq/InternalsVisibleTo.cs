@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("Ddoq.Tests")]
-[assembly: InternalsVisibleTo("Ddoq.Bench.Kernels")]
+[assembly: InternalsVisibleTo("Ddoq.Bench")]
 [assembly: InternalsVisibleTo("libddoq")]

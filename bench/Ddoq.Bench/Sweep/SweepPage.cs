@@ -19,7 +19,7 @@ internal static class SweepPage
             text.Append(CultureInfo.InvariantCulture, $"| {point.Source} | {network} | {point.Level} | {distances[point.Name]:F2} | {Statistics(point, students).Format()} | {RunStatistics.From([.. decoded[point.Name].Select(accuracy => 100 * accuracy)]).Format()} |\n");
         }
 
-        return text.Append(CultureInfo.InvariantCulture, $"\nMean ± standard deviation over {Statistics(points[0], students).Count} student seeds, {updates} updates each.\n").ToString();
+        return text.Append(CultureInfo.InvariantCulture, $"\nMean ± standard error over {Statistics(points[0], students).Count} student seeds, {updates} updates each.\n").ToString();
     }
 
     /// <summary>Accuracy and W2 against the start level, one line per network.</summary>

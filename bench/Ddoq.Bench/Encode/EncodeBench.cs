@@ -5,35 +5,18 @@ using Ddoq.Imaging;
 namespace Ddoq.Bench.Encode;
 
 /// <summary>Images per second of the batch reader in every layout, beside plain libvips loops on the same images.</summary>
-internal static class Program
+internal static class EncodeBench
 {
-    private static int Main(string[] arguments)
+    public static void Run(BenchArguments arguments)
     {
-        var options = new Dictionary<string, string>();
-        for (int i = 0; i + 1 < arguments.Length; i += 2)
-            options[arguments[i]] = arguments[i + 1];
-        if (!options.TryGetValue("--images", out string? folder))
-        {
-            Console.Error.WriteLine("error: --images is missing\nhint: give the folder that generate.py wrote");
-            return 2;
-        }
-
-        try
-        {
-            Run(
-                new MasterImages(folder),
-                options.GetValueOrDefault("--work") ?? Path.Combine(folder, "layouts"),
-                (options.GetValueOrDefault("--layouts") ?? string.Join(',', Layouts.All.Keys)).Split(','),
-                Number(options, "--size", 256),
-                Number(options, "--threads", Environment.ProcessorCount),
-                Number(options, "--rounds", 20));
-            return 0;
-        }
-        catch (DdoqException exception)
-        {
-            Console.Error.WriteLine($"error: {exception.Message}\nhint: {exception.Hint}");
-            return exception.ExitCode;
-        }
+        string folder = arguments.Text("--images") ?? throw new UsageException("--images is missing", "Give the folder that bench/encode/generate.py wrote.");
+        Run(
+            new MasterImages(folder),
+            arguments.Text("--work", Path.Combine(folder, "layouts")),
+            arguments.Text("--layouts", string.Join(',', Layouts.All.Keys)).Split(','),
+            arguments.Number("--size", 256),
+            arguments.Number("--threads", Environment.ProcessorCount),
+            arguments.Number("--rounds", 20));
     }
 
     private static void Run(MasterImages images, string work, string[] layouts, int size, int threads, int rounds)
@@ -83,9 +66,6 @@ internal static class Program
         double[] sorted = [.. values.Order()];
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
-
-    private static int Number(Dictionary<string, string> options, string name, int defaultValue) =>
-        options.TryGetValue(name, out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : defaultValue;
 
     private static void Print(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 }

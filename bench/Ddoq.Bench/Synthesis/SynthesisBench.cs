@@ -7,30 +7,15 @@ using Ddoq.Pipeline.Stages;
 namespace Ddoq.Bench.Synthesis;
 
 /// <summary>Images per second against batch size, and the stage beside bare calls of ONNX Runtime.</summary>
-internal static class Program
+internal static class SynthesisBench
 {
-    private static int Main(string[] arguments)
-    {
-        var options = new Dictionary<string, string>();
-        for (int i = 0; i + 1 < arguments.Length; i += 2)
-            options[arguments[i]] = arguments[i + 1];
-        try
-        {
-            Measure(
-                ModelFolder.Open(options.GetValueOrDefault("--model") ?? ShippedResources.ReferenceModel),
-                [.. (options.GetValueOrDefault("--batch-sizes") ?? "1,2,4,8,16,32,50,64").Split(',').Select(size => int.Parse(size, CultureInfo.InvariantCulture))],
-                Number(options, "--table-images", 200),
-                Number(options, "--images", 1200),
-                Number(options, "--workers", Environment.ProcessorCount),
-                Number(options, "--repeat", 3));
-            return 0;
-        }
-        catch (DdoqException exception)
-        {
-            Console.Error.WriteLine($"error: {exception.Message}\nhint: {exception.Hint}");
-            return exception.ExitCode;
-        }
-    }
+    public static void Run(BenchArguments arguments) => Measure(
+        ModelFolder.Open(arguments.Text("--model", ShippedResources.ReferenceModel)),
+        arguments.Numbers("--batch-sizes", "1,2,4,8,16,32,50,64"),
+        arguments.Number("--table-images", 200),
+        arguments.Number("--images", 1200),
+        arguments.Number("--workers", Environment.ProcessorCount),
+        arguments.Number("--repeat", 3));
 
     private static void Measure(ModelFolder model, int[] batchSizes, int tableImages, int images, int workers, int repeat)
     {
@@ -95,7 +80,4 @@ internal static class Program
         action();
         return (Stopwatch.GetElapsedTime(start).TotalSeconds, (Environment.CpuUsage.TotalTime - before).TotalSeconds);
     }
-
-    private static int Number(Dictionary<string, string> options, string name, int fallback) =>
-        options.TryGetValue(name, out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
 }
