@@ -28,6 +28,7 @@ foreach ($step in $steps) {
             if (Test-Path build/native) { Invoke-Step ctest @('--test-dir', 'build/native', '--output-on-failure') }
         }
         'bench' {
+            Invoke-Step dotnet @('run', '-c', $Configuration, '--project', 'bench/Ddoq.Bench', '--', 'kernels', 'table')
             Invoke-Step dotnet @('build', 'bench/peers/quantize', '-c', $Configuration)
             Invoke-Step /usr/bin/python3 @('bench/peers/quantize/compare.py', '--output', 'artifacts/bench')
         }
