@@ -23,4 +23,10 @@ internal static class RandomStream
 
     /// <summary>The CutMix partners and box of one batch.</summary>
     public static ulong Mix(int epoch, int step) => CounterRandom.Stream(0x04_000000u | (uint)epoch, (uint)step);
+
+    /// <summary>The real images that a class's mosaics are made of.</summary>
+    public static ulong MosaicPool(int classIndex) => CounterRandom.Stream(0x05_000000u, (uint)classIndex);
+
+    /// <summary>The crops of one real image.</summary>
+    public static ulong MosaicCrops(int row) => CounterRandom.Stream(0x06_000000u, (uint)row);
 }
