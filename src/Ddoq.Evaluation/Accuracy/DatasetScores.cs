@@ -63,21 +63,25 @@ public sealed record DatasetScores(double HardLabelRecovery, double ImprovementO
     public static ComparisonTable ToTable(IReadOnlyList<(string Arm, DatasetScores Scores)> scores)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        var table = new ComparisonTable(
-            "Scores of the distilled sets",
-            new TableColumn("Arm"),
-            TableColumn.Figures("HLR", "points"),
-            TableColumn.Figures("IOR", "points"),
-            TableColumn.Figures("LRS"),
-            TableColumn.Figures("ARS"));
+        bool hasAugmentation = scores.Any(pair => pair.Scores.AugmentationRobust.HasValue);
+        List<TableColumn> columns = [new("Arm"), TableColumn.Figures("HLR", "points"), TableColumn.Figures("IOR", "points"), TableColumn.Figures("LRS")];
+        if (hasAugmentation)
+            columns.Add(TableColumn.Figures("ARS"));
+        var table = new ComparisonTable("Scores of the distilled sets", [.. columns]);
         TableCell[] recovery = Column(score => 100 * score.HardLabelRecovery, 1, BestIs.Lowest);
         TableCell[] improvement = Column(score => 100 * score.ImprovementOverRandom, 1, BestIs.Highest);
         TableCell[] labels = Column(score => score.LabelRobust, 3, BestIs.Highest);
         TableCell[] augmentation = Column(score => score.AugmentationRobust ?? double.NaN, 3, BestIs.Highest);
         for (int s = 0; s < scores.Count; s++)
-            table.AddRow(scores[s].Arm, recovery[s], improvement[s], labels[s], augmentation[s]);
+        {
+            List<TableCell> cells = [scores[s].Arm, recovery[s], improvement[s] with { Text = Format.Signed(improvement[s].Value!.Value, 1) }, labels[s]];
+            if (hasAugmentation)
+                cells.Add(augmentation[s]);
+            table.AddRow([.. cells]);
+        }
+
         table.AddNote("HLR: what hard labels lack to the full data, lower is better. IOR: gain over random real images under the set's own recipe. "
-            + "LRS and ARS: the two, and the gains with and without augmentation, put on a scale from 0 to 1, where no gap and no gain is 0.269.");
+            + $"LRS{(hasAugmentation ? " and ARS" : "")}: the two{(hasAugmentation ? ", and the gains with and without augmentation," : "")} put on a scale from 0 to 1, where no gap and no gain is 0.269.");
         return table;
 
         TableCell[] Column(Func<DatasetScores, double> figure, int decimals, BestIs best) =>

@@ -63,7 +63,7 @@ public class DatasetScoresTests
         ComparisonTable table = DatasetScores.ToTable([("a", new DatasetScores(0.1, 0.02, 0.25, null)), ("b", new DatasetScores(0.2, -0.01, 0.2, null))]);
         Assert.That(
             table.Rows.Select(row => string.Join("|", row.Cells.Select(cell => cell.Text + (cell.IsBest ? "*" : "")))),
-            Is.EqualTo(new[] { "a|10.0*|2.0*|0.250*|n/a", "b|20.0|-1.0|0.200|n/a" }));
+            Is.EqualTo(new[] { "a|10.0*|+2.0*|0.250*", "b|20.0|\u22121.0|0.200" }));
     }
 
     [TestCase(100.1)]

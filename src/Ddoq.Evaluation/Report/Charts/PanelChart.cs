@@ -7,7 +7,7 @@ internal static class PanelChart
 {
     private const double Width = 920;
     private const double RowHeight = 28;
-    private const double Gap = 30;
+    private const double Gap = 46;
     private const int LabelCharacters = 24;
 
     /// <param name="markup">Where to write.</param>

@@ -59,7 +59,11 @@ internal static class ScatterChart
 
         var taken = new List<Box>();
         for (int i = 0; i < items.Count; i++)
-            taken.Add(new Box(x[i] - 6, y[i] - 6, x[i] + 6, y[i] + 6));
+        {
+            double reach = Math.Max(6, y[i] - up.Map(items[i].Value + items[i].Margin, Bottom, Top));
+            taken.Add(new Box(x[i] - 6, y[i] - reach, x[i] + 6, y[i] + reach));
+        }
+
         for (int i = 0; i < items.Count; i++)
         {
             string label = Svg.Shorten(items[i].Name, LabelCharacters);

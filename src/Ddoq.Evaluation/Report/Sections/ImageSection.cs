@@ -68,7 +68,7 @@ internal static class ImageSection
     }
 
     /// <summary>The width at which a picture of many images shows one.</summary>
-    public static int ThumbnailWidth(int width) => width <= TinyWidth ? width * Math.Max(1, CellWidth / 2 / width) : CellWidth;
+    public static int ThumbnailWidth(int width) => width <= TinyWidth ? width * Math.Max(1, TinyWidth / width) : CellWidth;
 
     private static int DisplayWidth(int width) => width <= TinyWidth
         ? width * Math.Max(1, CellWidth / width)

@@ -11,6 +11,9 @@ internal static class PredictionSection
 {
     private const int LeastArms = 3;
 
+    // Below these the words would say more than a handful of arms can.
+    private const double WeakestUseful = -0.5, LeastDifference = 0.05;
+
     public static bool HasContent(ReportModel model) => Groups(model).Count > 0;
 
     public static void Write(ReportPage page)
@@ -62,7 +65,9 @@ internal static class PredictionSection
     {
         string correlations = string.Create(CultureInfo.InvariantCulture,
             $"Spearman's rank correlation over {count} arms: energy {Format.Signed(energy, 2)}, W2 {Format.Signed(wasserstein, 2)}");
-        return double.IsNaN(energy) || double.IsNaN(wasserstein) || Math.Abs(energy - wasserstein) < 0.05
+        if (!(Math.Min(energy, wasserstein) <= WeakestUseful))
+            return $"{correlations}; neither predicts accuracy.";
+        return Math.Abs(energy - wasserstein) < LeastDifference
             ? $"{correlations}; neither predicts better than the other."
             : $"{correlations}; {(energy < wasserstein ? "energy" : "W2")} predicts better here.";
     }
