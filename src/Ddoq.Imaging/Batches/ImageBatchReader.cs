@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 
 namespace Ddoq.Imaging;
 
@@ -187,5 +188,78 @@ public sealed class ImageBatchReader
 
             _damaged.Add(new DamagedImage(index, _dataset.NameOf(index), error.Reason));
         }
+    }
+}
+
+/// <summary>How <see cref="ImageBatchReader"/> reads.</summary>
+public sealed record ImageBatchOptions
+{
+    /// <summary>The defaults.</summary>
+    public static ImageBatchOptions Default { get; } = new();
+
+    /// <summary>The most images in a batch, 64 by default.</summary>
+    public int BatchSize { get; init; } = 64;
+
+    /// <summary>3 (RGB, the default) or 1 (luma, see <see cref="PlanarRgb.ToGrey"/>; grey images keep their values).</summary>
+    public int Channels { get; init; } = 3;
+
+    /// <summary>The numbers wanted beside the bytes; none by default.</summary>
+    public PixelRange Range { get; init; } = PixelRange.Bytes;
+
+    /// <summary>Threads that decode, one for each processor by default. Results do not depend on it.</summary>
+    public int Workers { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>What to do with damaged images; the default fails.</summary>
+    public DamagePolicy Damage { get; init; } = DamagePolicy.Fail;
+
+    internal void Validate()
+    {
+        if (BatchSize < 1)
+            throw new UsageException($"a batch size of {BatchSize} is not possible", "give 1 or more");
+        if (Workers < 1)
+            throw new UsageException($"{Workers} workers are not possible", "give 1 or more");
+        if (Channels is not (1 or 3))
+            throw new UsageException($"{Channels} channels are not possible", "give 1 (grey) or 3 (RGB)");
+    }
+}
+
+/// <summary>A parallel loop whose error does not depend on the order of work: the one with the lowest index is thrown.</summary>
+/// <remarks>
+/// Indices are dealt one by one in ascending order, so workers stay close to each other, and images that are stored
+/// together are read together.
+/// </remarks>
+internal static class OrderedParallel
+{
+    /// <summary>Runs <paramref name="body"/> for 0 to <paramref name="count"/> - 1.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static void For(int count, int workers, Action<int> body, CancellationToken cancellationToken)
+    {
+        var gate = new Lock();
+        (int Index, ExceptionDispatchInfo Error)? first = null;
+        int next = -1, end = count;
+        var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellationToken };
+        Parallel.For(0, Math.Min(workers, count), options, _ =>
+        {
+            int i;
+            while ((i = Interlocked.Increment(ref next)) < Volatile.Read(ref end))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                try
+                {
+                    body(i);
+                }
+                catch (Exception e)
+                {
+                    // Lower indices are still run: one of them may fail too.
+                    lock (gate)
+                    {
+                        if (first is null || i < first.Value.Index)
+                            first = (i, ExceptionDispatchInfo.Capture(e));
+                        Volatile.Write(ref end, first.Value.Index);
+                    }
+                }
+            }
+        });
+        first?.Error.Throw();
     }
 }

@@ -72,3 +72,12 @@ public interface IImageDataset : IDisposable
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     string ComputeContentDigest(CancellationToken cancellationToken = default);
 }
+
+/// <summary>The size of an image in pixels.</summary>
+/// <param name="Width">Pixels in a row.</param>
+/// <param name="Height">Rows.</param>
+public readonly record struct ImageSize(int Width, int Height)
+{
+    /// <summary>Width before height, for example <c>500x375</c>.</summary>
+    public override string ToString() => $"{Width}x{Height}";
+}

@@ -46,3 +46,35 @@ public sealed record ImageFit(
         ? length
         : throw new UsageException($"an image size of {length} is not possible", "give 1 or more pixels");
 }
+
+/// <summary>How an image gets the target size.</summary>
+public enum FitMode
+{
+    /// <summary>Centred on a border of one grey level; only for images of one size, not larger than the target.</summary>
+    Pad,
+
+    /// <summary>Resized to the target; the aspect ratio is not kept.</summary>
+    Resize,
+
+    /// <summary>
+    /// Resized, keeping the aspect ratio, until it covers the target, then cropped around the centre. For a square target this is
+    /// torchvision's <c>Resize(size)</c> followed by <c>CenterCrop(size)</c>.
+    /// </summary>
+    CropCentre,
+}
+
+/// <summary>The filter of a resize. All but <see cref="Nearest"/> widen when shrinking, so they do not alias.</summary>
+public enum ImageInterpolation
+{
+    /// <summary>The pixel whose centre is nearest.</summary>
+    Nearest,
+
+    /// <summary>Triangle, 2 pixels wide at scale 1.</summary>
+    Bilinear,
+
+    /// <summary>Keys' cubic with a = -0.5, 4 pixels wide at scale 1.</summary>
+    Bicubic,
+
+    /// <summary>Lanczos with three lobes, 6 pixels wide at scale 1.</summary>
+    Lanczos,
+}

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Parquet;
 using Parquet.Schema;
 
@@ -117,4 +118,78 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
     }
 
     private static SampleLabel Number(long number) => new(number is >= 0 and <= int.MaxValue ? (int)number : -1, null);
+}
+
+/// <summary>The columns of images and labels in a Parquet file.</summary>
+/// <param name="Image">Encoded images, binary.</param>
+/// <param name="Label">Labels: whole numbers or texts.</param>
+internal sealed record ParquetColumns(DataField Image, DataField Label)
+{
+    private static readonly string[] s_imageNames = ["image", "img", "jpg", "png"];
+    private static readonly string[] s_labelNames = ["label", "labels", "cls", "class"];
+
+    /// <summary>Finds the columns: those that the features name, else by their usual names.</summary>
+    /// <exception cref="DdoqException">One is not there, or of another type.</exception>
+    public static ParquetColumns Find(ParquetSchema schema, HuggingFaceFeatures features, string path)
+    {
+        DataField[] fields = schema.GetDataFields();
+        DataField? image = Named(features.Image, s_imageNames).SelectMany(name => new[] { $"{name}/bytes", name })
+            .Select(name => fields.FirstOrDefault(field => field.Path.ToString() == name && field.ClrType == typeof(ReadOnlyMemory<byte>)))
+            .FirstOrDefault(field => field is not null);
+        DataField? label = Named(features.Label, s_labelNames)
+            .Select(name => fields.FirstOrDefault(field => field.Path.ToString() == name && (field.ClrType == typeof(long) || field.ClrType == typeof(int) || IsText(field))))
+            .FirstOrDefault(field => field is not null);
+        return image is not null && label is not null && !image.IsArray
+            ? new ParquetColumns(image, label)
+            : throw new DdoqException(
+                $"{path} has no column of {(image is null ? "images" : "labels")}; its columns are {string.Join(", ", fields.Select(field => $"{field.Path} ({TypeOf(field)})"))}",
+                "needed are image (binary, or a struct with a field bytes) and label (int64, int32 or text), as Hugging Face's datasets writes them");
+    }
+
+    /// <summary>True for a column of texts.</summary>
+    public static bool IsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>);
+
+    private static string TypeOf(DataField field) =>
+        IsText(field) ? "text" : field.ClrType == typeof(ReadOnlyMemory<byte>) ? "binary" : field.ClrType.Name;
+
+    private static string[] Named(string? given, string[] usual) => given is null ? usual : [given];
+}
+
+/// <summary>What the library <c>datasets</c> writes of a table's columns into the file's metadata, under the key <c>huggingface</c>.</summary>
+/// <param name="Image">The column of images, or null.</param>
+/// <param name="Label">The column of labels, or null.</param>
+/// <param name="ClassNames">The names of the labels, or null.</param>
+internal sealed record HuggingFaceFeatures(string? Image, string? Label, string[]? ClassNames)
+{
+    /// <summary>The metadata's key.</summary>
+    public const string Key = "huggingface";
+
+    /// <summary>Reads the description; all unknown when there is none.</summary>
+    /// <exception cref="DdoqException">It is there but no such JSON.</exception>
+    public static HuggingFaceFeatures Parse(string? json, string path)
+    {
+        var found = new HuggingFaceFeatures(null, null, null);
+        if (json is null)
+            return found;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            if (!document.RootElement.TryGetProperty("info", out JsonElement info) || !info.TryGetProperty("features", out JsonElement features))
+                return found;
+            foreach (JsonProperty feature in features.EnumerateObject())
+            {
+                string? type = feature.Value.ValueKind == JsonValueKind.Object && feature.Value.TryGetProperty("_type", out JsonElement name) ? name.GetString() : null;
+                if (type == "Image" && found.Image is null)
+                    found = found with { Image = feature.Name };
+                else if (type == "ClassLabel" && found.Label is null)
+                    found = found with { Label = feature.Name, ClassNames = [.. feature.Value.GetProperty("names").EnumerateArray().Select(label => label.GetString()!)] };
+            }
+
+            return found;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new DdoqException($"{path}: the metadata '{Key}' is not what the library datasets writes: {e.Message}", "write the file anew", e);
+        }
+    }
 }

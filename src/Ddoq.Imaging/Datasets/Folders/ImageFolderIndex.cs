@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Ddoq.Imaging;
 
 /// <summary>Which files an ImageFolder has, in dataset order, and what their labels are. Immutable once built.</summary>
@@ -72,5 +74,65 @@ internal sealed record ImageFolderIndex
     {
         int[] map = ClassOrder.Map(ClassNames, classNames, Path.Combine(Location, Part), wantedIn);
         return this with { ClassNames = [.. classNames], LabelOfFolder = [.. LabelOfFolder.Select(label => label < 0 ? -1 : map[label])] };
+    }
+}
+
+/// <summary>Images that are files, found by an <see cref="ImageFolderIndex"/>; open only while they are read.</summary>
+internal sealed class FolderImages(ImageFolderIndex index) : IEncodedImages
+{
+    /// <inheritdoc/>
+    public int Count => index.FolderOf.Length;
+
+    /// <inheritdoc/>
+    /// <remarks>The split's folder is left out: a copy may call <c>val/</c> <c>test/</c>.</remarks>
+    public string KeyOf(int i) => index.NameInPart(i);
+
+    /// <inheritdoc/>
+    public string NameOf(int i) => index.NameOf(i);
+
+    /// <inheritdoc/>
+    public string PlaceOf(int i) => index.PathOf(i);
+
+    /// <inheritdoc/>
+    public long LengthOf(int i) => DataFile.Guard(index.PathOf(i), 0, static (_, path) => new FileInfo(path).Length);
+
+    /// <inheritdoc/>
+    public byte[] Read(int i) => DataFile.ReadAllBytes(index.PathOf(i));
+
+    /// <inheritdoc/>
+    public ImageHeader ReadHeader(int i, ImageDatasetOptions options) => ImageHeader.Read(index.PathOf(i), options);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // Nothing is held.
+    }
+}
+
+/// <summary>File names as UTF-8 in one array: about a third of the memory of strings, which counts at 14 million images.</summary>
+internal sealed class FileNameTable
+{
+    private byte[] _bytes = new byte[1024];
+    private readonly List<int> _ends = [];
+
+    public int Count => _ends.Count;
+
+    public string this[int index]
+    {
+        get
+        {
+            int start = index == 0 ? 0 : _ends[index - 1];
+            return Encoding.UTF8.GetString(_bytes.AsSpan(start, _ends[index] - start));
+        }
+    }
+
+    public void Add(string name)
+    {
+        int start = _ends.Count == 0 ? 0 : _ends[^1];
+        int end = checked(start + Encoding.UTF8.GetByteCount(name));
+        if (end > _bytes.Length)
+            Array.Resize(ref _bytes, (int)Math.Clamp(2L * _bytes.Length, end, Array.MaxLength));
+        Encoding.UTF8.GetBytes(name, _bytes.AsSpan(start));
+        _ends.Add(end);
     }
 }
