@@ -1,5 +1,26 @@
 namespace Ddoq.Imaging;
 
+/// <summary>Compares texts by their code points, as Python sorts them; UTF-16 has those beyond the basic plane before U+E000.</summary>
+internal sealed class CodePointOrder : IComparer<string>
+{
+    /// <summary>The order.</summary>
+    public static CodePointOrder Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public int Compare(string? x, string? y)
+    {
+        if (x is null || y is null)
+            return (x is null ? 0 : 1) - (y is null ? 0 : 1);
+        int same = x.AsSpan().CommonPrefixLength(y);
+        if (same == x.Length || same == y.Length)
+            return x.Length.CompareTo(y.Length);
+
+        // A surrogate stands for a code point above all others.
+        bool first = char.IsSurrogate(x[same]), second = char.IsSurrogate(y[same]);
+        return first == second ? x[same].CompareTo(y[same]) : first ? 1 : -1;
+    }
+}
+
 /// <summary>Checks one list of class names against another and maps labels between them.</summary>
 internal static class ClassOrder
 {
@@ -61,7 +82,7 @@ internal static class ClassNameFile
 
     private static string[] Read(string path)
     {
-        string[] lines = DataFile.Guard(path, 0, static (_, path) => File.ReadAllLines(path));
+        string[] lines = DataFile.ReadAllLines(path);
         int last = Array.FindLastIndex(lines, line => line.Trim().Length > 0);
         string[] names = [.. lines.Take(last + 1).Select(line => line.Trim())];
         int bad = Array.FindIndex(names, name => name.Length == 0);

@@ -36,7 +36,7 @@ public sealed class ClassSubset
                 "give a file with one class name a line; relative paths start at the working directory");
         }
 
-        string[] lines = DataFile.Guard(nameOrFile, 0, static (_, path) => File.ReadAllLines(path));
+        string[] lines = DataFile.ReadAllLines(nameOrFile);
         lines = [.. lines.Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')];
         return lines.Length > 0
             ? new ClassSubset(nameOrFile, lines)

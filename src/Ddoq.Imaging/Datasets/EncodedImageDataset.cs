@@ -9,6 +9,7 @@ internal sealed class EncodedImageDataset : IImageDataset
     private readonly int[] _labels;
     private readonly string _kind;
     private readonly ImageDatasetOptions _options;
+    private readonly RemarkCounter _remarks = new();
     private readonly Lazy<bool> _isGrey;
     private readonly Lazy<string> _fingerprint;
     private readonly Lazy<(int Index, ImageSize Size)?> _firstReadable;
@@ -20,9 +21,11 @@ internal sealed class EncodedImageDataset : IImageDataset
     /// <param name="labels">The label of each image.</param>
     /// <param name="classNames">Class names in label order.</param>
     /// <param name="options">How images are decoded.</param>
+    /// <param name="passedOver">What the index left out.</param>
     public EncodedImageDataset(
-        string location, string kind, IEncodedImages images, int[] labels, IReadOnlyList<string> classNames, ImageDatasetOptions options)
+        string location, string kind, IEncodedImages images, int[] labels, IReadOnlyList<string> classNames, ImageDatasetOptions options, RemarkCounter? passedOver = null)
     {
+        PassedOver = passedOver?.ToList() ?? [];
         Location = location;
         ClassNames = classNames;
         _kind = kind;
@@ -42,6 +45,12 @@ internal sealed class EncodedImageDataset : IImageDataset
 
     /// <inheritdoc/>
     public int Count => _labels.Length;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DataRemark> PassedOver { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DataRemark> Remarks => _remarks.ToList();
 
     /// <inheritdoc/>
     public bool IsGrey => _isGrey.Value;
@@ -64,9 +73,19 @@ internal sealed class EncodedImageDataset : IImageDataset
         ArgumentNullException.ThrowIfNull(fit);
         string place = _images.PlaceOf(Checked(index));
         using DecodedImage image = ImageDecoder.Decode(_images.Read(index), place, _options);
+        Remark(image.Facts, index);
         if (fit.Mode == FitMode.Pad && _firstReadable.Value is { } first && first.Size != image.Size)
             ThrowMixedSizes(place, image.Size, _images.PlaceOf(first.Index), first.Size);
         ImageFitter.Fit(image.AsSource(place), fit, planar);
+    }
+
+    /// <inheritdoc/>
+    public ImageFacts Examine(int index)
+    {
+        string place = _images.PlaceOf(Checked(index));
+        using DecodedImage image = ImageDecoder.Decode(_images.Read(index), place, _options);
+        Remark(image.Facts, index);
+        return image.Facts;
     }
 
     /// <inheritdoc/>
@@ -89,13 +108,13 @@ internal sealed class EncodedImageDataset : IImageDataset
 
     private string ComputeFingerprint()
     {
-        var lengths = new long[Count];
-        OrderedParallel.For(Count, Environment.ProcessorCount, i => lengths[i] = _images.LengthOf(i), CancellationToken.None);
-        using var digest = new DatasetDigest(_kind, ClassNames);
+        var samples = new byte[Count][];
+        OrderedParallel.For(Count, Environment.ProcessorCount, i => samples[i] = _images.SampleOf(i), _options.Cancellation);
+        using var digest = new DatasetDigest($"{_kind}-sampled", ClassNames);
         for (int i = 0; i < Count; i++)
         {
             AppendRow(digest, i);
-            digest.Append(lengths[i]);
+            digest.Append(samples[i]);
         }
 
         return digest.Finish();
@@ -110,7 +129,7 @@ internal sealed class EncodedImageDataset : IImageDataset
     private bool ScanGrey()
     {
         int colour = 0;
-        Parallel.For(0, Count, (i, loop) =>
+        Parallel.For(0, Count, new ParallelOptions { CancellationToken = _options.Cancellation }, (i, loop) =>
         {
             if (TryReadHeader(i) is not { IsGrey: false })
                 return;
@@ -124,11 +143,20 @@ internal sealed class EncodedImageDataset : IImageDataset
     {
         for (int i = 0; i < Count; i++)
         {
+            _options.Cancellation.ThrowIfCancellationRequested();
             if (TryReadHeader(i) is { } header)
                 return (i, header.Size);
         }
 
         return null;
+    }
+
+    private void Remark(ImageFacts facts, int index)
+    {
+        if (facts.IsConstant)
+            _remarks.Add(ImageFacts.Constant, NameOf(index));
+        else if (facts.LargestSample is > 0 and < 1 << 12)
+            _remarks.Add(ImageFacts.NearlyBlack, NameOf(index));
     }
 
     private ImageHeader? TryReadHeader(int index)
@@ -172,9 +200,9 @@ internal interface IEncodedImages : IDisposable
     /// <summary>Where an image is, for errors; where it ends in a known extension, that promises its format.</summary>
     string PlaceOf(int index);
 
-    /// <summary>Bytes of an image or, where only reading it would tell, of the block that holds it.</summary>
+    /// <summary>A <see cref="ContentSample"/> of an image or, where only reading it would tell, of the block that holds it.</summary>
     /// <exception cref="DdoqException">A file disappeared.</exception>
-    long LengthOf(int index);
+    byte[] SampleOf(int index);
 
     /// <summary>The encoded bytes of an image.</summary>
     /// <exception cref="DdoqException">They cannot be read.</exception>

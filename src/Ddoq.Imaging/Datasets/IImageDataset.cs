@@ -24,11 +24,17 @@ public interface IImageDataset : IDisposable
     /// </remarks>
     bool IsGrey { get; }
 
+    /// <summary>What was left out when the dataset was opened, by kind: other formats, hidden files, folders of the system.</summary>
+    IReadOnlyList<DataRemark> PassedOver { get; }
+
+    /// <summary>What was odd in the images that were read so far, by kind: constant ones, 12-bit data in 16-bit files.</summary>
+    IReadOnlyList<DataRemark> Remarks { get; }
+
     /// <summary>A cheap identity of the dataset: 64 hexadecimal digits (SHA-256).</summary>
     /// <remarks>
-    /// Covers class names, image names, labels and sizes in bytes. Equal for a copy of the files elsewhere; independent of
-    /// times, owners and of <see cref="Location"/>. It does not read image files, so it misses an edit that keeps a file's
-    /// length: <see cref="ComputeContentDigest"/> does not. Computed at the first call, then kept.
+    /// Covers class names, image names, labels, sizes in bytes, and up to 8 KB of each image (BMP and TIFF: all of it), so it
+    /// changes when an image is replaced by another of the same length. Equal for a copy of the files elsewhere; independent of
+    /// times, owners and of <see cref="Location"/>. Computed at the first call, then kept.
     /// </remarks>
     /// <exception cref="DdoqException">A file disappeared.</exception>
     string Fingerprint { get; }
@@ -49,6 +55,12 @@ public interface IImageDataset : IDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="index"/> is not in [0, N).</exception>
     /// <exception cref="DamagedImageException">The header cannot be read.</exception>
     ImageSize SizeOf(int index);
+
+    /// <summary>Decodes one image and says what it is.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="index"/> is not in [0, N).</exception>
+    /// <exception cref="DamagedImageException">The file is truncated, corrupt or no image.</exception>
+    /// <exception cref="DdoqException">It cannot be read, or its contents and extension disagree.</exception>
+    ImageFacts Examine(int index);
 
     /// <summary>Decodes one image, fits it to a size, and writes it as planar RGB.</summary>
     /// <param name="index">Which image.</param>
@@ -71,6 +83,19 @@ public interface IImageDataset : IDisposable
     /// <exception cref="DdoqException">A file cannot be read.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     string ComputeContentDigest(CancellationToken cancellationToken = default);
+}
+
+/// <summary>What an image file holds.</summary>
+/// <param name="Size">The size as shown, after its EXIF orientation.</param>
+/// <param name="Mode">Channels and depth, for example <c>grey</c>, <c>RGB with alpha</c>, <c>CMYK</c>, <c>RGB, 16 bits</c>.</param>
+/// <param name="Orientation">EXIF orientation, 1 (upright) to 8.</param>
+/// <param name="IsConstant">Every pixel has the same colour.</param>
+/// <param name="LargestSample">The largest value of a file of 16 bits; 0 for one of 8 bits.</param>
+public readonly record struct ImageFacts(ImageSize Size, string Mode, int Orientation, bool IsConstant, int LargestSample)
+{
+    internal const string Constant = "images of one colour throughout";
+
+    internal const string NearlyBlack = "images of 16 bits that use at most 12 of them and become nearly black";
 }
 
 /// <summary>The size of an image in pixels.</summary>

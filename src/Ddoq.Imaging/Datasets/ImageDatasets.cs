@@ -76,6 +76,9 @@ public sealed record ImageDatasetOptions
     /// <summary>The classes to take; null takes all.</summary>
     public ClassSubset? Classes { get; init; }
 
+    /// <summary>Stops listing, indexing and fingerprinting with an <see cref="OperationCanceledException"/>; reading an image is not stopped.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>
     /// Class names in the label order to use, for example those of the model. The dataset's classes must be the same names,
     /// in any order; labels then follow this list. Null keeps the dataset's own order.

@@ -77,7 +77,7 @@ internal static class BmpDecoder
             throw new DamagedImageException(path, $"the bitmap is truncated: {end} bytes are needed, the file has {content.Length}");
 
         int channels = layout.IsGrey ? 1 : 3;
-        var image = new DecodedImage(layout.Size, channels);
+        var image = new DecodedImage(layout.Size, channels) { Mode = channels == 1 ? "grey" : "RGB" };
         int rowBytes = (int)layout.RowBytes;
         for (int y = 0; y < layout.Size.Height; y++)
         {

@@ -30,13 +30,7 @@ internal readonly record struct ImageHeader(ImageSize Size, bool IsGrey)
     /// <exception cref="DdoqException">The file cannot be read, is of a format that is not, or not what its extension says.</exception>
     public static ImageHeader Read(string path, ImageDatasetOptions options)
     {
-        byte[] start = DataFile.Guard(path, 0, static (_, path) =>
-        {
-            using FileStream stream = File.OpenRead(path);
-            byte[] start = new byte[BmpDecoder.LongestHeader];
-            int length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-            return start[..length];
-        });
+        byte[] start = DataFile.ReadImageStart(path, BmpDecoder.LongestHeader);
         ImageFormat format = ImageSignature.Check(start, path, options);
         return format == ImageFormat.Bmp ? BmpDecoder.ReadHeader(start, path) : VipsDecoder.ReadHeader(path, format);
     }
@@ -74,6 +68,18 @@ internal sealed class DecodedImage : IDisposable
     public ImageSize Size { get; }
 
     public int Channels { get; }
+
+    /// <summary>Channels and depth of the file.</summary>
+    public string Mode { get; init; } = "RGB";
+
+    /// <summary>EXIF orientation of the file, which is upright here.</summary>
+    public int Orientation { get; init; } = 1;
+
+    /// <summary>The largest sample of a file of 16 bits, else 0.</summary>
+    public int LargestSample { get; init; }
+
+    /// <summary>What the file held.</summary>
+    public ImageFacts Facts => new(Size, Mode, Orientation, !Samples.IsEmpty && Samples[Channels..].SequenceEqual(Samples[..^Channels]), LargestSample);
 
     /// <summary>The samples, [H, W, channels].</summary>
     public Span<byte> Samples => _buffer.AsSpan(0, _length);

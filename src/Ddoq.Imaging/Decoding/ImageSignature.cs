@@ -57,6 +57,7 @@ internal static class ImageSignature
         ImageFormat found = Detect(content), expected = FormatOfExtension(path);
         if (found == ImageFormat.Unknown)
         {
+            DataFile.RefusePointer(content, path);
             string start = Convert.ToHexStringLower(content[..Math.Min(content.Length, 8)]);
             throw new DamagedImageException(path, $"not a PNG, JPEG, WebP, BMP or TIFF image (starts with {start})");
         }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NetVips;
 using VipsImage = NetVips.Image;
 
@@ -24,8 +25,13 @@ internal static class PixelConversion
     public static bool IsGrey(VipsImage image) => image.Bands <= 2;
 
     /// <summary>Converts the samples libvips wrote for <paramref name="image"/>, [H, W, bands].</summary>
+    /// <param name="samples">The samples.</param>
+    /// <param name="image">What they are.</param>
+    /// <param name="orientation">EXIF orientation that the file had.</param>
+    /// <param name="path">Its name, for errors.</param>
+    /// <param name="alphaBackground">The grey level behind transparent pixels.</param>
     /// <exception cref="DdoqException">Samples or colours that are not converted, such as floating point or Lab.</exception>
-    public static DecodedImage Convert(ReadOnlySpan<byte> samples, VipsImage image, string path, byte alphaBackground)
+    public static DecodedImage Convert(ReadOnlySpan<byte> samples, VipsImage image, int orientation, string path, byte alphaBackground)
     {
         int bands = image.Bands;
         int sampleBytes = image.Format switch
@@ -42,12 +48,37 @@ internal static class PixelConversion
             _ => throw Unsupported(image, path),
         };
 
-        var decoded = new DecodedImage(new ImageSize(image.Width, image.Height), colour == Colour.Grey ? 1 : 3);
+        var decoded = new DecodedImage(new ImageSize(image.Width, image.Height), colour == Colour.Grey ? 1 : 3)
+        {
+            Mode = ModeOf(colour, bands, sampleBytes),
+            Orientation = orientation,
+            LargestSample = sampleBytes == 2 ? LargestOf(MemoryMarshal.Cast<byte, ushort>(samples), bands, colour) : 0,
+        };
         if (sampleBytes == 1 && bands == decoded.Channels)
             samples.CopyTo(decoded.Samples);
         else
             Convert(samples, sampleBytes, bands, colour, alphaBackground, decoded.Samples);
         return decoded;
+    }
+
+    private static string ModeOf(Colour colour, int bands, int sampleBytes)
+    {
+        int colourBands = colour switch { Colour.Grey => 1, Colour.Rgb => 3, _ => 4 };
+        return (colour switch { Colour.Grey => "grey", Colour.Rgb => "RGB", _ => "CMYK" })
+            + (bands > colourBands ? " with alpha" : "") + (sampleBytes == 2 ? ", 16 bits" : "");
+    }
+
+    // Alpha is left out: it reaches the top in an image of any depth.
+    private static int LargestOf(ReadOnlySpan<ushort> samples, int bands, Colour colour)
+    {
+        int colourBands = colour switch { Colour.Grey => 1, Colour.Rgb => 3, _ => 4 }, largest = 0;
+        for (int pixel = 0; pixel < samples.Length; pixel += bands)
+        {
+            for (int band = 0; band < colourBands; band++)
+                largest = Math.Max(largest, samples[pixel + band]);
+        }
+
+        return largest;
     }
 
     private static void Convert(ReadOnlySpan<byte> samples, int sampleBytes, int bands, Colour colour, byte background, Span<byte> target)

@@ -30,13 +30,14 @@ internal static class VipsDecoder
     {
         using VipsImage stored = OpenBuffer(content, format);
         DecodedImage.CheckSize(stored.Width, stored.Height, path);
-        if (OrientationOf(stored) == 1)
-            return Convert(stored, path, alphaBackground);
+        int orientation = OrientationOf(stored);
+        if (orientation == 1)
+            return Convert(stored, orientation, path, alphaBackground);
 
         // Turning needs the rows in another order than the decoder gives them.
         using VipsImage complete = stored.CopyMemory();
         using VipsImage upright = complete.Autorot();
-        return Convert(upright, path, alphaBackground);
+        return Convert(upright, orientation, path, alphaBackground);
     }
 
     private static ImageHeader ReadHeader<TState>(string path, TState state, Func<TState, VipsImage> open) => Guard(path, (path, state, open), static header =>
@@ -100,12 +101,12 @@ internal static class VipsDecoder
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not decoded by libvips"),
     };
 
-    private static unsafe DecodedImage Convert(VipsImage image, string path, byte alphaBackground)
+    private static unsafe DecodedImage Convert(VipsImage image, int orientation, string path, byte alphaBackground)
     {
         nint samples = image.WriteToMemory(out ulong length);
         try
         {
-            return PixelConversion.Convert(new ReadOnlySpan<byte>((void*)samples, checked((int)length)), image, path, alphaBackground);
+            return PixelConversion.Convert(new ReadOnlySpan<byte>((void*)samples, checked((int)length)), image, orientation, path, alphaBackground);
         }
         finally
         {

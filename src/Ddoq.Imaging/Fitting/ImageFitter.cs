@@ -3,28 +3,10 @@ using System.Buffers;
 namespace Ddoq.Imaging;
 
 /// <summary>Brings decoded images to a target size.</summary>
-public static class ImageFitter
+internal static class ImageFitter
 {
-    /// <summary>Fits planar images, such as a decoder's output at 512x512 that is wanted at 224x224.</summary>
-    /// <param name="planar">[channels, size.Height, size.Width].</param>
-    /// <param name="size">The size the image has.</param>
-    /// <param name="channels">Any number of planes; each is treated alone.</param>
-    /// <param name="fit">The size to give it and how.</param>
-    /// <param name="target">Receives [channels, fit.Height, fit.Width].</param>
-    /// <exception cref="ArgumentException">A span is too short.</exception>
-    /// <exception cref="DdoqException">The image does not fit, see <see cref="FitMode.Pad"/>.</exception>
-    public static void FitPlanar(ReadOnlySpan<byte> planar, ImageSize size, int channels, ImageFit fit, Span<byte> target)
-    {
-        ArgumentNullException.ThrowIfNull(fit);
-        int from = size.Height * size.Width, to = fit.Height * fit.Width;
-        RequireLength(planar.Length, channels * from, nameof(planar));
-        RequireLength(target.Length, channels * to, nameof(target));
-        for (int channel = 0; channel < channels; channel++)
-            FitGrey(new PixelSource(planar.Slice(channel * from, from), size, 1, "the image"), fit, target.Slice(channel * to, to));
-    }
-
     /// <summary>Fits an interleaved image and writes it as planar RGB, [3, fit.Height, fit.Width].</summary>
-    internal static void Fit(PixelSource source, ImageFit fit, Span<byte> planar)
+    public static void Fit(PixelSource source, ImageFit fit, Span<byte> planar)
     {
         int plane = fit.Height * fit.Width;
         RequireLength(planar.Length, 3 * plane, nameof(planar));

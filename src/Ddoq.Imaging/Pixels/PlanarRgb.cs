@@ -36,15 +36,6 @@ public static class PlanarRgb
         }
     }
 
-    /// <summary>Repeats a grey image in three planes.</summary>
-    /// <exception cref="ArgumentException"><paramref name="planar"/> is not three times as long.</exception>
-    public static void FromGrey(ReadOnlySpan<byte> grey, Span<byte> planar)
-    {
-        int plane = PlaneOf(planar.Length, 3 * grey.Length);
-        for (int channel = 0; channel < 3; channel++)
-            grey.CopyTo(planar[(channel * plane)..]);
-    }
-
     /// <summary>
     /// The luma of each pixel, Y = (19595 R + 38470 G + 7471 B + 32768) / 65536 (ITU-R BT.601, as Pillow's <c>convert("L")</c>).
     /// A pixel with R = G = B keeps its value.

@@ -92,7 +92,7 @@ public sealed class DistillRun
         SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
         QuantizerFactory.Require(_configuration.Get(Settings.Device));
         ModelFolder model = ModelFolder.Open(encode.Model);
-        using IImageDataset data = encode.OpenTrainingImages();
+        using IImageDataset data = encode.OpenTrainingImages(context.Cancellation);
         int ipc = _configuration.Get(Settings.Ipc);
         long perSet = (long)ipc * data.ClassNames.Count;
         int generated = Kinds().Count(kind => kind is DistilledSetKind.Ddoq or DistilledSetKind.D4m or DistilledSetKind.Noise);

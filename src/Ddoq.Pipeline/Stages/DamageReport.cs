@@ -1,11 +1,13 @@
-using System.Text;
 using Ddoq.Imaging;
 using Ddoq.Storage;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline;
 
-/// <summary>The damaged images that a stage left out: told as they are met, counted against the limit, and kept in <c>damaged.csv</c>.</summary>
+/// <summary>
+/// The images that a stage left out: damaged ones, told as they are met, counted against the limit, and kept in <c>damaged.csv</c>; and
+/// what the dataset passed over, kept by kind in <c>passed-over.csv</c>.
+/// </summary>
 /// <param name="dataset">The images.</param>
 /// <param name="limit">How many may be damaged before the stage fails.</param>
 /// <param name="progress">Told of each.</param>
@@ -13,6 +15,9 @@ internal sealed class DamageReport(IImageDataset dataset, int limit, IProgressSi
 {
     /// <summary>Name of the file: a line <c>image,reason</c> for each image that was left out.</summary>
     public const string FileName = "damaged.csv";
+
+    /// <summary>Name of the file: a line <c>kind,count,example</c> for each kind of file that is no image of the dataset.</summary>
+    public const string PassedOverFileName = "passed-over.csv";
 
     private readonly List<DamagedImage> _images = [];
 
@@ -54,17 +59,28 @@ internal sealed class DamageReport(IImageDataset dataset, int limit, IProgressSi
         progress.Message($"skipped: {image.Name}: {image.Reason}");
     }
 
-    /// <summary>Writes <c>damaged.csv</c> (RFC 4180, but lines end in '\n'), atomically; nothing when no image is damaged.</summary>
-    /// <returns>The file's name, or nothing.</returns>
-    public string[] Write(string folder)
+    /// <summary>Tells what was left out or is odd, a line for each kind.</summary>
+    public void Tell(IEnumerable<DataRemark> remarks, string title)
     {
-        if (_images.Count == 0)
+        foreach (DataRemark remark in remarks)
+            progress.Message($"{title}: {remark}");
+    }
+
+    /// <summary>Writes both files (RFC 4180, but lines end in '\n'), atomically; none of which there is nothing to say.</summary>
+    /// <returns>The names of the files written.</returns>
+    public IEnumerable<string> Write(string folder) =>
+    [
+        .. Write(folder, FileName, "image,reason", _images.Select(image => $"{Quote(image.Name)},{Quote(image.Reason)}")),
+        .. Write(folder, PassedOverFileName, "kind,count,example", dataset.PassedOver.Select(remark => $"{Quote(remark.Kind)},{remark.Count},{Quote(remark.Example)}")),
+    ];
+
+    private static string[] Write(string folder, string name, string header, IEnumerable<string> rows)
+    {
+        string[] lines = [.. rows];
+        if (lines.Length == 0)
             return [];
-        var csv = new StringBuilder("image,reason\n");
-        foreach (DamagedImage image in _images)
-            csv.Append(Quote(image.Name)).Append(',').Append(Quote(image.Reason)).Append('\n');
-        AtomicFile.WriteAllText(Path.Combine(folder, FileName), csv.ToString());
-        return [FileName];
+        AtomicFile.WriteAllText(Path.Combine(folder, name), string.Concat(lines.Prepend(header).Select(line => line + "\n")));
+        return [name];
     }
 
     /// <summary>Refuses a complete result that left out more images than this run allows.</summary>

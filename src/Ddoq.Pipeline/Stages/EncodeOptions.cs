@@ -30,8 +30,8 @@ public sealed record EncodeOptions(
 
     /// <summary>Opens the training images.</summary>
     /// <exception cref="DdoqException">They are not usable, or lack a class that is asked for.</exception>
-    internal IImageDataset OpenTrainingImages() =>
-        ImageDatasets.Open(DataDir, DatasetSplit.Train, new ImageDatasetOptions { Classes = Classes });
+    internal IImageDataset OpenTrainingImages(CancellationToken cancellation) =>
+        ImageDatasets.Open(DataDir, DatasetSplit.Train, new ImageDatasetOptions { Classes = Classes, Cancellation = cancellation });
 
     /// <summary>Reads the options from a configuration.</summary>
     public static EncodeOptions From(PipelineConfiguration configuration)

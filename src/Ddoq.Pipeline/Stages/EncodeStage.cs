@@ -35,7 +35,7 @@ public static class EncodeStage
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = ModelFolder.Open(options.Model);
         ImageFit fit = SourceImages.FitFor(model, options.Fit);
-        using IImageDataset dataset = options.OpenTrainingImages();
+        using IImageDataset dataset = options.OpenTrainingImages(context.Cancellation);
         ProviderChoice.Require(options.Provider);
         string encoderHash = model.ComputeEncoderHash();
         using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash, context), context.Force);
@@ -59,6 +59,7 @@ public static class EncodeStage
         using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
         var damage = new DamageReport(dataset, options.MaxDamaged, context.Progress);
         damage.AddEarlier(writer.SkippedRows, fit);
+        damage.Tell(dataset.PassedOver, "passed over");
         ProviderChoice.Announce(options.Provider, context.Progress);
         using var encoder = VaeEncoder.Open(model, context.Networks with
         {
@@ -76,6 +77,7 @@ public static class EncodeStage
             context.Progress.End();
         }
 
+        damage.Tell(dataset.Remarks, "note");
         if (writer.SkippedRows.Count == writer.TotalRows)
             throw new DdoqException($"all {writer.TotalRows} images of {options.DataDir} are damaged", "Fetch the data again.");
         writer.Complete();

@@ -31,7 +31,7 @@ public static class RandomImagesStage
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = ModelFolder.Open(source.Model);
         ImageFit fit = SourceImages.FitFor(model, source.Fit);
-        using IImageDataset dataset = source.OpenTrainingImages();
+        using IImageDataset dataset = source.OpenTrainingImages(context.Cancellation);
         var settings = new Dictionary<string, string>
         {
             ["data"] = dataset.Fingerprint,

@@ -216,6 +216,10 @@ public sealed class ImageBatchReaderTests
 
         public bool IsGrey => inner.IsGrey;
 
+        public IReadOnlyList<DataRemark> PassedOver => inner.PassedOver;
+
+        public IReadOnlyList<DataRemark> Remarks => inner.Remarks;
+
         public string Fingerprint => inner.Fingerprint;
 
         public int LabelOf(int index) => inner.LabelOf(index);
@@ -223,6 +227,8 @@ public sealed class ImageBatchReaderTests
         public string NameOf(int index) => inner.NameOf(index);
 
         public ImageSize SizeOf(int index) => inner.SizeOf(index);
+
+        public ImageFacts Examine(int index) => inner.Examine(index);
 
         public void ReadRgb(int index, ImageFit fit, Span<byte> planar)
         {

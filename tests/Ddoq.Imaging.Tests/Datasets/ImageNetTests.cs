@@ -146,7 +146,7 @@ public sealed class ImageNetTests
             (whole[..1800], ["n01440764.tar", "truncated", "b.png"]),
             (whole[..700], ["n01440764.tar", "truncated", "a.png"]),
             (TestData.RandomBytes(4096, 1), ["n01440764.tar", "no tar archive"]),
-            ([], ["n01440764.tar", "no images"]),
+            ([], ["n01440764.tar", "is empty"]),
             (new byte[10240], ["n01440764.tar", "no images"]),
         })
         {

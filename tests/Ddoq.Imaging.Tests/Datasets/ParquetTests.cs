@@ -143,12 +143,14 @@ public sealed class ParquetTests
             using IImageDataset dataset = ImageDatasets.Open(folder.Path, DatasetSplit.Train);
             ImageNetTests.Pixels(dataset);
         });
-        foreach (byte[] content in new[] { [], whole[..^20], whole[..100], TestData.RandomBytes(5000, 1) })
+        foreach (byte[] content in new[] { whole[..^20], whole[..100], TestData.RandomBytes(5000, 1) })
         {
             File.WriteAllBytes(path, content);
             TestData.AssertMessage(Error(), "train.parquet", "damaged");
         }
 
+        File.WriteAllBytes(path, []);
+        TestData.AssertMessage(Error(), "train.parquet", "is empty");
         byte[] flipped = [.. whole];
         Array.Fill(flipped, (byte)0xAA, 40, 300);
         File.WriteAllBytes(path, flipped);
@@ -170,9 +172,9 @@ public sealed class ParquetTests
         TestData.AssertMessage(Error(), "no column of images", "other (Int64)");
     }
 
-    private static byte[][] Images(int count) => [.. Enumerable.Range(0, count).Select(i => TestData.Png((uint)(1000 + i)))];
+    internal static byte[][] Images(int count) => [.. Enumerable.Range(0, count).Select(i => TestData.Png((uint)(1000 + i)))];
 
-    private static void Write(
+    internal static void Write(
         string path,
         byte[][] images,
         Func<int, long> labelOf,

@@ -99,7 +99,7 @@ public sealed class WebDatasetTests
         TestData.AssertMessage(Error(), "two images", "a.jpg", "a.png");
         ImageNetTests.Tar(path, ("a.jpg", png), ("a.cls", "0"u8.ToArray()), ("b.jpg", png), ("b.cls", "tench"u8.ToArray()));
         TestData.AssertMessage(Error(), "numbers", "tench");
-        Shard(path, ("a", 0), ("b", 2));
+        Shard(path, ("a", 0), ("b", 2), ("c", 2));
         TestData.AssertMessage(Error(), "class 1");
         TestData.AssertMessage(Error(DatasetSplit.Test), "no test shards");
         File.WriteAllText(folder["classes.txt"], "x\ny\n");

@@ -1,13 +1,64 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
 namespace Ddoq.Imaging;
 
+/// <summary>The label of a sample as it was written: a number or a class name.</summary>
+/// <param name="Number">The number; negative where the sample is unlabelled, and where there is a name.</param>
+/// <param name="Name">The name, or null.</param>
+internal readonly record struct SampleLabel(long Number, string? Name)
+{
+    private const char ByteOrderMark = '\uFEFF';
+
+    /// <summary>True where the sample says that it has no label: null, or a number below zero.</summary>
+    public bool IsMissing => Name is null && Number < 0;
+
+    /// <summary>Reads the label of a WebDataset sample: text for <c>cls</c> and <c>txt</c>, the value of the key <c>label</c> for <c>json</c>.</summary>
+    /// <returns>Null when there is none in it.</returns>
+    public static SampleLabel? Parse(string extension, byte[] content)
+    {
+        string text = Encoding.UTF8.GetString(content).TrimStart(ByteOrderMark);
+        if (extension != "json")
+            return OfText(text.Trim());
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(text);
+            return document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("label", out JsonElement label) ? null
+                : label.ValueKind == JsonValueKind.String ? OfText(label.GetString()!.Trim())
+                : label.ValueKind == JsonValueKind.Number ? OfText(label.GetRawText())
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // Broken JSON, or text with half a surrogate pair.
+            return null;
+        }
+    }
+
+    /// <summary>For messages.</summary>
+    public override string ToString() => Name ?? (Number == long.MinValue ? "null" : Number.ToString(CultureInfo.InvariantCulture));
+
+    private static SampleLabel? OfText(string text) =>
+        text.Length == 0 || text.Contains('\n', StringComparison.Ordinal) ? null
+        : long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? new SampleLabel(number, null)
+        : new SampleLabel(-1, text);
+}
+
+/// <summary>The labels of the samples in one file.</summary>
+/// <param name="Labels">One for each sample, as written.</param>
+/// <param name="PlaceOf">File and sample, for messages.</param>
+internal readonly record struct LabelSource(IReadOnlyList<SampleLabel> Labels, Func<int, string> PlaceOf);
+
 /// <summary>The classes of samples that carry their labels as numbers or names, and the label each gets in the dataset.</summary>
 internal sealed class LabelledClasses
 {
+    // Fewer samples with names of their own may be a set of one image a class.
+    private const int FewestCaptions = 10;
+
+    // More classes than any data has; a name is made for each.
+    private const int MostClasses = 1 << 20;
+
     private static readonly string[] s_nameFiles = ["classnames.txt", "classes.txt", "labels.txt"];
 
     private readonly Dictionary<string, int> _numbers;
@@ -23,23 +74,52 @@ internal sealed class LabelledClasses
         ClassNameFile.TryRead(shardFolder, s_nameFiles) ?? ClassNameFile.TryRead(dataFolder, s_nameFiles);
 
     /// <summary>The class names that labels alone tell: their texts in order, or numbers of equal width.</summary>
-    /// <exception cref="DdoqException">Some labels are numbers and others names.</exception>
-    public static string[] NamesOf(IEnumerable<SampleLabel> labels, string where)
+    /// <exception cref="DdoqException">
+    /// Some labels are numbers and others names; a number is larger than there are samples, negative or not whole; or the names differ
+    /// from sample to sample, as captions do.
+    /// </exception>
+    public static string[] NamesOf(IEnumerable<LabelSource> sources, string where)
     {
-        int most = -1;
-        var names = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (SampleLabel label in labels)
+        long most = -1, count = 0;
+        string mostAt = "";
+        var names = new SortedSet<string>(CodePointOrder.Instance);
+        foreach (LabelSource source in sources)
         {
-            most = Math.Max(most, label.Number);
-            if (label.Name is { } name)
-                names.Add(name);
+            for (int i = 0; i < source.Labels.Count; i++, count++)
+            {
+                SampleLabel label = source.Labels[i];
+                RequireLabel(label, source, i);
+                if (label.Name is { } name)
+                {
+                    if (names.Add(name) && double.TryParse(name, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _))
+                        throw new DdoqException($"{source.PlaceOf(i)} has the label '{name}', which is no whole number", "write whole numbers from 0 on, or names; names that look like numbers belong into classnames.txt");
+                }
+                else if (label.Number > most)
+                {
+                    (most, mostAt) = (label.Number, source.PlaceOf(i));
+                }
+            }
         }
 
-        return most < 0 ? [.. names]
-            : names.Count == 0 ? ClassNameFile.Numbered(most + 1)
-            : throw new DdoqException(
+        if (most >= Math.Min(count, MostClasses))
+        {
+            throw new DdoqException(
+                $"{mostAt} has the label {most}, but {where} has only {count} samples: every class from 0 on needs one",
+                "correct the label, or give the names of all classes in classnames.txt beside the shards");
+        }
+
+        if (names.Count == 0)
+            return ClassNameFile.Numbered((int)most + 1);
+        if (most >= 0)
+        {
+            throw new DdoqException(
                 $"some labels of the shards in {where} are numbers up to {most}, others are names, such as {names.Min}",
                 "write labels of one kind, or give the names of the numbers in classnames.txt");
+        }
+
+        return count < FewestCaptions || 2 * names.Count <= count ? [.. names] : throw new DdoqException(
+            $"the {count} samples in {where} have {names.Count} different labels, such as '{names.Min}': these are captions, not classes",
+            "pack the class of each image as key.cls, or list the class names in classnames.txt beside the shards");
     }
 
     /// <summary>Takes the classes of the subset and brings them into the wanted order.</summary>
@@ -67,24 +147,24 @@ internal sealed class LabelledClasses
     }
 
     /// <summary>The label of a sample in the dataset; -1 when its class is not taken.</summary>
-    /// <param name="label">The label as it was written.</param>
-    /// <param name="file">Its file, for the message.</param>
-    /// <param name="separator">What stands between file and sample there.</param>
-    /// <param name="sample">The sample.</param>
+    /// <param name="source">The labels of the sample's file.</param>
+    /// <param name="index">Which of them.</param>
     /// <exception cref="DdoqException">There is no such class.</exception>
-    public int LabelOf<TSample>(SampleLabel label, string file, string separator, TSample sample)
+    public int LabelOf(LabelSource source, int index)
     {
         const string Hint = "correct the label, or the list of class names beside the shards";
+        SampleLabel label = source.Labels[index];
+        RequireLabel(label, source, index);
         if (label.Name is not { } name)
         {
             return label.Number < _map.Length
                 ? _map[label.Number]
-                : throw new DdoqException($"{file}{separator}{sample} has the label {label.Number}; there are {_map.Length} classes, 0 to {_map.Length - 1}", Hint);
+                : throw new DdoqException($"{source.PlaceOf(index)} has the label {label.Number}; there are {_map.Length} classes, 0 to {_map.Length - 1}", Hint);
         }
 
         return _numbers.TryGetValue(name, out int number)
             ? _map[number]
-            : throw new DdoqException($"{file}{separator}{sample} has the label '{name}', which is no class name", Hint);
+            : throw new DdoqException($"{source.PlaceOf(index)} has the label '{name}', which is no class name", Hint);
     }
 
     /// <summary>Checks that every class has an image.</summary>
@@ -102,38 +182,10 @@ internal sealed class LabelledClasses
                 "every class needs at least one image: fetch the missing shards, or give the classes to take by --classes");
         }
     }
-}
 
-/// <summary>The label of a WebDataset sample as it was written: a number or a class name.</summary>
-/// <param name="Number">The number, or -1.</param>
-/// <param name="Name">The name, or null.</param>
-internal readonly record struct SampleLabel(int Number, string? Name)
-{
-    /// <summary>The extensions that hold labels, in the order of preference.</summary>
-    public static ImmutableArray<string> Extensions { get; } = ["cls", "json", "txt"];
-
-    /// <summary>Reads the label of a sample: text for <c>cls</c> and <c>txt</c>, the value of the key <c>label</c> for <c>json</c>.</summary>
-    /// <returns>Null when there is none in it.</returns>
-    public static SampleLabel? Parse(string extension, byte[] content)
+    private static void RequireLabel(SampleLabel label, LabelSource source, int index)
     {
-        if (extension != "json")
-            return OfText(Encoding.UTF8.GetString(content).Trim());
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(content);
-            return document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("label", out JsonElement label) ? null
-                : label.ValueKind == JsonValueKind.String ? OfText(label.GetString()!.Trim())
-                : label.ValueKind == JsonValueKind.Number && label.TryGetInt32(out int number) && number >= 0 ? new SampleLabel(number, null)
-                : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        if (label.IsMissing)
+            throw new DdoqException($"{source.PlaceOf(index)} has no label ({label})", "this split has no labels: use another, such as validation");
     }
-
-    private static SampleLabel? OfText(string text) =>
-        text.Length == 0 || text.Contains('\n', StringComparison.Ordinal) ? null
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? new SampleLabel(number, null)
-        : new SampleLabel(-1, text);
 }

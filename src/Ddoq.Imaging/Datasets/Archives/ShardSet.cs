@@ -2,13 +2,13 @@ namespace Ddoq.Imaging;
 
 /// <summary>The files that one split of a sharded dataset is divided into.</summary>
 /// <param name="Part">Their folder below the data folder, or the empty string.</param>
-/// <param name="Files">Their names, ordinal.</param>
+/// <param name="Files">Their names in order.</param>
 internal sealed record ShardSet(string Part, string[] Files)
 {
     /// <summary>Finds the shards of each split in a folder.</summary>
     /// <param name="folder">The data folder.</param>
     /// <param name="places">Folders below it to look in; the first that has shards counts.</param>
-    /// <param name="list">The shards in a folder, ordinal.</param>
+    /// <param name="list">The shards in a folder, in order.</param>
     /// <returns>
     /// By split name, where folders or file names tell one; else all shards as <c>train</c>. Empty when there are no shards.
     /// </returns>
@@ -63,6 +63,13 @@ internal sealed record ShardSet(string Part, string[] Files)
             splits.Add(group.Key, new ShardSet(place, [.. group]));
         if (!splits.Remove("", out ShardSet? unnamed))
             return splits;
+        if (unnamed.Files.FirstOrDefault(file => SplitNames.LookalikeIn(file) is not null) is { } file)
+        {
+            throw new DdoqException(
+                $"{Path.Combine(folder, place, file)} seems to be of the part '{SplitNames.LookalikeIn(file)}'",
+                $"parts are called {SplitNames.Train}, {string.Join(", ", SplitNames.Test)}, in lower case: rename the shards");
+        }
+
         return splits.Count == 0
             ? new Dictionary<string, ShardSet>(StringComparer.Ordinal) { [SplitNames.Train] = unnamed }
             : throw new DdoqException(
@@ -80,7 +87,20 @@ internal static class SplitNames
     /// <summary>The test part, in the order of preference: <c>val</c> before <c>test</c> because ImageNet's <c>test</c> has no labels.</summary>
     public static IReadOnlyList<string> Test { get; } = ["val", "valid", "validation", "test"];
 
+    // How people call the parts elsewhere; read as class names, they would mix training and test images.
+    private static readonly HashSet<string> s_lookalikes = new(StringComparer.OrdinalIgnoreCase)
+    {
+        Train, "training", "trn", "val", "valid", "validation", "validate", "test", "testing", "tst", "eval", "evaluation",
+    };
+
     private static readonly char[] s_separators = ['-', '_', '.'];
+
+    /// <summary>True for a name that means a part of a dataset to people, whether it is one of those above or not.</summary>
+    public static bool IsLikeOne(string name) => s_lookalikes.Contains(name);
+
+    /// <summary>The first word of a shard's name that means a part and is written otherwise, such as <c>Training</c>; null when there is none.</summary>
+    public static string? LookalikeIn(string fileName) =>
+        OfFileName(fileName) is null ? fileName.Split(s_separators).FirstOrDefault(IsLikeOne) : null;
 
     /// <summary>The part that a shard's name tells, such as <c>imagenet1k-train-0003.tar</c>; null when it tells none.</summary>
     public static string? OfFileName(string fileName) =>

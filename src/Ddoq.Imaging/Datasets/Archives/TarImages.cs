@@ -47,16 +47,18 @@ internal sealed class TarImages : IEncodedImages
     public string PlaceOf(int index) => Path.Combine(_location, NameOf(index));
 
     /// <inheritdoc/>
-    public long LengthOf(int index) => _lengths[index];
+    public byte[] SampleOf(int index)
+    {
+        string archive = ArchiveOf(index);
+        return ContentSample.Of(_lengths[index], (offset, target) => ReadAt(archive, _offsets[index] + offset, target));
+    }
 
     /// <inheritdoc/>
     public byte[] Read(int index)
     {
         byte[] content = GC.AllocateUninitializedArray<byte>(_lengths[index]);
-        string archive = Path.Combine(_location, _part, _archives[_archiveOf[index]]);
-        return _files.Read(archive, _offsets[index], content)
-            ? content
-            : throw new DdoqException($"{archive} became shorter while it was read", "do not change the archives during a run");
+        ReadAt(ArchiveOf(index), _offsets[index], content);
+        return content;
     }
 
     /// <inheritdoc/>
@@ -64,6 +66,14 @@ internal sealed class TarImages : IEncodedImages
 
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
+
+    private string ArchiveOf(int index) => Path.Combine(_location, _part, _archives[_archiveOf[index]]);
+
+    private void ReadAt(string archive, long offset, Span<byte> target)
+    {
+        if (!_files.Read(archive, offset, target))
+            throw new DdoqException($"{archive} became shorter while it was read", "do not change the archives during a run");
+    }
 }
 
 /// <summary>Keeps a bounded number of many files open for reading at any place, the most recently used ones.</summary>
@@ -121,7 +131,7 @@ internal sealed class FileHandlePool(int capacity) : IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (!_entries.TryGetValue(path, out Entry? entry))
             {
-                entry = new Entry(path, DataFile.Guard(path, 0, static (_, path) => File.OpenHandle(path, options: FileOptions.RandomAccess)));
+                entry = new Entry(path, DataFile.OpenHandle(path, FileOptions.RandomAccess));
                 _entries.Add(path, entry);
             }
 

@@ -17,7 +17,7 @@ internal sealed class ImageFolderFormat : IDatasetFormat
     /// <inheritdoc/>
     public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
     {
-        string? train = IsSplit(folder, "train") ? "train" : null;
+        string? train = IsSplit(folder, SplitNames.Train) ? SplitNames.Train : null;
         string? test = SplitNames.Test.FirstOrDefault(name => IsSplit(folder, name));
         string part = split switch
         {
@@ -30,7 +30,8 @@ internal sealed class ImageFolderFormat : IDatasetFormat
                 "give a folder that has one, or name the test images' own folder"),
         };
 
-        ImageFolderIndex index = Index(folder, part, options.Classes);
+        RefuseParts(folder, part);
+        ImageFolderIndex index = Index(folder, part, options);
         if (split == DatasetSplit.Test && train is not null)
         {
             string where = Path.Combine(folder, train);
@@ -46,14 +47,29 @@ internal sealed class ImageFolderFormat : IDatasetFormat
     private static bool IsSplit(string folder, string name) =>
         Directory.Exists(Path.Combine(folder, name)) && ImageFolderScanner.Folders(Path.Combine(folder, name)).Length > 0;
 
-    private static ImageFolderIndex Index(string folder, string part, ClassSubset? subset)
+    /// <summary>A part of a dataset that is called otherwise, or lies a folder deeper, would become a class of training and test images.</summary>
+    private static void RefuseParts(string folder, string part)
+    {
+        string root = Path.Combine(folder, part);
+        if (ImageFolderScanner.PartAmongClasses(root) is not { } found)
+            return;
+        throw found.Split('/') is [var name, var deeper]
+            ? new DdoqException(
+                $"{Path.Combine(root, name)} holds the folder {deeper}/ with class folders in it: the dataset lies one folder deeper",
+                $"give {Path.Combine(root, name)} as --data-dir, or rename {deeper}/ if it is of a class")
+            : new DdoqException(
+                $"{Path.Combine(root, found)} holds class folders and no images of its own, as a part of a dataset does; parts are called {SplitNames.Train}/ and {string.Join("/, ", SplitNames.Test)}/, in lower case",
+                $"rename it, for example to {SplitNames.Train}/; or give {Path.Combine(root, found)} itself");
+    }
+
+    private static ImageFolderIndex Index(string folder, string part, ImageDatasetOptions options)
     {
         if (DistilledMetadata.TryRead(folder, part) is not { } metadata)
-            return ImageFolderScanner.Scan(folder, part, subset);
+            return ImageFolderScanner.Scan(folder, part, options.Classes, options.Cancellation);
 
         // The metadata names every image of the set, so all are listed before some are taken.
-        ImageFolderIndex index = metadata.Reorder(ImageFolderScanner.Scan(folder, part));
-        return subset is null ? index : index.Only(subset);
+        ImageFolderIndex index = metadata.Reorder(ImageFolderScanner.Scan(folder, part, cancellation: options.Cancellation));
+        return options.Classes is null ? index : index.Only(options.Classes);
     }
 
     /// <summary>The class names that number the labels of the training split, without listing its images.</summary>

@@ -11,7 +11,7 @@ internal sealed record ImageFolderIndex
     /// <summary>The split's folder below it, or the empty string.</summary>
     public required string Part { get; init; }
 
-    /// <summary>Class folder names, ordinal.</summary>
+    /// <summary>Class folder names in class order.</summary>
     public required string[] Folders { get; init; }
 
     /// <summary>The label of each class folder.</summary>
@@ -25,6 +25,9 @@ internal sealed record ImageFolderIndex
 
     /// <summary>The path of each image below its class folder.</summary>
     public required FileNameTable Names { get; init; }
+
+    /// <summary>What was left out.</summary>
+    public required RemarkCounter PassedOver { get; init; }
 
     /// <summary>The path of an image below the class folders' root, for example <c>cat/1.png</c>.</summary>
     public string NameInPart(int index) => $"{Folders[FolderOf[index]]}/{Names[index]}";
@@ -66,7 +69,8 @@ internal sealed record ImageFolderIndex
         new FolderImages(this),
         [.. FolderOf.Select(folder => LabelOfFolder[folder])],
         ClassNames,
-        ClassNames.All(WordNetId.Is) ? options with { AllowMismatchedExtension = true } : options);
+        ClassNames.All(WordNetId.Is) ? options with { AllowMismatchedExtension = true } : options,
+        PassedOver);
 
     /// <summary>The same images with labels that follow another list of the same class names.</summary>
     /// <exception cref="DdoqException">The lists do not hold the same names.</exception>
@@ -94,10 +98,10 @@ internal sealed class FolderImages(ImageFolderIndex index) : IEncodedImages
     public string PlaceOf(int i) => index.PathOf(i);
 
     /// <inheritdoc/>
-    public long LengthOf(int i) => DataFile.Guard(index.PathOf(i), 0, static (_, path) => new FileInfo(path).Length);
+    public byte[] SampleOf(int i) => DataFile.SampleOf(index.PathOf(i));
 
     /// <inheritdoc/>
-    public byte[] Read(int i) => DataFile.ReadAllBytes(index.PathOf(i));
+    public byte[] Read(int i) => DataFile.ReadImage(index.PathOf(i));
 
     /// <inheritdoc/>
     public ImageHeader ReadHeader(int i, ImageDatasetOptions options) => ImageHeader.Read(index.PathOf(i), options);

@@ -10,6 +10,7 @@ internal sealed class IdxDataset : IImageDataset
     private readonly byte[] _pixels; // (N, H, W)
     private readonly byte[] _labels; // (N)
     private readonly ImageSize _size;
+    private readonly RemarkCounter _remarks = new();
     private readonly Lazy<string> _digest;
 
     public IdxDataset(string location, string imagesPath, string[] classNames, byte[] pixels, byte[] labels, ImageSize size)
@@ -32,6 +33,12 @@ internal sealed class IdxDataset : IImageDataset
 
     /// <inheritdoc/>
     public int Count => _labels.Length;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DataRemark> PassedOver => [];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DataRemark> Remarks => _remarks.ToList();
 
     /// <inheritdoc/>
     public bool IsGrey => true;
@@ -60,9 +67,18 @@ internal sealed class IdxDataset : IImageDataset
     public void ReadRgb(int index, ImageFit fit, Span<byte> planar)
     {
         ArgumentNullException.ThrowIfNull(fit);
-        int length = _size.Height * _size.Width;
-        ReadOnlySpan<byte> image = _pixels.AsSpan(Checked(index) * length, length);
-        ImageFitter.Fit(new PixelSource(image, _size, 1, _imagesPath), fit, planar);
+        Examine(index);
+        ImageFitter.Fit(new PixelSource(Image(index), _size, 1, _imagesPath), fit, planar);
+    }
+
+    /// <inheritdoc/>
+    public ImageFacts Examine(int index)
+    {
+        ReadOnlySpan<byte> image = Image(Checked(index));
+        bool constant = !image.ContainsAnyExcept(image[0]);
+        if (constant)
+            _remarks.Add(ImageFacts.Constant, NameOf(index));
+        return new ImageFacts(_size, "grey", 1, constant, 0);
     }
 
     /// <inheritdoc/>
@@ -70,6 +86,8 @@ internal sealed class IdxDataset : IImageDataset
     {
         // Nothing but managed memory is held.
     }
+
+    private ReadOnlySpan<byte> Image(int index) => _pixels.AsSpan(index * _size.Height * _size.Width, _size.Height * _size.Width);
 
     private int Checked(int index)
     {

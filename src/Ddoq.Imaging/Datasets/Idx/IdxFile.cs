@@ -11,6 +11,7 @@ namespace Ddoq.Imaging;
 internal static class IdxFile
 {
     private const byte UnsignedByte = 0x08;
+    private const int BlockBytes = 1 << 24;
 
     // Deflate cannot expand by more; a header that claims more than this is wrong, and must not make us allocate for it.
     private const long MaximumDeflateRatio = 1032;
@@ -19,25 +20,29 @@ internal static class IdxFile
     /// <param name="path">The file; gzip is recognised by its first bytes, not by its name.</param>
     /// <param name="rank">The number of dimensions it must have.</param>
     /// <returns>The dimensions and the elements.</returns>
+    /// <param name="cancellation">Stops.</param>
     /// <exception cref="DdoqException">Not such a file, truncated, longer than its header says, or damaged.</exception>
-    public static (int[] Dimensions, byte[] Elements) Read(string path, int rank) => DataFile.Guard(path, rank, static (rank, path) =>
-    {
-        using FileStream file = File.OpenRead(path);
-        return Read(file, path, rank);
-    });
+    public static (int[] Dimensions, byte[] Elements) Read(string path, int rank, CancellationToken cancellation = default) =>
+        DataFile.Guard(path, (rank, cancellation), static (asked, path) =>
+        {
+            using FileStream file = DataFile.Open(path);
+            return Read(file, path, asked.rank, asked.cancellation);
+        });
 
-    private static (int[] Dimensions, byte[] Elements) Read(FileStream file, string path, int rank)
+    private static (int[] Dimensions, byte[] Elements) Read(FileStream file, string path, int rank, CancellationToken cancellation)
     {
-        Span<byte> start = stackalloc byte[2];
-        bool compressed = file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2 && start is [0x1F, 0x8B];
+        Span<byte> start = stackalloc byte[32];
+        start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        DataFile.RefusePointer(start, path);
+        bool compressed = start is [0x1F, 0x8B, ..];
         file.Position = 0;
         if (!compressed)
-            return Read(file, path, rank, file.Length);
+            return Read(file, path, rank, file.Length, cancellation);
 
         using var stream = new GZipStream(file, CompressionMode.Decompress);
         try
         {
-            return Read(stream, path, rank, file.Length * MaximumDeflateRatio);
+            return Read(stream, path, rank, file.Length * MaximumDeflateRatio, cancellation);
         }
         catch (InvalidDataException e)
         {
@@ -45,7 +50,7 @@ internal static class IdxFile
         }
     }
 
-    private static (int[] Dimensions, byte[] Elements) Read(Stream stream, string path, int rank, long mostBytes)
+    private static (int[] Dimensions, byte[] Elements) Read(Stream stream, string path, int rank, long mostBytes, CancellationToken cancellation)
     {
         Span<byte> header = stackalloc byte[4 + 4 * rank];
         int got = stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
@@ -70,13 +75,27 @@ internal static class IdxFile
         if (length > mostBytes || length > Array.MaxLength)
             throw WrongLength(path, claimed, "fewer");
 
-        byte[] elements = new byte[(int)length];
-        int read = stream.ReadAtLeast(elements, elements.Length, throwOnEndOfStream: false);
+        byte[] elements = ReadElements(stream, (int)length, cancellation, out int read);
         if (read < elements.Length)
             throw WrongLength(path, claimed, $"only {read}");
         if (stream.ReadByte() >= 0)
             throw WrongLength(path, claimed, "more");
         return (dimensions, elements);
+    }
+
+    // The array grows with what is there, so that a wrong header does not make us allocate for its claim.
+    private static byte[] ReadElements(Stream stream, int length, CancellationToken cancellation, out int read)
+    {
+        byte[] elements = new byte[Math.Min(length, BlockBytes)];
+        read = 0;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            read += stream.ReadAtLeast(elements.AsSpan(read), elements.Length - read, throwOnEndOfStream: false);
+            if (read < elements.Length || read == length)
+                return elements;
+            Array.Resize(ref elements, (int)Math.Min(length, 2L * elements.Length));
+        }
     }
 
     private static DdoqException WrongLength(string path, string claimed, string found) => new(

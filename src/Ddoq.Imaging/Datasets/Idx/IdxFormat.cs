@@ -35,7 +35,7 @@ internal sealed class IdxFormat : IDatasetFormat
         string imagesPath = Find(folder, names, "images", 3) ?? throw Missing(folder, names, "images-idx3-ubyte");
         string labelsPath = Find(folder, names, "labels", 1) ?? throw Missing(folder, names, "labels-idx1-ubyte");
 
-        (int[] shape, byte[] pixels) = IdxFile.Read(imagesPath, 3);
+        (int[] shape, byte[] pixels) = IdxFile.Read(imagesPath, 3, options.Cancellation);
         byte[] labels = ReadLabels(labelsPath);
         if (labels.Length != shape[0])
         {

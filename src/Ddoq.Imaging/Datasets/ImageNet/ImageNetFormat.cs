@@ -96,7 +96,7 @@ internal sealed class ImageNetFormat : IDatasetFormat
         string path = Path.Combine(folder, SynsetList);
         if (!File.Exists(path))
             return;
-        HashSet<string> listed = [.. DataFile.Guard(path, 0, static (_, path) => File.ReadAllLines(path)).Select(line => line.Split(' ', 2)[0])];
+        HashSet<string> listed = [.. DataFile.ReadAllLines(path).Select(line => line.Split(' ', 2)[0])];
         if (classNames.FirstOrDefault(name => !listed.Contains(name)) is { } unknown)
             throw new DdoqException($"{where} has the class {unknown}, which is not in {path}", "remove what is no class, or fetch the list again");
     }

@@ -52,11 +52,11 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
             : null;
     }
 
-    /// <summary>The names of the classes, ordinal; null where a list tells them.</summary>
+    /// <summary>The names of the classes in order; null where a list tells them.</summary>
     public string[]? ClassNames => Kind switch
     {
         SplitKind.ClassFolders => ImageFolderScanner.Folders(Path),
-        SplitKind.ClassArchives => [.. ClassArchives(Path).Select(name => name[..^ArchiveExtension.Length]).Order(StringComparer.Ordinal)],
+        SplitKind.ClassArchives => [.. ClassArchives(Path).Select(name => name[..^ArchiveExtension.Length]).Order(CodePointOrder.Instance)],
         _ => null,
     };
 
@@ -77,13 +77,17 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
         int[] labelOf = ClassOrder.Map(found, classNames, Path, wantedIn);
         if (Kind == SplitKind.ClassFolders)
         {
-            ImageFolderIndex index = ImageFolderScanner.Scan(Location, Part, options.Classes);
+            ImageFolderIndex index = ImageFolderScanner.Scan(Location, Part, options.Classes, options.Cancellation);
             return index.Relabelled(classNames, wantedIn).Open(options);
         }
 
+        var remarks = new RemarkCounter();
         var archives = new TarMember[found.Length][];
         OrderedParallel.For(
-            found.Length, Environment.ProcessorCount, i => archives[i] = ImagesOf(System.IO.Path.Combine(Path, found[i] + ArchiveExtension)), CancellationToken.None);
+            found.Length,
+            Environment.ProcessorCount,
+            i => archives[i] = ImagesOf(System.IO.Path.Combine(Path, found[i] + ArchiveExtension), remarks, options.Cancellation),
+            options.Cancellation);
         var images = new TarImages(Location, Part);
         var labels = new List<int>();
         for (int i = 0; i < found.Length; i++)
@@ -96,21 +100,22 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
             }
         }
 
-        return new EncodedImageDataset(Location, "tar", images, [.. labels], classNames, options);
+        return new EncodedImageDataset(Location, "tar", images, [.. labels], classNames, options, remarks);
     }
 
-    /// <summary>The classes that a list gives the images of this part, ordinal.</summary>
+    /// <summary>The classes that a list gives the images of this part, in order.</summary>
     /// <exception cref="DdoqException">An image has no label.</exception>
     public string[] ListedClasses(ValidationLabels list) =>
-        [.. ListedImages().Select(name => list.ClassOf(name, Path)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        [.. ListedImages().Select(name => list.ClassOf(name, Path)).Distinct(StringComparer.Ordinal).Order(CodePointOrder.Instance)];
 
-    private IEnumerable<string> ListedImages() => Kind == SplitKind.Files ? ImageFolderScanner.Images(Path) : ImagesOf(Path).Select(member => member.Name);
+    private IEnumerable<string> ListedImages() => Kind == SplitKind.Files ? ImageFolderScanner.Images(Path) : ImagesOf(Path, null, default).Select(member => member.Name);
 
     private EncodedImageDataset OpenList(string[] classNames, string wantedIn, ImageDatasetOptions options)
     {
         var list = ValidationLabels.Read(Location, Path);
         var labelOf = classNames.Select((name, label) => (name, label)).ToDictionary(pair => pair.name, pair => pair.label, StringComparer.Ordinal);
         var labels = new List<int>();
+        var remarks = new RemarkCounter();
         bool Takes(string name)
         {
             string synset = list.ClassOf(name, System.IO.Path.Combine(Path, name));
@@ -127,7 +132,7 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
         if (Kind == SplitKind.Files)
         {
             var names = new FileNameTable();
-            foreach (string name in ImageFolderScanner.Images(Path).Where(Takes))
+            foreach (string name in ImageFolderScanner.Images(Path, remarks).Where(Takes))
                 names.Add(name);
             images = new FlatImages(Location, Part, names);
         }
@@ -135,14 +140,14 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
         {
             var archive = new TarImages(Location, System.IO.Path.GetDirectoryName(Part) ?? "");
             archive.AddArchive(System.IO.Path.GetFileName(Part));
-            foreach (TarMember member in ImagesOf(Path).Where(member => Takes(member.Name)))
+            foreach (TarMember member in ImagesOf(Path, remarks, options.Cancellation).Where(member => Takes(member.Name)))
                 archive.AddImage(member);
             images = archive;
         }
 
         int empty = Array.FindIndex(Counts(labels, classNames.Length), count => count == 0);
         return empty < 0
-            ? new EncodedImageDataset(Location, Kind == SplitKind.Files ? "list" : "tar", images, [.. labels], classNames, options)
+            ? new EncodedImageDataset(Location, Kind == SplitKind.Files ? "list" : "tar", images, [.. labels], classNames, options, remarks)
             : throw new DdoqException($"{Path} has no image of class {classNames[empty]}", "fetch the images again, or give the classes to take by --classes");
     }
 
@@ -157,12 +162,23 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
     private static string[] ClassArchives(string folder) =>
         [.. TarIndex.ArchivesIn(folder).Where(name => !name.StartsWith(OfficialPrefix, StringComparison.Ordinal))];
 
-    private static TarMember[] ImagesOf(string archive)
+    private static TarMember[] ImagesOf(string archive, RemarkCounter? remarks, CancellationToken cancellation)
     {
-        TarMember[] images = [.. TarIndex.Members(archive).Where(member => ImageSignature.HasImageExtension(member.Name))];
-        return images.Length > 0
-            ? images
-            : throw new DdoqException($"{archive} holds no images ({ImageSignature.ExtensionList})", "fetch the archive again, or remove it");
+        string file = System.IO.Path.GetFileName(archive);
+        var found = new RemarkCounter();
+        TarMember[] images = [.. TarIndex.Members(archive, remarks, cancellation).Where(IsImage)];
+        return images.Length > 0 ? images : throw new DdoqException(
+            $"{archive} holds no images ({ImageSignature.ExtensionList})" + string.Concat(found.ToList().Select(remark => $"; {remark}")),
+            "fetch the archive again, or remove it");
+
+        bool IsImage(TarMember member)
+        {
+            if (FileKinds.OfFile(System.IO.Path.GetFileName(member.Name)) is not { } kind)
+                return true;
+            found.Add(kind, $"{file}:{member.Name}");
+            remarks?.Add(kind, $"{file}:{member.Name}");
+            return false;
+        }
     }
 }
 
@@ -185,10 +201,10 @@ internal sealed class FlatImages(string location, string part, FileNameTable nam
     public string PlaceOf(int index) => Path.Combine(location, part, names[index]);
 
     /// <inheritdoc/>
-    public long LengthOf(int index) => DataFile.Guard(PlaceOf(index), 0, static (_, path) => new FileInfo(path).Length);
+    public byte[] SampleOf(int index) => DataFile.SampleOf(PlaceOf(index));
 
     /// <inheritdoc/>
-    public byte[] Read(int index) => DataFile.ReadAllBytes(PlaceOf(index));
+    public byte[] Read(int index) => DataFile.ReadImage(PlaceOf(index));
 
     /// <inheritdoc/>
     public ImageHeader ReadHeader(int index, ImageDatasetOptions options) => ImageHeader.Read(PlaceOf(index), options);

@@ -72,7 +72,7 @@ internal sealed class ValidationLabels
 
     private static ValidationLabels ReadCsv(string path)
     {
-        string[] lines = DataFile.Guard(path, 0, static (_, path) => File.ReadAllLines(path));
+        string[] lines = DataFile.ReadAllLines(path);
         var byName = new Dictionary<string, string>(lines.Length, StringComparer.Ordinal);
         for (int i = 1; i < lines.Length; i++)
         {
@@ -93,7 +93,7 @@ internal sealed class ValidationLabels
     private static ValidationLabels ReadDevkit(string truth, string meta)
     {
         Dictionary<int, string> synsets = ReadSynsets(meta);
-        string[] lines = DataFile.Guard(truth, 0, static (_, path) => File.ReadAllLines(path));
+        string[] lines = DataFile.ReadAllLines(truth);
         var byNumber = new List<string>(lines.Length);
         for (int i = 0; i < lines.Length; i++)
         {

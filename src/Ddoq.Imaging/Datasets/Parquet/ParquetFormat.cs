@@ -20,7 +20,7 @@ internal sealed class ParquetFormat : IDatasetFormat
     public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
     {
         (ShardSet set, ShardSet defining) = ShardSet.Choose(folder, Find(folder), split);
-        ParquetShard[] shards = Read(folder, set);
+        ParquetShard[] shards = Read(folder, set, options.Cancellation);
         string where = Path.Combine(folder, set.Part);
         string[]? embedded = SharedNames(shards), beside = LabelledClasses.NamesBeside(where, folder);
         if (embedded is not null && beside is not null && embedded.Length != beside.Length)
@@ -31,7 +31,7 @@ internal sealed class ParquetFormat : IDatasetFormat
         }
 
         string[] all = beside ?? embedded ?? LabelledClasses.NamesOf(
-            (defining == set ? shards : Read(folder, defining)).SelectMany(shard => shard.Labels), Path.Combine(folder, defining.Part));
+            (defining == set ? shards : Read(folder, defining, options.Cancellation)).Select(shard => shard.Source), Path.Combine(folder, defining.Part));
         var classes = LabelledClasses.Choose(all, options, where);
         var rows = new List<(int, int)>();
         var labels = new List<int>();
@@ -39,7 +39,7 @@ internal sealed class ParquetFormat : IDatasetFormat
         {
             for (int row = 0; row < shards[i].Labels.Length; row++)
             {
-                int label = classes.LabelOf(shards[i].Labels[row], shards[i].Path, " row ", row);
+                int label = classes.LabelOf(shards[i].Source, row);
                 if (label < 0)
                     continue;
                 rows.Add((i, row));
@@ -47,6 +47,8 @@ internal sealed class ParquetFormat : IDatasetFormat
             }
         }
 
+        if (shards.All(shard => shard.Labels.Length == 0))
+            throw new DdoqException($"the shards in {where} have no rows, the first is {set.Files[0]}", "fetch the shards again");
         if (split != DatasetSplit.Test)
             classes.CheckAllThere(labels, where);
         return new EncodedImageDataset(
@@ -57,16 +59,16 @@ internal sealed class ParquetFormat : IDatasetFormat
 
     // A metadata.parquet describes the files of an ImageFolder.
     private static string[] ShardsIn(string folder) => !Directory.Exists(folder) ? [] :
-        [.. Directory.EnumerateFiles(folder, "*.parquet").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && name != "metadata.parquet").Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(folder, "*.parquet").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && name != "metadata.parquet").Order(CodePointOrder.Instance)];
 
-    private static ParquetShard[] Read(string folder, ShardSet set)
+    private static ParquetShard[] Read(string folder, ShardSet set, CancellationToken cancellation)
     {
         var shards = new ParquetShard[set.Files.Length];
         OrderedParallel.For(
             shards.Length,
             Environment.ProcessorCount,
-            i => shards[i] = ParquetShard.Read(Path.Combine(folder, set.Part, set.Files[i])),
-            CancellationToken.None);
+            i => shards[i] = ParquetShard.Read(Path.Combine(folder, set.Part, set.Files[i]), cancellation),
+            cancellation);
         return shards;
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Ddoq.Imaging;
 
 /// <summary>Images that are cells of Parquet files, decoded a row group at a time.</summary>
@@ -7,6 +9,7 @@ internal sealed class ParquetImages : IEncodedImages
     private const long CacheBytes = 256L << 20;
 
     private readonly RowGroupCache _cache = new(CacheBytes);
+    private readonly ConcurrentDictionary<(ParquetShard Shard, int Group), Lazy<byte[]>> _samples = new();
     private readonly string _location;
     private readonly string _part;
     private readonly ParquetShard[] _shards;
@@ -41,11 +44,12 @@ internal sealed class ParquetImages : IEncodedImages
     public string PlaceOf(int index) => Path.Combine(_location, NameOf(index));
 
     /// <inheritdoc/>
-    /// <remarks>The compressed size of the row group's images: a column does not tell the sizes of its cells.</remarks>
-    public long LengthOf(int index)
+    /// <remarks>Of the row group's images as they are stored: a column does not tell the places of its cells.</remarks>
+    public byte[] SampleOf(int index)
     {
         ParquetShard shard = _shards[_shardOf[index]];
-        return shard.ImageBytes[shard.GroupOf(_rowOf[index])];
+        int group = shard.GroupOf(_rowOf[index]);
+        return _samples.GetOrAdd((shard, group), static key => new Lazy<byte[]>(() => key.Shard.SampleOf(key.Group))).Value;
     }
 
     /// <inheritdoc/>
@@ -53,7 +57,8 @@ internal sealed class ParquetImages : IEncodedImages
     {
         ParquetShard shard = _shards[_shardOf[index]];
         int row = _rowOf[index], group = shard.GroupOf(row);
-        return _cache.Get(shard, group)[row - shard.FirstRows[group]] ?? [];
+        return _cache.Get(shard, group)[row - shard.FirstRows[group]] is { Length: > 0 } image ? image : throw new DamagedImageException(
+            PlaceOf(index), shard.HasPaths ? "the cell holds no image, at most the path of a file elsewhere, which is not read" : "the cell is empty");
     }
 
     /// <inheritdoc/>

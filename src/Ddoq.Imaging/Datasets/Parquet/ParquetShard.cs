@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using Parquet;
 using Parquet.Schema;
 
@@ -7,10 +8,12 @@ namespace Ddoq.Imaging;
 /// <summary>What the footer of a Parquet file and its column of labels say.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="FirstRows">The first row of each row group, and one past the last row of the file.</param>
+/// <param name="ImageOffsets">The byte of the file at which each row group's images start.</param>
 /// <param name="ImageBytes">The size of each row group's images, compressed as they are stored.</param>
 /// <param name="Labels">The label of each row.</param>
 /// <param name="ClassNames">The names of the labels where the file has them, else null.</param>
-internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBytes, SampleLabel[] Labels, string[]? ClassNames)
+/// <param name="HasPaths">True when a cell may hold the path of a file instead of an image.</param>
+internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOffsets, long[] ImageBytes, SampleLabel[] Labels, string[]? ClassNames, bool HasPaths)
 {
     private const int BufferBytes = 1 << 16;
 
@@ -18,24 +21,45 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
 
     /// <summary>Reads footer and labels.</summary>
     /// <exception cref="DdoqException">Truncated, damaged, or without images and labels.</exception>
-    public static ParquetShard Read(string path) => Open(path, async (reader, features, columns) =>
+    public static ParquetShard Read(string path, CancellationToken cancellation = default) => Open(path, async (reader, features, columns) =>
     {
         var firstRows = new int[reader.RowGroupCount + 1];
+        var imageOffsets = new long[reader.RowGroupCount];
         var imageBytes = new long[reader.RowGroupCount];
         var labels = new List<SampleLabel>();
         for (int group = 0; group < reader.RowGroupCount; group++)
         {
+            cancellation.ThrowIfCancellationRequested();
             using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
             firstRows[group + 1] = checked(firstRows[group] + (int)rows.RowCount);
-            imageBytes[group] = rows.GetMetadata(columns.Image)?.MetaData?.TotalCompressedSize ?? 0;
+            if (rows.GetMetadata(columns.Image)?.MetaData is { } stored)
+            {
+                imageOffsets[group] = stored.DictionaryPageOffset ?? stored.DataPageOffset;
+                imageBytes[group] = stored.TotalCompressedSize;
+            }
+
             await AddLabels(rows, columns.Label, (int)rows.RowCount, labels).ConfigureAwait(false);
         }
 
-        int unlabelled = labels.FindIndex(label => label.Number < 0 && label.Name is null);
-        if (unlabelled >= 0)
-            throw new DdoqException($"{path} row {unlabelled} has no label (-1 or null)", "this split has no labels: use another, such as validation");
-        return new ParquetShard(path, firstRows, imageBytes, [.. labels], features.ClassNames);
+        return new ParquetShard(path, firstRows, imageOffsets, imageBytes, [.. labels], features.ClassNames, columns.HasPaths);
     });
+
+    /// <summary>The labels, for messages.</summary>
+    public LabelSource Source => new(Labels, row => $"{Path} row {row}");
+
+    /// <summary>A <see cref="ContentSample"/> of a row group's images.</summary>
+    public byte[] SampleOf(int group)
+    {
+        using SafeFileHandle file = DataFile.OpenHandle(Path, FileOptions.RandomAccess);
+        return ContentSample.Of(
+            ImageBytes[group],
+            (offset, target) =>
+            {
+                if (RandomAccess.Read(file, target, ImageOffsets[group] + offset) < target.Length)
+                    throw new DdoqException($"{Path} is shorter than its footer says", DamageHint);
+            },
+            Math.Max(1, FirstRows[group + 1] - FirstRows[group]));
+    }
 
     /// <summary>Decodes the images of a row group; null where a cell is empty.</summary>
     /// <exception cref="DdoqException">The row group is damaged.</exception>
@@ -62,9 +86,10 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
 
     private static TResult Open<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
     {
-        using FileStream file = DataFile.Guard(path, 0, static (_, path) => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes));
+        using FileStream file = DataFile.Open(path, BufferBytes);
         try
         {
+            RefusePointer(file, path);
             return OpenAsync(file, path, read).GetAwaiter().GetResult();
         }
         catch (Exception e) when (e is not (DdoqException or OperationCanceledException or OutOfMemoryException))
@@ -72,6 +97,13 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
             // The package has no one exception for damage: a wrong byte may surface as any of the runtime's.
             throw new DdoqException($"{path} is no Parquet file or damaged: {e.Message}", DamageHint, e);
         }
+    }
+
+    private static void RefusePointer(FileStream file, string path)
+    {
+        Span<byte> start = stackalloc byte[32];
+        DataFile.RefusePointer(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)], path);
+        file.Position = 0;
     }
 
     private static async Task<TResult> OpenAsync<TResult>(
@@ -91,40 +123,52 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageBy
         {
             var names = new string?[count];
             await rows.ReadAsync(column, names.AsMemory()!).ConfigureAwait(false);
-            labels.AddRange(names.Select(name => new SampleLabel(-1, name)));
-        }
-        else if (column.ClrType == typeof(long))
-        {
-            labels.AddRange((await Numbers<long>(rows, column, count).ConfigureAwait(false)).Select(number => Number(number ?? -1)));
+            labels.AddRange(names.Select(name => new SampleLabel(long.MinValue, name)));
         }
         else
         {
-            labels.AddRange((await Numbers<int>(rows, column, count).ConfigureAwait(false)).Select(number => Number(number ?? -1)));
+            labels.AddRange(Type.GetTypeCode(column.ClrType) switch
+            {
+                TypeCode.Int64 => await Numbers<long>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.UInt64 => await Numbers<ulong>(rows, column, count, number => (long)Math.Min(number, long.MaxValue)).ConfigureAwait(false),
+                TypeCode.UInt32 => await Numbers<uint>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.Int16 => await Numbers<short>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.UInt16 => await Numbers<ushort>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.SByte => await Numbers<sbyte>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.Byte => await Numbers<byte>(rows, column, count, number => number).ConfigureAwait(false),
+                TypeCode.Boolean => await Numbers<bool>(rows, column, count, value => value ? 1 : 0).ConfigureAwait(false),
+                _ => await Numbers<int>(rows, column, count, number => number).ConfigureAwait(false),
+            });
         }
     }
 
-    private static async Task<T?[]> Numbers<T>(ParquetRowGroupReader rows, DataField column, int count) where T : struct
+    private static async Task<IEnumerable<SampleLabel>> Numbers<T>(ParquetRowGroupReader rows, DataField column, int count, Func<T, long> widen)
+        where T : struct
     {
         if (column.IsNullable)
         {
             var optional = new T?[count];
             await rows.ReadAsync<T>(column, optional.AsMemory()).ConfigureAwait(false);
-            return optional;
+            return optional.Select(number => new SampleLabel(number is { } value ? widen(value) : long.MinValue, null));
         }
 
         var numbers = new T[count];
         await rows.ReadAsync<T>(column, numbers.AsMemory()).ConfigureAwait(false);
-        return [.. numbers.Select(number => (T?)number)];
+        return numbers.Select(number => new SampleLabel(widen(number), null));
     }
-
-    private static SampleLabel Number(long number) => new(number is >= 0 and <= int.MaxValue ? (int)number : -1, null);
 }
 
 /// <summary>The columns of images and labels in a Parquet file.</summary>
 /// <param name="Image">Encoded images, binary.</param>
 /// <param name="Label">Labels: whole numbers or texts.</param>
-internal sealed record ParquetColumns(DataField Image, DataField Label)
+/// <param name="HasPaths">True when a field <c>path</c> stands beside the images.</param>
+internal sealed record ParquetColumns(DataField Image, DataField Label, bool HasPaths)
 {
+    private static readonly TypeCode[] s_labelTypes =
+    [
+        TypeCode.Boolean, TypeCode.SByte, TypeCode.Byte, TypeCode.Int16, TypeCode.UInt16, TypeCode.Int32, TypeCode.UInt32, TypeCode.Int64, TypeCode.UInt64,
+    ];
+
     private static readonly string[] s_imageNames = ["image", "img", "jpg", "png"];
     private static readonly string[] s_labelNames = ["label", "labels", "cls", "class"];
 
@@ -137,13 +181,13 @@ internal sealed record ParquetColumns(DataField Image, DataField Label)
             .Select(name => fields.FirstOrDefault(field => field.Path.ToString() == name && field.ClrType == typeof(ReadOnlyMemory<byte>)))
             .FirstOrDefault(field => field is not null);
         DataField? label = Named(features.Label, s_labelNames)
-            .Select(name => fields.FirstOrDefault(field => field.Path.ToString() == name && (field.ClrType == typeof(long) || field.ClrType == typeof(int) || IsText(field))))
+            .Select(name => fields.FirstOrDefault(field => field.Path.ToString() == name && !field.IsArray && (s_labelTypes.Contains(Type.GetTypeCode(field.ClrType)) || IsText(field))))
             .FirstOrDefault(field => field is not null);
         return image is not null && label is not null && !image.IsArray
-            ? new ParquetColumns(image, label)
+            ? new ParquetColumns(image, label, image.Path.ToString() is var path1 && path1.EndsWith("/bytes", StringComparison.Ordinal) && fields.Any(field => field.Path.ToString() == path1[..^5] + "path"))
             : throw new DdoqException(
                 $"{path} has no column of {(image is null ? "images" : "labels")}; its columns are {string.Join(", ", fields.Select(field => $"{field.Path} ({TypeOf(field)})"))}",
-                "needed are image (binary, or a struct with a field bytes) and label (int64, int32 or text), as Hugging Face's datasets writes them");
+                "needed are image (binary, or a struct with a field bytes) and label (whole numbers, true and false, or text), as Hugging Face's datasets writes them");
     }
 
     /// <summary>True for a column of texts.</summary>

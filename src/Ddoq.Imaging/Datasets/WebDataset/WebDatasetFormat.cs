@@ -21,20 +21,22 @@ internal sealed class WebDatasetFormat : IDatasetFormat
     public IImageDataset Open(string folder, DatasetSplit split, ImageDatasetOptions options)
     {
         (ShardSet shards, ShardSet defining) = ShardSet.Choose(folder, Find(folder), split);
-        ShardSamples[] samples = Read(folder, shards);
+        var remarks = new RemarkCounter();
+        ShardSamples[] samples = Read(folder, shards, remarks, options.Cancellation);
+        LabelSource[] sources = [.. samples.Select((shard, i) => SourceOf(shard, folder, shards, i))];
         string where = Path.Combine(folder, shards.Part);
         string[] all = LabelledClasses.NamesBeside(where, folder) ?? LabelledClasses.NamesOf(
-            (defining == shards ? samples : Read(folder, defining)).SelectMany(shard => shard.Labels), Path.Combine(folder, defining.Part));
+            defining == shards ? sources : Read(folder, defining, new RemarkCounter(), options.Cancellation).Select((shard, i) => SourceOf(shard, folder, defining, i)),
+            Path.Combine(folder, defining.Part));
         var classes = LabelledClasses.Choose(all, options, where);
         var images = new TarImages(folder, shards.Part);
         var labels = new List<int>();
         for (int i = 0; i < samples.Length; i++)
         {
             images.AddArchive(shards.Files[i]);
-            string path = Path.Combine(where, shards.Files[i]);
             for (int row = 0; row < samples[i].Images.Count; row++)
             {
-                int label = classes.LabelOf(samples[i].Labels[row], path, ":", samples[i].Images[row].Name);
+                int label = classes.LabelOf(sources[i], row);
                 if (label < 0)
                     continue;
                 images.AddImage(samples[i].Images[row]);
@@ -44,7 +46,7 @@ internal sealed class WebDatasetFormat : IDatasetFormat
 
         if (split != DatasetSplit.Test)
             classes.CheckAllThere(labels, where);
-        return new EncodedImageDataset(folder, "webdataset", images, [.. labels], classes.Names, options with { AllowMismatchedExtension = true });
+        return new EncodedImageDataset(folder, "webdataset", images, [.. labels], classes.Names, options with { AllowMismatchedExtension = true }, remarks);
     }
 
     private static Dictionary<string, ShardSet> Find(string folder) => ShardSet.Find(folder, s_places, ShardsIn);
@@ -56,15 +58,21 @@ internal sealed class WebDatasetFormat : IDatasetFormat
         return archives.Length > 0 && ShardSamples.IsShard(Path.Combine(folder, archives[0])) ? archives : [];
     }
 
-    private static ShardSamples[] Read(string folder, ShardSet shards)
+    private static LabelSource SourceOf(ShardSamples samples, string folder, ShardSet shards, int index)
+    {
+        string path = Path.Combine(folder, shards.Part, shards.Files[index]);
+        return new LabelSource(samples.Labels, row => $"{path}:{samples.Images[row].Name}");
+    }
+
+    private static ShardSamples[] Read(string folder, ShardSet shards, RemarkCounter remarks, CancellationToken cancellation)
     {
         var samples = new ShardSamples[shards.Files.Length];
         using var files = new FileHandlePool(Environment.ProcessorCount);
         OrderedParallel.For(
             samples.Length,
             Environment.ProcessorCount,
-            i => samples[i] = ShardSamples.Read(Path.Combine(folder, shards.Part, shards.Files[i]), files),
-            CancellationToken.None);
+            i => samples[i] = ShardSamples.Read(Path.Combine(folder, shards.Part, shards.Files[i]), files, remarks, cancellation),
+            cancellation);
         return samples;
     }
 }
