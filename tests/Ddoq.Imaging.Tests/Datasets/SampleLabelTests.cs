@@ -96,15 +96,30 @@ public sealed class SampleLabelTests
         using TemporaryFolder empty = new(), paths = new();
         ParquetTests.Write(empty["train-0.parquet"], [], _ => 0);
         TestData.AssertMessage(Assert.Throws<DdoqException>(() => ImageDatasets.Open(empty.Path, DatasetSplit.Train)), "no rows", "train-0.parquet");
-        ParquetTests.Write(paths["train-0.parquet"], [null!, null!, null!], i => i);
+        byte[][] images = ParquetTests.Images(3);
+        ParquetTests.Write(paths["train-0.parquet"], [images[0], null!, images[2]], i => i);
         using IImageDataset dataset = ImageDatasets.Open(paths.Path, DatasetSplit.Train);
         TestData.AssertMessage(Assert.Throws<DamagedImageException>(() => ImageNetTests.Pixels(dataset, 1)), "train-0.parquet row 1", "the path of a file elsewhere");
+        ParquetTests.Write(paths["train-0.parquet"], images, i => i);
+        using IImageDataset whole = ImageDatasets.Open(paths.Path, DatasetSplit.Train);
+        Assert.That(ImageNetTests.Pixels(dataset, 2), Is.EqualTo(ImageNetTests.Pixels(whole, 2)));
     }
 
-    private static void Write<T>(string path, LogicalType type, PhysicalType stored, byte[][] images, T[] labels)
+    [Test]
+    public void Parquet_TakesNullForNoLabel()
+    {
+        using var folder = new TemporaryFolder();
+        byte[][] images = ParquetTests.Images(3);
+        Write<long?>(folder["train-0.parquet"], LogicalType.None(), PhysicalType.Int64, images, [0, 1, null], Repetition.Optional);
+        TestData.AssertMessage(Assert.Throws<DdoqException>(() => ImageDatasets.Open(folder.Path, DatasetSplit.Train)), "train-0.parquet row 2", "no label (null)");
+        Write<string?>(folder["train-0.parquet"], LogicalType.String(), PhysicalType.ByteArray, images, ["a", null, "b"], Repetition.Optional);
+        TestData.AssertMessage(Assert.Throws<DdoqException>(() => ImageDatasets.Open(folder.Path, DatasetSplit.Train)), "train-0.parquet row 1", "no label (null)");
+    }
+
+    private static void Write<T>(string path, LogicalType type, PhysicalType stored, byte[][] images, T[] labels, Repetition repetition = Repetition.Required)
     {
         using var image = new PrimitiveNode("image", Repetition.Required, LogicalType.None(), PhysicalType.ByteArray);
-        using var label = new PrimitiveNode("label", Repetition.Required, type, stored);
+        using var label = new PrimitiveNode("label", repetition, type, stored);
         using var schema = new GroupNode("schema", Repetition.Required, [image, label]);
         using WriterPropertiesBuilder builder = new();
         using WriterProperties properties = builder.Build();

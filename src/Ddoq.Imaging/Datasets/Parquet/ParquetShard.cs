@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Parquet;
+using Parquet.Data;
 using Parquet.Schema;
 
 namespace Ddoq.Imaging;
@@ -66,9 +67,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
     public byte[]?[] ReadImages(int group) => Open(Path, async (reader, _, columns) =>
     {
         using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
-        var images = new byte[]?[rows.RowCount];
-        await rows.ReadAsync(columns.Image, images.AsMemory()!).ConfigureAwait(false);
-        return images;
+        return await Cells<byte, byte[]>(rows, columns.Image, (int)rows.RowCount, cell => cell.ToArray()).ConfigureAwait(false);
     });
 
     /// <summary>The row group that holds a row.</summary>
@@ -121,8 +120,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
     {
         if (ParquetColumns.IsText(column))
         {
-            var names = new string?[count];
-            await rows.ReadAsync(column, names.AsMemory()!).ConfigureAwait(false);
+            string?[] names = await Cells<char, string>(rows, column, count, cell => cell.ToString()).ConfigureAwait(false);
             labels.AddRange(names.Select(name => new SampleLabel(long.MinValue, name)));
         }
         else
@@ -140,6 +138,24 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
                 _ => await Numbers<int>(rows, column, count, number => number).ConfigureAwait(false),
             });
         }
+    }
+
+    // Read with the levels that tell which rows are null: the package's reading into arrays leaves in those what its buffer held before.
+    private static async Task<TCell?[]> Cells<TElement, TCell>(ParquetRowGroupReader rows, DataField column, int count, Func<ReadOnlyMemory<TElement>, TCell> make)
+        where TElement : struct
+        where TCell : class
+    {
+        using var raw = (RawColumnData<ReadOnlyMemory<TElement>>)await rows.ReadRawColumnDataBaseAsync(column).ConfigureAwait(false);
+        var cells = new TCell?[count];
+        ReadOnlySpan<ReadOnlyMemory<TElement>> values = raw.Values;
+        ReadOnlySpan<int> levels = column.MaxDefinitionLevel == 0 ? [] : raw.DefinitionLevels;
+        for (int row = 0, next = 0; row < count; row++)
+        {
+            if (levels.IsEmpty || levels[row] == column.MaxDefinitionLevel)
+                cells[row] = make(values[next++]);
+        }
+
+        return cells;
     }
 
     private static async Task<IEnumerable<SampleLabel>> Numbers<T>(ParquetRowGroupReader rows, DataField column, int count, Func<T, long> widen)
