@@ -44,7 +44,8 @@ typedef enum ddoq_algorithm {
     DDOQ_CLVQ = 1,       /* competitive learning, one random row a step */
     DDOQ_MINI_BATCH = 2, /* random batches with early stopping */
     DDOQ_LLOYD = 3,      /* until no label changes */
-    DDOQ_HARTIGAN = 4    /* Lloyd, then moves of single rows; the default */
+    DDOQ_HARTIGAN = 4,   /* Lloyd, then moves of single rows; the default */
+    DDOQ_SUPPORT = 5     /* support points: K points of equal weight with the least energy distance to the rows */
 } ddoq_algorithm;
 
 typedef enum ddoq_initialization { DDOQ_GREEDY_KMEANS_PLUS_PLUS = 0, DDOQ_RANDOM_ROWS = 1 } ddoq_initialization;

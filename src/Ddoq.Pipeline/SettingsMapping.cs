@@ -49,6 +49,7 @@ internal static class SettingsMapping
         "minibatch" => QuantizationAlgorithm.MiniBatch,
         "clvq" => QuantizationAlgorithm.Clvq,
         "d4m" => QuantizationAlgorithm.D4m,
+        "support" => QuantizationAlgorithm.Support,
         _ => throw Unmapped(Settings.Algorithm, text),
     };
 

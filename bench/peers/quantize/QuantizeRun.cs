@@ -18,6 +18,7 @@ internal static class QuantizeRun
             Workers = Program.Number(arguments, "--workers"),
             Space = arguments.TryGetValue("--space", out string? space) ? Enum.Parse<QuantizationSpace>(space, ignoreCase: true) : QuantizationSpace.Auto,
             Restarts = Program.Number(arguments, "--restarts", 1),
+            MaxIterations = Program.Number(arguments, "--max-iterations", 300),
             Seed = (ulong)Program.Number(arguments, "--seed", 1),
         };
         using var source = new NpyLatentSource(arguments["--file"], Program.Number(arguments, "--held-out"));
@@ -47,6 +48,7 @@ internal static class QuantizeRun
             ["seconds"] = seconds,
             ["iterations"] = results.Average(result => result.IterationCount),
             ["distortion"] = results.Average(result => result.Distortion),
+            ["energy"] = results.Average(result => result.EnergyDistance) ?? 0,
             ["peak_bytes"] = PeakAnonymousBytes(),
         }));
     }

@@ -20,7 +20,8 @@ internal static class ClusterSettings
 
     /// <summary>Why the kernels do not offer some options, which the processor then works on; null when they do.</summary>
     public static string? NotOffered(QuantizerOptions options) =>
-        options.Initialization == CentroidInitialization.Given ? "given first centres need not be rows, and the kernels start from rows"
+        options.Algorithm == QuantizationAlgorithm.Support ? "support points have no kernel yet"
+        : options.Initialization == CentroidInitialization.Given ? "given first centres need not be rows, and the kernels start from rows"
         : options.Space == QuantizationSpace.Direct ? "the kernels work on Gram matrices, and direct space was asked for"
         : null;
 

@@ -53,7 +53,7 @@ public static class Settings
 
     /// <summary>Quantisation algorithm.</summary>
     public static readonly Setting<string> Algorithm = Choice(
-        "quantize.algorithm", "--algorithm", "Quantisation algorithm of the DDOQ prototypes.", "hartigan", "hartigan", "lloyd", "minibatch", "clvq", "d4m");
+        "quantize.algorithm", "--algorithm", "Quantisation algorithm of the DDOQ prototypes.", "hartigan", "hartigan", "lloyd", "minibatch", "clvq", "d4m", "support");
 
     /// <summary>Initialisation of the centres.</summary>
     public static readonly Setting<string> Initialization = Choice(

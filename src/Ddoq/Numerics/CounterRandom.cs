@@ -74,6 +74,13 @@ public struct CounterRandom
         return value;
     }
 
+    /// <summary>Moves on by whole blocks of four words, at the cost of one.</summary>
+    public void Skip(ulong blocks)
+    {
+        _block += blocks;
+        _used = 4;
+    }
+
     /// <summary>A uniform number in [0, 1) with 53 random bits.</summary>
     public double NextDouble()
     {

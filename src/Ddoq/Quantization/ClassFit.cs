@@ -23,7 +23,9 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<float> _partDistances = new();
     private readonly CellMeans _means = new(kernels);
     private readonly CentroidTable _centroids = new(kernels);
+    private readonly SupportIteration _support = new(kernels);
     private bool _knowsNearest;
+    private double _meanDistance;
 
     /// <summary>The type of the rows it reads.</summary>
     public LatentElementType RowType => kernels.RowType;
@@ -42,16 +44,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
                 return Run(values, rows, dimension, weights, classIndex, name, options, start, cancellation);
         }
 
-        nint rowBytes = RowBytes(dimension);
-        byte* copy = _copy.Reserve(rows * rowBytes);
-        int step = (int)Math.Max(1, (1 << 26) / rowBytes);
-        for (int first = 0; first < rows; first += step)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(step, rows - first);
-            source.ReadRowBytes(classIndex, first, new Span<byte>(copy + (first * rowBytes), checked((int)(count * rowBytes))));
-        }
-
+        byte* copy = LoadedRows.Copy(source, classIndex, _copy, cancellation);
         return Run(copy, rows, dimension, weights, classIndex, name, options, start, cancellation);
     }
 
@@ -67,7 +60,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         long start,
         CancellationToken cancellation)
     {
-        RefuseNonFinite(values, rows, dimension, classIndex, className);
+        LoadedRows.RefuseNonFinite(kernels, values, rows, dimension, classIndex, className);
         if (rows == 0)
             return Empty(classIndex, dimension, options, start);
         _split.Reset(values, rows, RowBytes(dimension), dimension, weights, classIndex, className, options);
@@ -97,6 +90,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _partDistances.Dispose();
         _means.Dispose();
         _centroids.Dispose();
+        _support.Dispose();
     }
 
     private ClassRows Training => _split.Training;
@@ -130,19 +124,6 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds,
     };
 
-    private void RefuseNonFinite(byte* values, int rows, int dimension, int classIndex, string className)
-    {
-        // A source has refused values of other types that are not finite; halves are checked again for sources of others' making.
-        if (kernels.RowType != LatentElementType.F16)
-            return;
-        nint position = FiniteCheck.FirstNonFinite((Half*)values, (nint)rows * dimension);
-        if (position < 0)
-            return;
-        throw new DdoqException(
-            $"Class {classIndex} ('{className}'), row {position / dimension}: value {position % dimension} of the latent is {((Half*)values)[position]}; latents must be finite.",
-            "Encode the class again; a half overflows above 65504, so check the scaling factor of the encoder.");
-    }
-
     private ClusterSpace Open(QuantizationSpace kind, int centroids)
     {
         if (kind == QuantizationSpace.Gram)
@@ -160,6 +141,8 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         AlgorithmOutcome kept = default;
         double lowest = double.PositiveInfinity;
         bool knowsNearest = false;
+        if (options.Algorithm == QuantizationAlgorithm.Support)
+            return FitSupport(space, best, classIndex, options, cancellation);
         for (int restart = 0; restart < options.Restarts; restart++)
         {
             _context.Reset(space, options, classIndex, restart, cancellation);
@@ -188,6 +171,8 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
                 _context.Labels.CopyTo(_cells.Span(Training.Count));
             if (knowsNearest)
                 KeepNearest();
+            if (space == _gram)
+                _meanDistance = _gram.MeanDistance();
             kept = outcome;
         }
 
@@ -196,6 +181,30 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
         _knowsNearest = knowsNearest;
         return kept;
     }
+
+    private AlgorithmOutcome FitSupport(ClusterSpace space, float[] best, int classIndex, QuantizerOptions options, CancellationToken cancellation)
+    {
+        AlgorithmOutcome kept = default;
+        double lowest = double.PositiveInfinity;
+        _knowsNearest = false;
+        for (int restart = 0; restart < options.Restarts; restart++)
+        {
+            _context.Reset(space, options, classIndex, restart, cancellation);
+            SupportOutcome outcome = _support.Run(_context, Training);
+            if (outcome.Energy >= lowest)
+                continue;
+            lowest = outcome.Energy;
+            _support.CopyCentroids(best);
+            _meanDistance = outcome.MeanDistance;
+            kept = new(outcome.Rounds);
+        }
+
+        return kept;
+    }
+
+    // Twice the mean distance of centres and rows, less those of two rows and of two centres; where a Gram matrix is at hand.
+    private double? EnergyDistance(ClusterSpace space) => space != _gram ? null
+        : (2 * _meanDistance) - _gram.MeanRowDistance() - _centroids.MeanDistance();
 
     // Nearest centre of each row as the Gram space sees it, -1 where its rounding leaves a doubt.
     private void KeepNearest()
@@ -255,6 +264,7 @@ internal sealed unsafe class ClassFit(LatentKernels kernels) : IDisposable
             Labels = tally.Labels,
             Distortion = sum / fitMass,
             FitMass = weights.IsEmpty ? null : fitMass,
+            EnergyDistance = EnergyDistance(space),
             HeldOutDistortion = held,
             HeldOutRowCount = heldOut.Count,
             WeightlessRowCount = weightless.Count,

@@ -1,5 +1,6 @@
 using Ddoq.Latents;
 using Ddoq.Numerics.Kernels;
+using Ddoq.Quantization.Algorithms;
 using Ddoq.Quantization.Spaces;
 
 namespace Ddoq.Quantization;
@@ -78,6 +79,8 @@ internal sealed class ClassMemory(LatentKernels kernels, QuantizerOptions option
                 bytes += sizeof(float) * ((long)kernels.GramLength((int)buffer) + kernels.GramScratchLength((int)buffer));
         }
 
+        if (options.Algorithm == QuantizationAlgorithm.Support)
+            bytes += SupportIteration.Bytes(kernels, fitRows, centroids, dimension, space);
         return bytes;
     }
 

@@ -42,7 +42,14 @@ public sealed class ClassQuantization
     /// <summary>Sum of the sample weights of the rows of the fit; null when the rows have no weights.</summary>
     public double? FitMass { get; init; }
 
-    /// <summary>The same over the rows that were held out of the fit; null when none were.</summary>
+    /// <summary>
+    /// Energy distance of the rows of the fit, by their weights, and the centres at equal weights:
+    /// <c>2 E|X - Z| - E|X - X'| - E|Z - Z'|</c>, 0 where both are the same measure; null where the iterations ran without a Gram
+    /// matrix, which gives it away. <see cref="EnergyTerms"/> measures it for any points.
+    /// </summary>
+    public double? EnergyDistance { get; init; }
+
+    /// <summary>The distortion over the rows that were held out of the fit; null when none were.</summary>
     public double? HeldOutDistortion { get; init; }
 
     /// <summary>Rows held out of the fit.</summary>

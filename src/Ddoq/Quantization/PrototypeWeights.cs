@@ -5,6 +5,13 @@ namespace Ddoq.Quantization;
 /// <summary>Weights of prototypes from counts, or from masses where rows have weights.</summary>
 public static class PrototypeWeights
 {
+    /// <summary>
+    /// The rule that fits an algorithm: support points weigh the same by construction, counts or not; the others' weights come
+    /// from their counts by eq. 34.
+    /// </summary>
+    public static WeightRule DefaultRule(QuantizationAlgorithm algorithm) =>
+        algorithm == QuantizationAlgorithm.Support ? WeightRule.None : WeightRule.SquareRoot;
+
     /// <summary>Computes the weights of one class.</summary>
     /// <param name="rule">The rule; see <see cref="WeightRule"/> for the formulas.</param>
     /// <param name="counts">v_k of the class (K), not negative.</param>

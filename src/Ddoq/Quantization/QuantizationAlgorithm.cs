@@ -23,4 +23,10 @@ public enum QuantizationAlgorithm
     /// lower distortion wherever cells have few rows. The default.
     /// </summary>
     Hartigan,
+
+    /// <summary>
+    /// Support points: K points of equal weight with the least energy distance to the rows. They keep the variance that the
+    /// other algorithms' means lose. Their number in a cell is what a final assignment counts; their weights are 1/K by construction.
+    /// </summary>
+    Support,
 }

@@ -15,7 +15,7 @@ public sealed record QuantizerOptions
     /// <summary>Seed of all random numbers; each class draws from streams of its own.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Where the first centres come from.</summary>
+    /// <summary>Where the first centres come from; <see cref="QuantizationAlgorithm.Support"/> starts from random rows unless they are given.</summary>
     public CentroidInitialization Initialization { get; init; } = CentroidInitialization.GreedyKMeansPlusPlus;
 
     /// <summary>
@@ -34,17 +34,19 @@ public sealed record QuantizerOptions
     public int Passes { get; init; } = 1;
 
     /// <summary>
-    /// Most iterations of Lloyd; most passes (N rows each) of <see cref="QuantizationAlgorithm.MiniBatch"/>; Hartigan stops
+    /// Most iterations of Lloyd and rounds of <see cref="QuantizationAlgorithm.Support"/>; most passes (N rows each) of <see cref="QuantizationAlgorithm.MiniBatch"/>; Hartigan stops
     /// after this many moves per row.
     /// </summary>
     public int MaxIterations { get; init; } = 300;
 
     /// <summary>
     /// Lloyd stops when the distortion falls by less than this fraction in one iteration; 0 runs until no label changes.
+    /// <see cref="QuantizationAlgorithm.Support"/> stops when the energy distance falls by less than this fraction of that of K
+    /// random rows a round, on average of eight; 5e-6 at least.
     /// </summary>
     public double Tolerance { get; init; }
 
-    /// <summary>Runs from different starts, of which the one with the lowest training distortion is kept.</summary>
+    /// <summary>Runs from different starts, of which the one with the lowest training distortion is kept, or the lowest energy distance.</summary>
     public int Restarts { get; init; } = 1;
 
     /// <summary>Step sizes of <see cref="QuantizationAlgorithm.Clvq"/>.</summary>
@@ -104,6 +106,13 @@ public sealed record QuantizerOptions
         Defined(Algorithm, nameof(Algorithm));
         Defined(Initialization, nameof(Initialization));
         Defined(Space, nameof(Space));
+        if (Algorithm == QuantizationAlgorithm.Support && Initialization == CentroidInitialization.Given && Space == QuantizationSpace.Gram)
+        {
+            throw new UsageException(
+                $"{nameof(QuantizationAlgorithm.Support)} starts from given centres in direct space only: in Gram space its points are combinations of rows, which given ones need not be.",
+                $"Leave {nameof(Space)} at {nameof(QuantizationSpace.Auto)} or choose {nameof(QuantizationSpace.Direct)}.");
+        }
+
         if (Initialization == CentroidInitialization.Given && InitialCentroids is null)
         {
             throw new UsageException(

@@ -47,6 +47,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary><c>a / b</c>.</summary>
     static abstract TVector Divide(TVector a, TVector b);
 
+    /// <summary>The square root of each lane, correctly rounded.</summary>
+    static abstract TVector SquareRoot(TVector value);
+
     /// <summary>Per lane <c>a &lt; b ? first : second</c>.</summary>
     static abstract TVector SelectLess(TVector a, TVector b, TVector first, TVector second);
 

@@ -34,4 +34,10 @@ internal static class KernelTuning
     /// cache. At 50 centres of 16384 values this is a seventh faster than sharing them block by block, at 100 it is not.
     /// </summary>
     public const int MostResidentPanelLength = 1280 * 1024;
+
+    /// <summary>
+    /// Columns of the rows that combinations of them take up at a time: a strip of 512 rows is 256 KiB, in the second cache,
+    /// and reads of each row are long enough for the memory.
+    /// </summary>
+    public const int CombinedColumns = 128;
 }

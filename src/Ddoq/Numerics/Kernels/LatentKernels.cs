@@ -157,4 +157,37 @@ internal abstract unsafe partial class LatentKernels
 
     /// <summary><c>values[i] = min(values[i], bounds[i])</c>; returns their sum, blocks of 512 added in fp64; any length.</summary>
     public abstract double LowerTo(float* bounds, float* values, int count);
+
+    /// <summary>Rows that the shares and sums of <see cref="Combine"/> need for K points.</summary>
+    public static int CombinedRows(int points) => (points + KernelTuning.TileRows - 1) / KernelTuning.TileRows * KernelTuning.TileRows;
+
+    /// <summary>Floats of scratch that <see cref="Combine"/> needs.</summary>
+    public static nint CombineScratchLength(int points) =>
+        ((nint)CombinedRows(points) * KernelTuning.BlockStride) + ((nint)KernelTuning.CombinedColumns * Block);
+
+    /// <summary><c>sums[k, j] = sum over i of shares[k, i] (row i - mean)[j]</c>, or that added to what is there.</summary>
+    /// <param name="shares">K rows of N floats, <paramref name="shareStride"/> apart.</param>
+    /// <param name="shareStride">Floats between them.</param>
+    /// <param name="points">K.</param>
+    /// <param name="rows">Pointers to rows of D finite values of <see cref="RowType"/>.</param>
+    /// <param name="count">N.</param>
+    /// <param name="mean">D floats, subtracted from every row.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="scratch"><see cref="CombineScratchLength"/> floats.</param>
+    /// <param name="sums"><see cref="CombinedRows"/> rows of padded D floats, <paramref name="sumStride"/> apart; those beyond K mean nothing.</param>
+    /// <param name="sumStride">Floats between them.</param>
+    /// <param name="add">Whether to add to <paramref name="sums"/>.</param>
+    public abstract void Combine(
+        float* shares, nint shareStride, int points, nint* rows, int count, float* mean, int dimension, float* scratch, float* sums, nint sumStride, bool add);
+
+    /// <summary>
+    /// <c>pulls[i] = weights[i] / e[i]</c> with <c>e = max(sqrt(squared[i]), floor)</c>; returns the sums of
+    /// <c>weights[i] (squared[i] / e[i] + e[i]) / 2</c>, which is the distance where it is above the floor, and of the pulls. Padded, with weights 0 behind the data.
+    /// </summary>
+    public abstract (double Distances, double Pulls) Pull(float* squared, float* weights, float floor, float* pulls, int count);
+
+    /// <summary>
+    /// <c>sum of weights[i] sqrt(squared[i])</c> over the squared distances above <paramref name="zero"/>, blocks of 512 added in fp64. Padded, with weights 0 behind the data.
+    /// </summary>
+    public abstract double SumOfDistances(float* squared, float* weights, float zero, int count);
 }

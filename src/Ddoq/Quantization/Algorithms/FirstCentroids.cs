@@ -15,7 +15,7 @@ internal static class FirstCentroids
         switch (context.Options.Initialization)
         {
             case CentroidInitialization.Given:
-                PlaceGiven(context);
+                context.Space.Place(Given(context));
                 break;
             case CentroidInitialization.Random:
                 PlaceRandom(context, rowLimit);
@@ -26,7 +26,9 @@ internal static class FirstCentroids
         }
     }
 
-    private static void PlaceGiven(FitContext context)
+    /// <summary>The given centres of the context's class (K x D).</summary>
+    /// <exception cref="UsageException">They are missing, too few, or not finite.</exception>
+    public static ReadOnlySpan<float> Given(FitContext context)
     {
         IReadOnlyList<float[]> given = context.Options.InitialCentroids!;
         int needed = context.Space.CentroidCount * context.Space.Dimension;
@@ -44,41 +46,48 @@ internal static class FirstCentroids
                 throw new UsageException($"{nameof(QuantizerOptions.InitialCentroids)} of class {context.ClassIndex} holds {value}: centres must be finite.");
         }
 
-        context.Space.Place(centroids.AsSpan(0, needed));
+        return centroids.AsSpan(0, needed);
+    }
+
+    /// <summary>Draws distinct rows, uniformly or by weight among those that are left, as scikit-learn does.</summary>
+    /// <param name="context">The run, for its working space.</param>
+    /// <param name="random">The stream.</param>
+    /// <param name="weights">Weight of each candidate row; empty when all weigh the same.</param>
+    /// <param name="order">As many as candidate rows; the drawn ones come first.</param>
+    /// <param name="count">Rows to draw.</param>
+    public static void DrawRows(FitContext context, ref CounterRandom random, ReadOnlySpan<float> weights, Span<int> order, int count)
+    {
+        if (weights.IsEmpty)
+        {
+            for (int i = 0; i < order.Length; i++)
+                order[i] = i;
+            for (int k = 0; k < count; k++)
+            {
+                int drawn = k + random.NextInt32(order.Length - k);
+                (order[k], order[drawn]) = (order[drawn], order[k]);
+            }
+
+            return;
+        }
+
+        Span<float> left = context.Nearest[..order.Length];
+        weights.CopyTo(left);
+        var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(order.Length)));
+        for (int k = 0; k < count; k++)
+        {
+            order[k] = sampler.FirstReaching(left, random.NextDouble() * sampler.Load(left));
+            left[order[k]] = 0;
+        }
     }
 
     private static void PlaceRandom(FitContext context, int rowLimit)
     {
         CounterRandom random = context.Random(RandomPurpose.Initialization);
-        if (!context.Space.Weights.IsEmpty)
-        {
-            PlaceByWeight(context, random, rowLimit);
-            return;
-        }
-
+        ReadOnlySpan<float> weights = context.Space.Weights;
         Span<int> order = context.Order(rowLimit);
-        for (int i = 0; i < rowLimit; i++)
-            order[i] = i;
+        DrawRows(context, ref random, weights.IsEmpty ? default : weights[..rowLimit], order, context.Space.CentroidCount);
         for (int k = 0; k < context.Space.CentroidCount; k++)
-        {
-            int drawn = k + random.NextInt32(rowLimit - k);
-            (order[k], order[drawn]) = (order[drawn], order[k]);
             context.Space.Place(k, order[k]);
-        }
-    }
-
-    // Distinct rows, each drawn with probability proportional to its weight among those that are left, as scikit-learn does.
-    private static void PlaceByWeight(FitContext context, CounterRandom random, int rowLimit)
-    {
-        Span<float> left = context.Nearest[..rowLimit];
-        context.Space.Weights[..rowLimit].CopyTo(left);
-        var sampler = new PotentialSampler(context.BlockSums(PotentialSampler.BlockCount(rowLimit)));
-        for (int k = 0; k < context.Space.CentroidCount; k++)
-        {
-            int row = sampler.FirstReaching(left, random.NextDouble() * sampler.Load(left));
-            context.Space.Place(k, row);
-            left[row] = 0;
-        }
     }
 
     // Arthur & Vassilvitskii's k-means++ with 2 + floor(ln K) candidates per centre, of which the one that leaves the

@@ -17,4 +17,7 @@ public enum RandomPurpose
 
     /// <summary>Rows kept out of the fit.</summary>
     HoldOut = 4,
+
+    /// <summary>Rows that stand for all of a large class in the energy distance.</summary>
+    EnergySample = 5,
 }

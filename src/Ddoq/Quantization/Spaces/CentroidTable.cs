@@ -124,6 +124,22 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
         return nearest;
     }
 
+    /// <summary>Distance of two centres.</summary>
+    public double Distance(int centroid, int other) => Math.Sqrt(kernels.SquaredDistanceInBlocks(this[centroid], this[other], _paddedDimension));
+
+    /// <summary>Mean distance of two centres, each drawn with equal weight; a centre may be drawn twice.</summary>
+    public double MeanDistance()
+    {
+        double sum = 0;
+        for (int k = 0; k < Count; k++)
+        {
+            for (int l = k + 1; l < Count; l++)
+                sum += Distance(k, l);
+        }
+
+        return 2 * sum / ((double)Count * Count);
+    }
+
     /// <summary>Squared distance of a row to a centre, from their difference: no cancellation, fp64 across blocks.</summary>
     public double SquaredDistance(ClassRows frame, void* row, int centroid)
     {

@@ -63,6 +63,20 @@ internal sealed unsafe class ClassRows : IDisposable
         Add(row);
     }
 
+    /// <summary>Keeps some of the rows, drawn without replacement, in the order drawn.</summary>
+    public void Sample(int count, CounterRandom random)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            int drawn = i + random.NextInt32(Count - i);
+            (_rows.Pointer[i], _rows.Pointer[drawn]) = (_rows.Pointer[drawn], _rows.Pointer[i]);
+            if (_isWeighted)
+                (_weights.Pointer[i], _weights.Pointer[drawn]) = (_weights.Pointer[drawn], _weights.Pointer[i]);
+        }
+
+        Count = count;
+    }
+
     /// <summary>Sets <see cref="Mean"/> to the rounded mean of the rows, whatever their weights: it is only a shift.</summary>
     public void ComputeMean(LatentKernels kernels)
     {

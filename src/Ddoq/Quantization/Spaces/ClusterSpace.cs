@@ -8,7 +8,7 @@ namespace Ddoq.Quantization.Spaces;
 internal abstract class ClusterSpace : IDisposable
 {
     /// <summary>The fraction of the mean squared norm below which squared distances are rounding.</summary>
-    protected const double RelativeZero = 1e-6;
+    public const double RelativeZero = 1e-6;
 
     /// <summary>Rows (N).</summary>
     public int RowCount { get; protected set; }

@@ -130,6 +130,37 @@ internal sealed unsafe partial class GramSpace(LatentKernels kernels) : ClusterS
         }
     }
 
+    /// <summary>Mean distance of rows, by their weights, and centres.</summary>
+    public double MeanDistance()
+    {
+        float* distances = _best.Pointer, weights = PaddedWeights(out double total);
+        float* products = _second.Pointer;
+        double sum = 0;
+        for (int k = 0; k < CentroidCount; k++)
+        {
+            new Span<float>(products, PaddedRows).Clear();
+            kernels.AddScaled((float)_scales.Pointer[k], V(k), products, PaddedRows);
+            kernels.DistancesInColumns(products, _rowNorms.Pointer, (float)_norms.Pointer[k], distances, PaddedRows);
+            sum += kernels.SumOfDistances(distances, weights, ZeroDistance, PaddedRows);
+        }
+
+        return sum / (CentroidCount * total);
+    }
+
+    /// <summary>Mean distance of two rows, each drawn by its weight; a row may be drawn twice.</summary>
+    public double MeanRowDistance()
+    {
+        float* distances = _best.Pointer, weights = PaddedWeights(out double total);
+        double sum = 0;
+        for (int i = 0; i < RowCount; i++)
+        {
+            kernels.DistancesInColumns(GramRow(i), _rowNorms.Pointer, _rowNorms.Pointer[i], distances, PaddedRows);
+            sum += weights[i] * kernels.SumOfDistances(distances, weights, ZeroDistance, PaddedRows);
+        }
+
+        return sum / (total * total);
+    }
+
     /// <inheritdoc/>
     public override void Dispose()
     {
@@ -149,7 +180,26 @@ internal sealed unsafe partial class GramSpace(LatentKernels kernels) : ClusterS
         DisposeRefinement();
     }
 
-    private float* GramRow(int row) => _gram.Pointer + ((nint)row * _stride);
+    /// <summary>The rows of the class.</summary>
+    public ClassRows Rows => _rows;
+
+    /// <summary>Floats between rows of the Gram matrix.</summary>
+    public int Stride => _stride;
+
+    /// <summary>Squared norm of each row (padded N, zeros behind).</summary>
+    public float* RowNorms => _rowNorms.Pointer;
+
+    /// <summary>Row of the Gram matrix: inner products of a row with all rows.</summary>
+    public float* GramRow(int row) => _gram.Pointer + ((nint)row * _stride);
+
+    private float* PaddedWeights(out double total)
+    {
+        float* weights = _paddedWeights.ReserveZeroed(PaddedRows);
+        total = 0;
+        for (int i = 0; i < RowCount; i++)
+            total += weights[i] = Weight(i);
+        return weights;
+    }
 
     private float* V(int centroid) => _v.Pointer + ((nint)centroid * _stride);
 

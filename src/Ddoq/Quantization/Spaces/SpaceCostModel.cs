@@ -1,3 +1,5 @@
+using Ddoq.Quantization.Algorithms;
+
 namespace Ddoq.Quantization.Spaces;
 
 /// <summary>Chooses the coordinates of a class from its size and the options alone.</summary>
@@ -24,7 +26,7 @@ internal static class SpaceCostModel
     {
         if (options.Space != QuantizationSpace.Auto)
             return options.Space;
-        if (rows > MostRows)
+        if (rows > MostRows || (options.Algorithm == QuantizationAlgorithm.Support && options.Initialization == CentroidInitialization.Given))
             return QuantizationSpace.Direct;
         double product = (double)rows * dimension;
         double gram = product * rows / 2;
@@ -39,6 +41,7 @@ internal static class SpaceCostModel
         {
             QuantizationAlgorithm.D4m => options.Passes + (first * Math.Min(1, (double)options.KmExpand * centroids / rows)),
             QuantizationAlgorithm.Clvq => first + (SingleRowFactor * options.Passes),
+            QuantizationAlgorithm.Support => 2 * Math.Min(SupportIteration.ExpectedRounds, options.MaxIterations),
             QuantizationAlgorithm.MiniBatch => first + Math.Min(MiniBatchPasses, options.MaxIterations),
             QuantizationAlgorithm.Lloyd => first + Math.Min(LloydPasses, options.MaxIterations),
             _ => first + (2 * Math.Min(LloydPasses, options.MaxIterations)),
