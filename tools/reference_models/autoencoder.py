@@ -1,10 +1,11 @@
-#!/usr/bin/env python3
-"""Trains the variational autoencoder: 32 x 32 images <-> latents of 4 channels, 8 x 8.
+"""The variational autoencoder: images <-> latents of a quarter (or eighth) of the side.
 
 Without normalisation layers: each residual block starts as the identity (its last convolution
 is zero), which trains well at this depth and leaves only convolutions and ReLU in the export.
-The data are grey: the encoder averages the colour channels, the decoder repeats its one.
+Of grey data the encoder averages the colour channels and the decoder repeats its one.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -13,11 +14,22 @@ from torch.nn import functional as F
 import data
 import training
 
-LATENT_CHANNELS = 4
-DOWNSAMPLE = 4
-LATENT_SIZE = data.IMAGE_SIZE // DOWNSAMPLE
-WIDTHS = (16, 64, 96)  # channels at 32 x 32, 16 x 16 and 8 x 8
-EDGE_WEIGHT = 0.5  # of the absolute error of pixel differences in the loss
+NAME = "autoencoder"
+
+
+@dataclass(frozen=True)
+class Settings(training.Schedule):
+    steps: int = 4800
+    weight_decay: float = 1e-4
+    latent_channels: int = 4
+    widths: tuple = (16, 64, 96)  # channels at full size and after each halving
+    blocks: tuple = (1, 1, 2)  # residual blocks at each; the encoder has none at full size
+    kl_weight: float = 1e-3  # of the KL divergence, mean over latent values
+    edge_weight: float = 0.5  # of the absolute error of pixel differences
+
+    @property
+    def downsample(self):
+        return 2 ** (len(self.widths) - 1)
 
 
 class Residual(nn.Module):
@@ -33,61 +45,77 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """[b, 3, 32, 32] in [-1, 1] -> [b, 8, 8, 8]: four means, then four log-variances."""
+    """[b, 3, H, W] in [-1, 1] -> [b, 2 c, h, w]: the means, then the log-variances."""
 
-    def __init__(self):
+    def __init__(self, settings, image_channels):
         super().__init__()
-        _, middle, deep = WIDTHS
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, middle, 4, stride=2, padding=1), Residual(middle),
-            nn.Conv2d(middle, deep, 4, stride=2, padding=1), Residual(deep), Residual(deep),
-            nn.ReLU(), nn.Conv2d(deep, 2 * LATENT_CHANNELS, 3, padding=1))
+        self.image_channels, self.latent_channels = image_channels, settings.latent_channels
+        layers, inputs = [], image_channels
+        for width, blocks in zip(settings.widths[1:], settings.blocks[1:]):
+            layers += [nn.Conv2d(inputs, width, 4, stride=2, padding=1), *(Residual(width) for _ in range(blocks))]
+            inputs = width
+        self.layers = nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(inputs, 2 * settings.latent_channels, 3, padding=1))
 
     def forward(self, sample):
-        parameters = self.layers(sample.mean(1, keepdim=True))
-        mean, log_variance = parameters[:, :LATENT_CHANNELS], parameters[:, LATENT_CHANNELS:]
+        parameters = self.layers(sample.mean(1, keepdim=True) if self.image_channels == 1 else sample)
+        mean, log_variance = parameters[:, :self.latent_channels], parameters[:, self.latent_channels:]
         return torch.cat([mean, log_variance.clamp(-30.0, 20.0)], 1)
 
 
 class Decoder(nn.Module):
-    """[b, 4, 8, 8] unscaled latents -> [b, 3, 32, 32], nominally in [-1, 1]."""
+    """[b, c, h, w] unscaled latents -> [b, 3, H, W], nominally in [-1, 1]."""
 
-    def __init__(self):
+    def __init__(self, settings, image_channels):
         super().__init__()
-        fine, middle, deep = WIDTHS
-        self.layers = nn.Sequential(
-            nn.Conv2d(LATENT_CHANNELS, deep, 3, padding=1), Residual(deep), Residual(deep),
-            nn.ReLU(), nn.Conv2d(deep, 4 * middle, 3, padding=1), nn.PixelShuffle(2), Residual(middle),
-            nn.ReLU(), nn.Conv2d(middle, 4 * fine, 3, padding=1), nn.PixelShuffle(2), Residual(fine),
-            nn.ReLU(), nn.Conv2d(fine, 1, 3, padding=1))
+        self.image_channels = image_channels
+        layers, inputs = [], settings.latent_channels
+        for width, blocks in zip(reversed(settings.widths), reversed(settings.blocks)):
+            if not layers:
+                layers.append(nn.Conv2d(inputs, width, 3, padding=1))
+            else:
+                layers += [nn.ReLU(), nn.Conv2d(inputs, 4 * width, 3, padding=1), nn.PixelShuffle(2)]
+            layers += [Residual(width) for _ in range(blocks)]
+            inputs = width
+        self.layers = nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(inputs, image_channels, 3, padding=1))
 
     def forward(self, latent_sample):
-        grey = self.layers(latent_sample)
-        return torch.cat([grey, grey, grey], 1)
+        image = self.layers(latent_sample)
+        return torch.cat([image, image, image], 1) if self.image_channels == 1 else image
 
 
 class Autoencoder(nn.Module):
-    def __init__(self):
+    def __init__(self, settings, image_channels):
         super().__init__()
-        self.encoder, self.decoder = Encoder(), Decoder()
+        self.encoder, self.decoder = Encoder(settings, image_channels), Decoder(settings, image_channels)
+
+    def forward(self, image, noise):
+        mean, log_variance = self.encoder(image).float().chunk(2, 1)
+        latent = sample(mean, log_variance, noise)
+        return self.decoder(latent)[:, :image.shape[1]].float(), latent, mean, log_variance
 
 
-def edges(image):
-    """Differences of neighbouring pixels, across and down."""
-    return image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
+def build(current):
+    return Autoencoder(current.settings.autoencoder, current.data.channels)
 
 
-def draw(images, args, step, device):
-    """One step's images in [-1, 1], some of them mirrored, and the noise of their latents."""
-    generator = training.step_generator(args.seed, step)
-    rows = training.batch_indices(len(images), args.batch_size, args.seed, step).to(device)
-    target = data.to_signed(data.random_flip(images[rows], generator))
-    return target, torch.randn(len(rows), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, generator=generator).to(device)
+def load(current):
+    return current.load_weights(NAME, build(current)).to(memory_format=torch.channels_last)
+
+
+def latent_shape(current):
+    settings = current.settings.autoencoder
+    size = current.settings.images.size // settings.downsample
+    return settings.latent_channels, size, size
 
 
 def sample(mean, log_variance, noise):
     """Latents of the posterior."""
     return mean + (0.5 * log_variance).exp() * noise
+
+
+def edges(image):
+    """Differences of neighbouring pixels, across and down."""
+    return image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
 
 
 def pixel_error(output, target, edge_weight):
@@ -98,31 +126,32 @@ def pixel_error(output, target, edge_weight):
     return absolute + squared + edge_weight * edge, {"l1": absolute, "psnr": decibel, "edge": edge}
 
 
-def main():
-    parser = training.argument_parser(__doc__, steps=4800, batch_size=64, learning_rate=1e-3, weight_decay=1e-4)
-    parser.add_argument("--kl-weight", type=float, default=1e-3, help="of the KL divergence, mean over latent values")
-    parser.add_argument("--edge-weight", type=float, default=EDGE_WEIGHT, help="of the absolute error of pixel differences")
-    args = parser.parse_args()
-    device = training.prepare(args)
-    images, _ = data.load(args.data_dir, args.part)
-    images = images.to(device)
-    model = Autoencoder().to(device, memory_format=torch.channels_last)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(images):,} images", flush=True)
-    average = training.MovingAverage(model, args.ema)
-    optimizer = training.adamw(model, args)
+class Examples:
+    """A step's images in [-1, 1], some of them mirrored, and the noise of their latents."""
 
-    def compute_loss(step):
-        target, noise = draw(images, args, step, device)
-        with training.autocast(args):
-            mean, log_variance = model.encoder(target).float().chunk(2, 1)
-            latent = sample(mean, log_variance, noise)
-            output = model.decoder(latent)[:, :1].float()
-        error, figures = pixel_error(output, target, args.edge_weight)
+    def __init__(self, current, batch_size):
+        self.current, self.batches = current, training.Batches(current, len(current.data.images), batch_size)
+
+    def draw(self, step, generator):
+        images = self.current.data.images[self.batches.rows(step)]
+        images = data.random_move(images, generator, self.current.settings.images.mirror)
+        noise = torch.randn(len(images), *latent_shape(self.current), generator=generator, device=images.device)
+        return data.to_signed(images).contiguous(memory_format=torch.channels_last), noise
+
+
+def train(current):
+    if current.is_trained(NAME):
+        return
+    settings = current.settings.autoencoder
+    model = current.untrained(lambda: build(current)).to(memory_format=torch.channels_last)
+    examples = Examples(current, settings.batch_size)
+
+    def compute_loss(step, generator):
+        target, noise = examples.draw(step, generator)
+        with current.autocast():
+            output, latent, mean, log_variance = model(target, noise)
+        error, figures = pixel_error(output, target, settings.edge_weight)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        return error + args.kl_weight * divergence, {**figures, "kl": divergence, "latent_std": latent.detach().std()}
+        return error + settings.kl_weight * divergence, {**figures, "kl": divergence, "latent_std": latent.std()}
 
-    training.run(args, "autoencoder", model, average, optimizer, compute_loss)
-
-
-if __name__ == "__main__":
-    main()
+    training.fit(current, NAME, model, compute_loss)

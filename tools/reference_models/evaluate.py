@@ -1,14 +1,11 @@
-#!/usr/bin/env python3
-"""Measures the reference models: reconstruction and teacher on the test images, generation by the teacher's verdict.
+"""Measures the trained networks: reconstruction and teacher on the test images, generation by the teacher's verdict.
 
-`--sweep` compares guidance scales and step counts on generated images alone (no test image is
-used to choose them); without it, the figures for the card are written to evaluation.json.
+The guidance scale is chosen on generated images and training images alone: among the scales with enough agreement the one
+of least Fréchet distance, or the one of most agreement where none has enough. Test images serve only for the figures.
 """
 
-import argparse
+import dataclasses
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,21 +17,17 @@ import diffusion
 import dit
 import latents
 import teacher
-import training
 import unet
+import weights
 
-
-def features(judge, unit_images, batch_size=500):
-    """Pooled features of the teacher (the input of its last layer) and its logits."""
-    kept = []
-    hook = judge.head.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-    logits = teacher.predict(judge, unit_images, batch_size)
-    hook.remove()
-    return torch.cat(kept).double().numpy(), logits
+REFERENCE_IMAGES = 10_000  # training images that the guidance scales are compared with
+BACKBONES = {dit.NAME: (dit, diffusion.DIT), unet.NAME: (unet, diffusion.STABLE_DIFFUSION)}
+NETWORKS = (autoencoder.NAME, decoder.NAME, teacher.NAME, *BACKBONES)
 
 
 def frechet(first, second):
     """Fréchet distance of the Gaussians fitted to two sets of features."""
+    first, second = (features.double().cpu().numpy() for features in (first, second))
     mean = first.mean(0) - second.mean(0)
     a, b = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
     values, vectors = np.linalg.eigh(a)
@@ -43,122 +36,106 @@ def frechet(first, second):
     return float(mean @ mean + np.trace(a) + np.trace(b) - 2 * cross)
 
 
-BACKBONES = {"dit": (dit.DiT, diffusion.DIT), "unet": (unet.TextToLatent, diffusion.STABLE_DIFFUSION)}
-
-
-class Models:
-    def __init__(self, checkpoint_dir, data_dir, name):
-        backbone, self.schedule = BACKBONES[name]
-        self.vae, self.backbone, self.judge = autoencoder.Autoencoder(), backbone(), teacher.Teacher()
-        self.states = {
-            "autoencoder": training.load_average(checkpoint_dir, "autoencoder", self.vae),
-            "teacher": training.load_average(checkpoint_dir, "teacher", self.judge),
-            name: training.load_average(checkpoint_dir, name, self.backbone),
-        }
-        if training.checkpoint_path(checkpoint_dir, decoder.NAME).exists():
-            self.states[decoder.NAME] = training.load_average(checkpoint_dir, decoder.NAME, decoder.Pair(self.vae.decoder))
-        self.store = latents.load(checkpoint_dir, data_dir, self.states["autoencoder"]["arguments"]["part"])
-
-    @torch.no_grad()
-    def decode(self, scaled_latents, batch_size=500):
-        """Scaled latents -> grey images [n, 1, 32, 32] in [0, 1]."""
-        parts = (scaled_latents / self.store["scaling_factor"]).split(batch_size)
-        return torch.cat([self.vae.decoder(part)[:, :1] for part in parts]).clamp(-1, 1) * 0.5 + 0.5
-
-    def generate(self, per_class, steps, guidance_scale, seed, batch_size=500):
-        """The same number of images of every class; returns images in [0, 1] and labels."""
-        generator = torch.Generator().manual_seed(seed)
-        labels = torch.arange(data.CLASS_COUNT).repeat(per_class)
-        shape = (dit.CHANNELS, dit.SIZE, dit.SIZE)
-        parts = [diffusion.sample(self.backbone, part, steps, guidance_scale, generator, data.CLASS_COUNT, shape, self.schedule)
-                 for part in labels.split(batch_size)]
-        return self.decode(torch.cat(parts)), labels
-
-
 def verdict(judge, images, labels, reference):
     """What the teacher says of generated images: share with the intended class, its probability, distance to reference features."""
-    found, logits = features(judge, images)
+    found, logits = teacher.judge(judge, images)
     right = logits.argmax(1) == labels
     confidence = logits.softmax(1).gather(1, labels.unsqueeze(1)).mean()
     return {
         "images": len(labels), "agreement": round(right.float().mean().item(), 4), "confidence": round(confidence.item(), 4),
         "frechet": round(frechet(found, reference), 3),
-        "agreement_per_class": [round(right[labels == c].float().mean().item(), 3) for c in range(data.CLASS_COUNT)],
+        "agreement_per_class": [round(right[labels == label].float().mean().item(), 3) for label in range(int(labels.max()) + 1)],
     }
 
 
-def judge_generated(models, reference, per_class, steps, guidance_scale, seed):
-    images, labels = models.generate(per_class, steps, guidance_scale, seed)
-    settings = {"guidance_scale": guidance_scale, "num_inference_steps": steps, "seed": seed}
-    return images, labels, settings | verdict(models.judge, images, labels, reference)
+@torch.no_grad()
+def decode(network, scaled_latents, scaling_factor, channels, batch_size=500):
+    """Scaled latents -> images [n, channels, H, W] in [0, 1]."""
+    parts = (scaled_latents / scaling_factor).split(batch_size)
+    return torch.cat([network(part)[:, :channels] for part in parts]).clamp(-1, 1) * 0.5 + 0.5
 
 
-def measure_test(models, data_dir):
-    """Reconstruction and classification of the 10,000 test images."""
-    images, labels = data.load(data_dir, "test")
-    original = data.to_unit(images)
-    mean, _ = latents.encode(models.vae.encoder, images)
-    rebuilt = models.decode(mean * models.store["scaling_factor"])
-    error = (rebuilt - original).square().mean((1, 2, 3)).double()
+class Evaluation:
+    def __init__(self, current):
+        self.current, self.data = current, current.data
+        self.encoder, self.decoder, self.judge = autoencoder.load(current).encoder, decoder.load(current), teacher.load(current)
+        self.latents = latents.load(current)
+        order = torch.randperm(len(self.data.images), generator=torch.Generator().manual_seed(0))
+        self.training_features = self.features(self.data.images[order[:REFERENCE_IMAGES].to(current.device)])
+        self.test_features = self.features(self.data.test_images)
 
-    def accuracy(unit_images):
-        return (teacher.predict(models.judge, unit_images).argmax(1) == labels).float().mean().item()
+    def features(self, images):
+        return teacher.judge(self.judge, data.to_unit(images))[0]
 
-    return {
-        "images": len(images),
-        "psnr": round((-10 * error.log10()).mean().item(), 3),
-        "psnr_of_mean_error": round(-10 * error.mean().log10().item(), 3),
-        "mean_absolute_error": round((rebuilt - original).abs().mean().item(), 5),
-        "teacher_accuracy": round(accuracy(original), 4),
-        "teacher_accuracy_on_reconstructions": round(accuracy(rebuilt), 4),
-    }, features(models.judge, original)[0]
+    def accuracy(self, unit_images):
+        return (teacher.judge(self.judge, unit_images)[1].argmax(1) == self.data.test_labels).float().mean().item()
+
+    def test(self):
+        """Reconstruction and classification of the test images."""
+        original, factor = data.to_unit(self.data.test_images), self.latents.scaling_factor
+        mean, _ = latents.encode(self.current, self.encoder, self.data.test_images)
+        rebuilt = decode(self.decoder, mean * factor, factor, self.data.channels)
+        error = (rebuilt - original).square().mean((1, 2, 3)).double().clamp(min=1e-12)
+        return {
+            "images": len(original),
+            "psnr": round((-10 * error.log10()).mean().item(), 3),
+            "psnr_of_mean_error": round(-10 * error.mean().log10().item(), 3),
+            "mean_absolute_error": round((rebuilt - original).abs().mean().item(), 5),
+            "teacher_accuracy": round(self.accuracy(original), 4),
+            "teacher_accuracy_on_reconstructions": round(self.accuracy(rebuilt), 4),
+        }
+
+    def generate(self, name, guidance_scale, batch_size=500):
+        """The same number of images of every class; returns images in [0, 1] and labels."""
+        module, schedule = BACKBONES[name]
+        settings, count = self.current.settings.generation, len(self.data.class_names)
+        backbone, generator = module.load(self.current), torch.Generator().manual_seed(settings.seed)
+        labels = torch.arange(count, device=self.current.device).repeat(settings.images_per_class)
+        shape = autoencoder.latent_shape(self.current)
+        parts = [diffusion.sample(backbone, part, settings.steps, guidance_scale, generator, count, shape, schedule)
+                 for part in labels.split(batch_size)]
+        return decode(self.decoder, torch.cat(parts), self.latents.scaling_factor, self.data.channels), labels
+
+    def generated(self, name):
+        """Every guidance scale beside training images, and the chosen one beside the test images."""
+        settings, tried, made = self.current.settings.generation, [], {}
+        for scale in settings.guidance_scales:
+            made[scale] = self.generate(name, scale)
+            found = verdict(self.judge, *made[scale], self.training_features)
+            tried.append({"guidance_scale": scale} | {key: found[key] for key in ("agreement", "confidence", "frechet")})
+            print(json.dumps({"network": name} | tried[-1]), flush=True)
+        enough = [entry for entry in tried if entry["agreement"] >= settings.agreement]
+        chosen = min(enough, key=lambda entry: entry["frechet"]) if enough else max(tried, key=lambda entry: entry["agreement"])
+        images, labels = made[chosen["guidance_scale"]]
+        self.save_sheet(images, labels, self.current.folder / f"{name}.png")
+        return {"guidance_scale": chosen["guidance_scale"], "num_inference_steps": settings.steps, "seed": settings.seed, "tried": tried} \
+            | verdict(self.judge, images, labels, self.test_features)
+
+    @staticmethod
+    def save_sheet(images, labels, path, columns=20):
+        """One row per class, as a PNG; at most 20 classes."""
+        from PIL import Image
+        rows = [torch.cat(list(images[labels == label][:columns]), 2) for label in range(min(20, int(labels.max()) + 1))]
+        sheet = (torch.cat(rows, 1) * 255).round().byte().permute(1, 2, 0).squeeze(2).cpu().numpy()
+        Image.fromarray(sheet).save(path)
 
 
-def save_grid(images, labels, path, columns):
-    """One row per class, as a PNG (needs Pillow)."""
-    from PIL import Image
-    rows = [torch.cat(list(images[labels == c][:columns, 0]), 1) for c in range(data.CLASS_COUNT)]
-    Image.fromarray((torch.cat(rows, 0) * 255).round().byte().numpy()).save(path)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--data-dir", default=data.DEFAULT_DATA_DIR)
-    parser.add_argument("--checkpoint-dir", default="checkpoints")
-    parser.add_argument("--model", choices=sorted(BACKBONES), default="dit", help="which diffusion network generates")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--guidance-scale", type=float, nargs="+", default=[1.5])
-    parser.add_argument("--num-inference-steps", type=int, nargs="+", default=[25])
-    parser.add_argument("--per-class", type=int, default=200, help="generated images of each class")
-    parser.add_argument("--sweep", action="store_true", help="only compare the given guidance scales and steps")
-    parser.add_argument("--grid", type=Path, help="write a sheet of generated images")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    models = Models(args.checkpoint_dir, args.data_dir, args.model)
-    if args.sweep:
-        reference, _ = features(models.judge, data.to_unit(data.load(args.data_dir, "train")[0][:10_000]))
-        for steps in args.num_inference_steps:
-            for scale in args.guidance_scale:
-                result = judge_generated(models, reference, args.per_class, steps, scale, args.seed)[2]
-                print(json.dumps(result), flush=True)
-        return
-    test, reference = measure_test(models, args.data_dir)
-    images, labels, generated = judge_generated(
-        models, reference, args.per_class, args.num_inference_steps[0], args.guidance_scale[0], args.seed)
-    if args.grid:
-        save_grid(images, labels, args.grid, 20)
+def load(current):
+    """The figures of these very weights: read back where they were measured before, else measured and written."""
+    path = current.folder / "evaluation.json"
+    measured = json.loads(json.dumps({
+        "weights": {name: weights.sha256(current.weights_path(name)) for name in NETWORKS if current.has_weights(name)},
+        "generation": dataclasses.asdict(current.settings.generation)}))
+    if path.exists():
+        result = json.loads(path.read_text())
+        if result["measured"] == measured:
+            return result
+    evaluation = Evaluation(current)
     result = {
-        "test": test, "generated": generated, "latents": latents.statistics(models.store),
-        "scaling_factor": models.store["scaling_factor"],
-        "training": {name: {"steps": state["step"], "seconds": round(state["seconds"]),
-                            "arguments": {k: v for k, v in state["arguments"].items() if not k.endswith("dir")}}
-                     for name, state in models.states.items()},
+        "measured": measured, "test": evaluation.test(), "machine": current.machine,
+        "generated": {name: evaluation.generated(name) for name in BACKBONES if current.has_weights(name)},
+        "latents": latents.statistics(evaluation.latents), "scaling_factor": evaluation.latents.scaling_factor,
     }
-    path = Path(args.checkpoint_dir) / "evaluation.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+    print(json.dumps(result["test"]), flush=True)
+    weights.replace_file(path, lambda stream: stream.write((json.dumps(result, indent=2) + "\n").encode()))
+    return result

@@ -7,19 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import data
-
 LENGTH = 24  # tokens of every prompt, marks and padding included
 WIDTH, DEPTH, HEADS = 96, 2, 4
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\w\s]|_)+")
-
-DEFAULT_TEMPLATE = "a photo of {class}"
-TEMPLATES = [
-    DEFAULT_TEMPLATE, "a photo of a {class}", "a picture of {class}", "a picture of the {class}", "{class}", "a {class}",
-    "a grey photo of {class} on black", "an image of a {class}", "a good photo of one {class}", "product photo: {class}",
-]
-
 
 def prompt(template, name):
     return template.replace("{class}", name)
@@ -35,10 +26,10 @@ def byte_symbols():
 class Tokenizer:
     """Lower case, words end in </w>; merges are learnt until every word of the training prompts is one token."""
 
-    def __init__(self):
+    def __init__(self, templates, class_names):
         self.symbols = byte_symbols()
-        names = [name.replace("/", separator) for name in data.CLASS_NAMES for separator in "/ _"]
-        words = sorted({word for template in TEMPLATES for name in names for word in self.words(prompt(template, name))})
+        names = [name.replace("/", separator) for name in class_names for separator in "/ _"]
+        words = sorted({word for template in templates for name in names for word in self.words(prompt(template, name))})
         order = list(self.symbols.values())
         self.vocabulary = {token: index for index, token in enumerate(order + [token + "</w>" for token in order])}
         self.merges = []

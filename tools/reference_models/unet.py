@@ -1,29 +1,38 @@
-#!/usr/bin/env python3
-"""Trains the text-conditional UNet and its text encoder, in the layout of Stable Diffusion, on the latents of the autoencoder.
+"""The text-conditional UNet and its text encoder, in the layout of Stable Diffusion, on the latents of the autoencoder.
 
-As in the transformer, the body estimates the velocity and the output is the noise; the schedule is Stable Diffusion's.
-A row's prompt is its class's name in one of several templates, or empty for some rows, which guidance needs.
+The schedule is Stable Diffusion's. A row's prompt is its class's name in one of several templates, or empty for some rows,
+which guidance needs.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 import autoencoder
-import data
 import diffusion
 import latents
 import text
 import training
 
-FINE, DEEP, HEADS = 64, 160, 5  # channels at 8 x 8 and at 4 x 4, heads at 4 x 4
+NAME = "unet"
+PARENTS = (autoencoder.NAME,)
+FINE, DEEP, HEADS = 64, 160, 5  # channels at the latent's size and at half of it, heads at half
 CONDITION = 128  # width of the vector of the timestep
 FREQUENCIES = 64
 GROUPS = 8
-CHANNELS, SIZE = autoencoder.LATENT_CHANNELS, autoencoder.LATENT_SIZE
-TOKENS = (SIZE // 2) ** 2  # positions at 4 x 4
+
+
+@dataclass(frozen=True)
+class Settings(diffusion.Settings):
+    """Trained only where its steps are set. The first template is the default prompt."""
+
+    learning_rate: float = 1e-3
+    templates: tuple = (
+        "a photo of {class}", "a photo of a {class}", "a picture of {class}", "a picture of the {class}", "{class}", "a {class}",
+        "an image of a {class}", "a good photo of one {class}")
 
 
 class GroupNorm(nn.GroupNorm):
@@ -57,8 +66,9 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, context):
+    def __init__(self, context, tokens):
         super().__init__()
+        self.tokens = tokens
         self.query, self.key_value = nn.Linear(DEEP, DEEP), nn.Linear(context, 2 * DEEP)
         self.project_out = nn.Linear(DEEP, DEEP)
         nn.init.zeros_(self.project_out.weight)
@@ -66,50 +76,51 @@ class Attention(nn.Module):
 
     def forward(self, x, context):
         width = DEEP // HEADS
-        query = self.query(x).reshape(-1, TOKENS, HEADS, width).transpose(1, 2) * width ** -0.5
+        query = self.query(x).reshape(-1, self.tokens, HEADS, width).transpose(1, 2) * width ** -0.5
         key_value = self.key_value(context).reshape(-1, context.shape[1], 2, HEADS, width).permute(2, 0, 3, 1, 4)
         key, value = key_value[0], key_value[1]
         weights = (query @ key.transpose(-1, -2)).softmax(-1)
-        return self.project_out((weights @ value).transpose(1, 2).reshape(-1, TOKENS, DEEP))
+        return self.project_out((weights @ value).transpose(1, 2).reshape(-1, self.tokens, DEEP))
 
 
 class Transformer(nn.Module):
-    """Attention among the positions, attention to the prompt, and an MLP, over a 4 x 4 map."""
+    """Attention among the positions, attention to the prompt, and an MLP, over a map of half the latent's side."""
 
-    def __init__(self):
+    def __init__(self, side):
         super().__init__()
+        self.side, tokens = side, side ** 2
         self.norms = nn.ModuleList(text.LayerNorm(DEEP) for _ in range(3))
-        self.among, self.to_text = Attention(DEEP), Attention(text.WIDTH)
+        self.among, self.to_text = Attention(DEEP, tokens), Attention(text.WIDTH, tokens)
         self.expand, self.contract = nn.Linear(DEEP, 4 * DEEP), nn.Linear(4 * DEEP, DEEP)
-        self.position_embedding = nn.Parameter(torch.randn(TOKENS, DEEP) * 0.02)
+        self.position_embedding = nn.Parameter(torch.randn(tokens, DEEP) * 0.02)
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.contract.bias)
 
     def forward(self, x, states):
-        tokens = x.reshape(-1, DEEP, TOKENS).transpose(1, 2)
+        tokens = x.reshape(-1, DEEP, self.side ** 2).transpose(1, 2)
         normed = self.norms[0](tokens) + self.position_embedding
         tokens = tokens + self.among(normed, normed)
         tokens = tokens + self.to_text(self.norms[1](tokens), states)
         hidden = F.relu(self.expand(self.norms[2](tokens)))
         tokens = tokens + self.contract(hidden * hidden)
-        return tokens.transpose(1, 2).reshape(-1, DEEP, SIZE // 2, SIZE // 2)
+        return tokens.transpose(1, 2).reshape(-1, DEEP, self.side, self.side)
 
 
 class UNet(nn.Module):
-    """sample [b, 4, 8, 8], timestep int64 [1] or [b], encoder_hidden_states [b, 24, 96] -> out_sample [b, 4, 8, 8]."""
+    """sample [b, c, h, h], timestep int64 [1] or [b], encoder_hidden_states [b, 24, 96] -> out_sample [b, c, h, h]."""
 
-    def __init__(self):
+    def __init__(self, channels, size):
         super().__init__()
         self.time_mlp = nn.Sequential(nn.Linear(2 * FREQUENCIES, 2 * CONDITION), nn.SiLU(), nn.Linear(2 * CONDITION, CONDITION))
-        self.conv_in = nn.Conv2d(CHANNELS, FINE, 3, padding=1)
+        self.conv_in = nn.Conv2d(channels, FINE, 3, padding=1)
         self.down_fine = Residual(FINE, FINE)
         self.downsample = nn.Conv2d(FINE, DEEP, 3, stride=2, padding=1)
-        self.down_deep, self.down_text = Residual(DEEP, DEEP), Transformer()
-        self.middle, self.middle_text = Residual(DEEP, DEEP), Transformer()
-        self.up_deep, self.up_text = Residual(2 * DEEP, DEEP), Transformer()
+        self.down_deep, self.down_text = Residual(DEEP, DEEP), Transformer(size // 2)
+        self.middle, self.middle_text = Residual(DEEP, DEEP), Transformer(size // 2)
+        self.up_deep, self.up_text = Residual(2 * DEEP, DEEP), Transformer(size // 2)
         self.upsample = nn.Conv2d(DEEP, FINE, 3, padding=1)
         self.up_fine = Residual(2 * FINE, FINE)
-        self.norm_out, self.conv_out = GroupNorm(FINE), nn.Conv2d(FINE, CHANNELS, 3, padding=1)
+        self.norm_out, self.conv_out = GroupNorm(FINE), nn.Conv2d(FINE, channels, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)
         frequencies = torch.exp(-math.log(10_000) * torch.arange(FREQUENCIES) / FREQUENCIES)
@@ -136,64 +147,44 @@ class UNet(nn.Module):
 class TextToLatent(nn.Module):
     """Text encoder and UNet, trained together."""
 
-    def __init__(self):
+    def __init__(self, settings, channels, size, class_names):
         super().__init__()
-        self.tokenizer = text.Tokenizer()
+        self.templates, self.class_names = settings.templates, class_names
+        self.tokenizer = text.Tokenizer(settings.templates, class_names)
         self.text_encoder = text.TextEncoder(len(self.tokenizer))
-        self.unet = UNet()
+        self.unet = UNet(channels, size)
 
     def tokens(self, template):
-        """[11, 24]: the classes' prompts and the empty one."""
-        prompts = [text.prompt(template, name) for name in data.CLASS_NAMES] + [""]
+        """[classes + 1, 24]: the classes' prompts and the empty one."""
+        prompts = [text.prompt(template, name) for name in self.class_names] + [""]
         return torch.tensor([self.tokenizer.encode(prompt) for prompt in prompts])
 
     def forward(self, sample, timestep, prompts):
         """For diffusion.sample, whose classes are rows of the default template's prompts; the last is the empty prompt."""
-        return self.unet(sample, timestep, self.text_encoder(self.tokens(text.DEFAULT_TEMPLATE))[prompts])
+        states = self.text_encoder(self.tokens(self.templates[0]).to(sample.device))
+        return self.unet(sample, timestep, states[prompts])
 
 
-def main():
-    parser = training.argument_parser(__doc__, steps=4000, batch_size=64, learning_rate=1e-3, weight_decay=0.01)
-    parser.add_argument("--prompt-dropout", type=float, default=0.1, help="share of rows trained with the empty prompt")
-    parser.add_argument("--snr-limit", type=float, default=5.0, help="gamma of the min-SNR weighting")
-    parser.set_defaults(ema=0.998)
-    args = parser.parse_args()
-    device = training.prepare(args)
-    store = latents.load(args.checkpoint_dir, args.data_dir, args.part)
-    mean, deviation = (store[key].mul(store["scaling_factor"]).to(device) for key in ("mean", "deviation"))
-    labels = data.load(args.data_dir, args.part)[1].to(device)
-    model = TextToLatent().to(device)
-    print(f"{sum(p.numel() for p in model.unet.parameters()):,} parameters in the UNet, "
-          f"{sum(p.numel() for p in model.text_encoder.parameters()):,} in the text encoder, {len(model.tokenizer)} tokens", flush=True)
-    average = training.MovingAverage(model, args.ema)
-    optimizer = training.adamw(model, args)
-    alpha_bars = diffusion.STABLE_DIFFUSION.alpha_bars().to(device)
-    tokens = [model.tokens(template).to(device) for template in text.TEMPLATES]
-
-    def compute_loss(step):
-        generator = training.step_generator(args.seed, step)
-        rows = training.batch_indices(len(labels), args.batch_size, args.seed, step).to(device)
-        mirrored = torch.randint(0, 2, (len(rows),), generator=generator).to(device)
-        posterior_noise, noise = torch.randn(2, len(rows), CHANNELS, SIZE, SIZE, generator=generator).to(device)
-        clean = mean[mirrored, rows] + deviation[mirrored, rows] * posterior_noise
-        # stratified times: the batch covers the whole range evenly
-        offset = (torch.arange(len(rows)) + torch.rand(len(rows), generator=generator)) / len(rows)
-        time = (offset * diffusion.TRAIN_STEPS).long().to(device)
-        dropped = (torch.rand(len(rows), generator=generator) < args.prompt_dropout).to(device)
-        prompts = torch.where(dropped, torch.full_like(labels[rows], data.CLASS_COUNT), labels[rows])
-        template = int(torch.randint(0, len(tokens), (), generator=generator))
-        a = alpha_bars[time].view(-1, 1, 1, 1)
-        noisy = a.sqrt() * clean + (1 - a).sqrt() * noise
-        target = a.sqrt() * noise - (1 - a).sqrt() * clean
-        with training.autocast(args):
-            velocity = model.unet.velocity(noisy, time, model.text_encoder(tokens[template])[prompts]).float()
-        error = (velocity - target).square().mean((1, 2, 3))
-        ratio = alpha_bars[time] / (1 - alpha_bars[time])
-        weight = ratio.clamp(max=args.snr_limit) / (ratio + 1)
-        return (weight * error).mean(), {"error": error.detach().mean()}
-
-    training.run(args, "unet", model, average, optimizer, compute_loss)
+def build(current):
+    channels, size, _ = autoencoder.latent_shape(current)
+    return TextToLatent(current.settings.unet, channels, size, current.data.class_names)
 
 
-if __name__ == "__main__":
-    main()
+def load(current):
+    return current.load_weights(NAME, build(current))
+
+
+def train(current):
+    settings = current.settings.unet
+    if settings.steps == 0 or current.is_trained(NAME, PARENTS):
+        return
+    model = current.untrained(lambda: build(current))
+    tokens = torch.stack([model.tokens(template) for template in settings.templates]).to(current.device)
+    loss = diffusion.velocity_loss(current, latents.load(current), diffusion.STABLE_DIFFUSION, settings)
+    velocity = current.compiled(model.unet.velocity)
+
+    def compute_loss(step, generator):
+        template = torch.randint(0, len(tokens), (1,), generator=generator, device=tokens.device)
+        return loss(step, generator, lambda noisy, time, prompts: velocity(noisy, time, model.text_encoder(tokens[template][0])[prompts]))
+
+    training.fit(current, NAME, model, compute_loss, PARENTS)
