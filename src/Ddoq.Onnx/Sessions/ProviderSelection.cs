@@ -24,10 +24,15 @@ internal static class ProviderSelection
     }
 
     /// <summary>The error for a provider that is there but does not start.</summary>
-    public static DeviceUnavailableException DoesNotStart(ExecutionProvider provider, int deviceId, Exception cause) => new(
-        $"execution provider {Name(provider)} does not start on device {deviceId}: {FirstLine(cause.Message)}",
-        "check the NVIDIA driver and that the CUDA and cuDNN (for tensorrt: TensorRT) libraries are on the library path, or use --provider cpu",
-        cause);
+    public static DeviceUnavailableException DoesNotStart(ExecutionProvider provider, int deviceId, Exception cause) => MissingLibrary(cause.Message) is { } library
+        ? new(
+            $"execution provider {Name(provider)} does not start on device {deviceId}: {library} is not found",
+            $"put the folder of {library} on LD_LIBRARY_PATH (torch's pip packages keep such libraries under site-packages/nvidia/*/lib), or use --provider cpu",
+            cause)
+        : new(
+            $"execution provider {Name(provider)} does not start on device {deviceId}: {FirstLine(cause.Message)}",
+            "check the NVIDIA driver and that the CUDA and cuDNN (for tensorrt: TensorRT) libraries are on the library path, or use --provider cpu",
+            cause);
 
     public static string Name(ExecutionProvider provider) => provider switch
     {
@@ -41,6 +46,13 @@ internal static class ProviderSelection
     {
         int end = text.AsSpan().IndexOfAny('\r', '\n');
         return end < 0 ? text : text[..end];
+    }
+
+    /// <summary>The shared library the system's loader did not find, out of the runtime's message; null when it says nothing of one.</summary>
+    private static string? MissingLibrary(string message)
+    {
+        int end = message.IndexOf(": cannot open shared object file", StringComparison.Ordinal);
+        return end < 0 ? null : message[(message.LastIndexOf(' ', end - 1) + 1)..end];
     }
 
     private static DeviceUnavailableException Missing(string name, IReadOnlyCollection<string> available, string version) => new(

@@ -48,8 +48,10 @@ public sealed partial class ClipTokenizer
         BpeTokenizer tokenizer;
         try
         {
-            tokenizer = BpeTokenizer.Create(new BpeOptions(vocabulary, merges)
+            // Read here, since the package's own reader needs reflection, which machine code compiled ahead of time lacks.
+            tokenizer = BpeTokenizer.Create(new BpeOptions(ReadVocabulary(vocabulary))
             {
+                Merges = File.ReadLines(merges).Where((line, number) => line.Length > 0 && !(number == 0 && line.StartsWith("#version", StringComparison.Ordinal))),
                 ByteLevel = true,
                 EndOfWordSuffix = "</w>",
                 UnknownToken = EndText,
@@ -91,6 +93,9 @@ public sealed partial class ClipTokenizer
         tokens[(kept + 2)..].Fill(_padding);
         return kept == words.Count;
     }
+
+    private static IEnumerable<KeyValuePair<string, int>> ReadVocabulary(string path) =>
+        ConfigurationFile.Load(path).Root.EnumerateObject().Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32()));
 
     private static string? PaddingText(ConfigurationFile? file)
     {

@@ -68,7 +68,7 @@ public class ClipTokenizerTests
 
     [TestCase("vocab.json", null, "vocab.json is missing")]
     [TestCase("merges.txt", null, "merges.txt is missing")]
-    [TestCase("vocab.json", "{", "cannot be read")]
+    [TestCase("vocab.json", "{", "not valid JSON")]
     [TestCase("vocab.json", """{"a": 0, "<|endoftext|>": 1}""", "")]
     public void Open_OfADamagedFolder_SaysWhatIsWrong(string file, string? content, string expected)
     {
