@@ -43,9 +43,12 @@ public class WassersteinPeerTests
             foreach (WeightKind weights in Enum.GetValues<WeightKind>())
             {
                 foreach (int k in sizes)
-                    cases.Add(new TransportCase(seed, sizes[(int)(seed % 8)] * 2, k, 1 + (int)(seed++ % 5), points, WeightKind.Uniform, weights));
-                foreach (int k in sizes)
-                    cases.Add(new TransportCase(seed, sizes[(int)(seed % 8)], k, 1 + (int)(seed++ % 5), points, weights, WeightKind.Random));
+                {
+                    int n = sizes[(int)(seed % 8)];
+                    cases.Add(seed % 2 == 0
+                        ? new TransportCase(seed, 2 * n, k, 1 + (int)(seed++ % 5), points, WeightKind.Uniform, weights)
+                        : new TransportCase(seed, n, k, 1 + (int)(seed++ % 5), points, weights, WeightKind.Random));
+                }
             }
         }
 

@@ -5,17 +5,19 @@ namespace Ddoq.Evaluation.Tests.Transport;
 
 public class WassersteinTests
 {
+    // Every kind of points with every kind of weights; the sizes, which side is smaller among them, take turns.
     private static IEnumerable<TransportCase> Cases()
     {
         ulong seed = 100;
+        (int N, int K, int D)[] sizes = [(443, 10, 5), (33, 129, 7), (128, 32, 3), (31, 31, 2), (129, 33, 4)];
         foreach (PointKind points in Enum.GetValues<PointKind>())
         {
             foreach (WeightKind weights in Enum.GetValues<WeightKind>())
             {
-                yield return new TransportCase(seed++, 443, 10, 5, points, WeightKind.Uniform, weights);
-                yield return new TransportCase(seed++, 128, 32, 3, points, WeightKind.Uniform, weights);
-                yield return new TransportCase(seed++, 33, 129, 7, points, weights, WeightKind.Random);
-                yield return new TransportCase(seed++, 31, 31, 2, points, WeightKind.Uniform, weights);
+                (int n, int k, int d) = sizes[(int)(seed % (ulong)sizes.Length)];
+                yield return seed % 2 == 0
+                    ? new TransportCase(seed++, n, k, d, points, WeightKind.Uniform, weights)
+                    : new TransportCase(seed++, n, k, d, points, weights, WeightKind.Random);
             }
         }
 
@@ -161,12 +163,10 @@ public class WassersteinTests
     }
 
     [TestCase(1)]
-    [TestCase(7)]
     [TestCase(8)]
-    [TestCase(33)]
     [TestCase(1023)]
     [TestCase(2049)]
-    public void SquaredDistances_EqualTheScalarSum(int dimension)
+    public void PairwiseDistances_EqualTheScalarSum(int dimension)
     {
         var random = new CounterRandom(9, (ulong)dimension);
         var x = new float[19 * dimension];

@@ -61,12 +61,16 @@ internal static class HeadSection
             }
         }
 
-        if (model.Prototypes is { } prototypes && model.Highlight is { } arm && model.Baseline is { } baseline
-            && prototypes.Arms.Contains(arm) && prototypes.Arms.Contains(baseline)
-            && prototypes.RelativeChange(arm, baseline, PrototypeMetric.Wasserstein) is { } change)
+        // Energy after the push-forward is what the sets are judged by; reports without images' latents have W2 alone.
+        (PrototypeComparison? distances, PrototypeMetric metric) = model.Images is { } images
+            ? (images, PrototypeMetric.Energy)
+            : (model.Prototypes, PrototypeMetric.Wasserstein);
+        if (distances is not null && model.Highlight is { } arm && model.Baseline is { } baseline
+            && distances.Arms.Contains(arm) && distances.Arms.Contains(baseline)
+            && distances.RelativeChange(arm, baseline, metric) is { } change)
         {
             yield return new ReportFigure(
-                $"W2 against {baseline}", Format.SignedPercent(change), $"mean over {Format.Count(prototypes.Classes.Count, "class", "classes")}");
+                $"{PrototypeTables.ShortTitle(metric)} against {baseline}", Format.SignedPercent(change), $"mean over {Format.Count(distances.Classes.Count, "class", "classes")}");
         }
 
         if (model.Classes.Count > 0)
