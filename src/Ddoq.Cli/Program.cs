@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Ddoq.Cli.Commands;
 using Ddoq.Cli.Terminal;
+using Ddoq.Pipeline.Configuration;
 
 namespace Ddoq.Cli;
 
@@ -25,7 +26,10 @@ internal static class Program
         {
             foreach (var error in parsed.Errors)
                 Console.Error.WriteLine($"error: {error.Message}");
-            Console.Error.WriteLine($"hint: '{HelpFor(parsed)} --help' lists what is allowed.");
+            string? meant = parsed.UnmatchedTokens.Where(token => token.StartsWith("--", StringComparison.Ordinal))
+                .Select(token => Settings.Nearest(token.Split('=')[0], parsed.CommandResult.Command.Options.Select(option => option.Name)))
+                .FirstOrDefault(name => name is not null);
+            Console.Error.WriteLine($"hint: {(meant is null ? string.Empty : $"did you mean {meant}? ")}'{HelpFor(parsed)} --help' lists what is allowed.");
             return ErrorReport.UsageExitCode;
         }
 

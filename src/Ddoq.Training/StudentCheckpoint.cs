@@ -4,6 +4,7 @@ using System.Text.Json;
 using Ddoq.Storage;
 using Ddoq.Training.Networks;
 using Ddoq.Training.Optimizers;
+using Ddoq.Training.Protocols;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -54,11 +55,12 @@ internal sealed class StudentCheckpoint
     }
 
     /// <summary>SHA-256 over everything the run's result depends on, the teacher excepted.</summary>
-    public static string Fingerprint(TrainingImages train, TrainingImages test, int classCount, StudentOptions options)
+    public static string Fingerprint(TrainingImages train, TrainingImages test, int classCount, StudentOptions options, ProtocolRecipe recipe)
     {
         string[] parts =
         [
             JsonSerializer.Serialize(options with { CheckpointSeconds = 0 }),
+            JsonSerializer.Serialize(recipe),
             classCount.ToString(CultureInfo.InvariantCulture),
             Of(train),
             Of(test),

@@ -42,7 +42,6 @@ public static class StudentTrainer
         ArgumentNullException.ThrowIfNull(test);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(progress);
-        options.Validate();
         train.Validate("training", classCount);
         test.Validate("test", classCount);
         if (train.Height != test.Height || train.Width != test.Width)
@@ -52,7 +51,9 @@ public static class StudentTrainer
                 "Resize one of the sets.");
         }
 
-        RequireLabels(train, options.Protocol, teacher);
+        int imagesPerClass = (train.Count + classCount - 1) / classCount;
+        ProtocolRecipe recipe = ProtocolRecipe.For(options, imagesPerClass, train.Height, classCount);
+        RequireLabels(train, recipe, teacher);
         TorchRuntime.EnsureLoaded(progress.Message);
 
         TrainingResult? result = null;
@@ -62,7 +63,7 @@ public static class StudentTrainer
             try
             {
                 set_num_threads(options.Threads);
-                using var run = new TrainingRun(train, test, classCount, options, teacher, checkpointFolder, progress);
+                using var run = new TrainingRun(train, test, classCount, options, recipe, teacher, checkpointFolder, progress);
                 result = run.Execute(cancellation);
             }
             catch (Exception exception)
@@ -80,20 +81,19 @@ public static class StudentTrainer
         return result!;
     }
 
-    private static void RequireLabels(TrainingImages train, StudentProtocol protocol, TeacherFunction? teacher)
+    private static void RequireLabels(TrainingImages train, ProtocolRecipe recipe, TeacherFunction? teacher)
     {
-        LabelSource source = ProtocolRecipe.For(protocol).Labels;
-        if (source == LabelSource.Teacher && teacher is null)
+        if (recipe.NeedsTeacher && teacher is null)
         {
             throw new UsageException(
-                $"protocol {protocol.ToName()} labels every augmented batch with the teacher, and none was given",
+                $"protocol {recipe.Protocol.ToName()} labels every augmented batch with the teacher, and none was given",
                 $"Give a teacher, or use {StudentProtocol.StoredSoft.ToName()} (stored logits) or {StudentProtocol.SmallImage.ToName()} (hard labels).");
         }
 
-        if (source == LabelSource.Stored && train.SoftLabels is null)
+        if (recipe.NeedsStoredLabels && train.SoftLabels is null)
         {
             throw new UsageException(
-                $"protocol {protocol.ToName()} needs the teacher's logits of the training images, and there are none",
+                $"protocol {recipe.Protocol.ToName()} needs the teacher's logits of the training images, and there are none",
                 "Label the set first, or use a protocol with hard labels or with the teacher in the loop.");
         }
     }

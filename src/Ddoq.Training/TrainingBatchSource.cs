@@ -29,19 +29,19 @@ internal sealed class TrainingBatchSource : IDisposable
     private int _orderEpoch = -1;
 
     /// <summary>Copies the pixels into a tensor.</summary>
-    public TrainingBatchSource(TrainingImages images, int classCount, StudentOptions options, TeacherFunction? teacher)
+    public TrainingBatchSource(TrainingImages images, int classCount, StudentOptions options, ProtocolRecipe recipe, TeacherFunction? teacher)
     {
         _images = images;
         _options = options;
-        _recipe = ProtocolRecipe.For(options.Protocol);
+        _recipe = recipe;
         _teacher = teacher;
         _classCount = classCount;
         _weights = TrainingWeights.Prepare(images.Weights, images.Count, options.WeightNormalisation);
         _pixels = tensor(images.Pixels, [images.Count, 3, images.Height, images.Width]).DetachFromDisposeScope();
-        _mean = options.Normalisation.MeanTensor().DetachFromDisposeScope();
-        _scale = options.Normalisation.ScaleTensor().DetachFromDisposeScope();
+        _mean = recipe.Normalisation.MeanTensor().DetachFromDisposeScope();
+        _scale = recipe.Normalisation.ScaleTensor().DetachFromDisposeScope();
         _order = new int[images.Count];
-        BatchSize = Math.Min(options.BatchSize, images.Count);
+        BatchSize = Math.Min(recipe.BatchSize, images.Count);
         StepsPerEpoch = (images.Count + BatchSize - 1) / BatchSize;
     }
 
@@ -75,7 +75,7 @@ internal sealed class TrainingBatchSource : IDisposable
         // The teacher normalises in its own way, so it gets the images before the student's normalisation.
         Tensor? softTargets = _recipe.Labels switch
         {
-            LabelSource.Teacher => WeightedLoss.SoftTargets(AskTeacher(images), _options.Temperature),
+            LabelSource.Teacher => WeightedLoss.SoftTargets(AskTeacher(images), _recipe.Temperature),
             LabelSource.Stored => StoredTargets(rows, partners, lambda),
             _ => null,
         };
@@ -153,10 +153,10 @@ internal sealed class TrainingBatchSource : IDisposable
 
     private Tensor StoredTargets(ReadOnlySpan<int> rows, int[] partners, double lambda)
     {
-        Tensor own = WeightedLoss.SoftTargets(StoredLogits(rows), _options.Temperature);
+        Tensor own = WeightedLoss.SoftTargets(StoredLogits(rows), _recipe.Temperature);
         return partners.Length == 0
             ? own
-            : own.Multiply(lambda).Add(WeightedLoss.SoftTargets(StoredLogits(partners), _options.Temperature).Multiply(1 - lambda));
+            : own.Multiply(lambda).Add(WeightedLoss.SoftTargets(StoredLogits(partners), _recipe.Temperature).Multiply(1 - lambda));
     }
 
     private Tensor StoredLogits(ReadOnlySpan<int> rows)

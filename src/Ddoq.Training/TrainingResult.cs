@@ -1,4 +1,4 @@
-using Ddoq.Training.Weights;
+using Ddoq.Distilled;
 
 namespace Ddoq.Training;
 
@@ -18,7 +18,7 @@ public sealed record TrainingResult(
     IReadOnlyList<double> LossCurve,
     IReadOnlyList<TrainingEvaluation> Evaluations,
     int Updates,
-    IReadOnlyList<ClassWeightStatistics> WeightStatistics,
+    IReadOnlyList<WeightStatistics> WeightStatistics,
     long ParameterCount);
 
 /// <summary>Accuracy on the test images during a run.</summary>

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using Ddoq.Distilled;
 using Ddoq.Training.Losses;
 using Ddoq.Training.Networks;
 using Ddoq.Training.Optimizers;
 using Ddoq.Training.Protocols;
-using Ddoq.Training.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -35,31 +35,32 @@ internal sealed class TrainingRun : IDisposable
         TrainingImages test,
         int classCount,
         StudentOptions options,
+        ProtocolRecipe recipe,
         TeacherFunction? teacher,
         string? checkpointFolder,
         IProgressSink progress)
     {
         _options = options;
-        _recipe = ProtocolRecipe.For(options.Protocol);
+        _recipe = recipe;
         _train = train;
         _classCount = classCount;
         _teacher = teacher;
         _progress = progress;
-        _network = StudentNetwork.Create(options.Network, classCount, train.Height, train.Width, options.Seed, options.NetworkWidth);
+        _network = StudentNetwork.Create(recipe.Network, classCount, train.Height, train.Width, options.Seed, recipe.NetworkWidth);
         _optimizer = _recipe.Optimizer switch
         {
-            OptimizerKind.Sgd => new SgdOptimizer(_network.named_parameters(), momentum: 0.9, options.WeightDecay),
+            OptimizerKind.Sgd => new SgdOptimizer(_network.named_parameters(), momentum: 0.9, recipe.WeightDecay),
             _ => new AdamWOptimizer(
-                _network.named_parameters(), options.WeightDecay, _recipe.Optimizer == OptimizerKind.AdamWMatrixDecay),
+                _network.named_parameters(), recipe.WeightDecay, _recipe.Optimizer == OptimizerKind.AdamWMatrixDecay),
         };
-        _batches = new TrainingBatchSource(train, classCount, options, teacher);
-        int passSize = PassSize(options, train);
+        _batches = new TrainingBatchSource(train, classCount, options, recipe, teacher);
+        int passSize = PassSize(recipe, train);
         _microBatchSize = options.MicroBatchSize > 0 ? options.MicroBatchSize : _network.MixesImages ? int.MaxValue : passSize;
-        _evaluator = new StudentEvaluator(test, classCount, options.Normalisation, passSize);
-        _totalUpdates = options.TotalUpdates(train.Count);
+        _evaluator = new StudentEvaluator(test, classCount, recipe.Normalisation, passSize);
+        _totalUpdates = recipe.TotalUpdates(train.Count);
         if (checkpointFolder is not null)
         {
-            string fingerprint = StudentCheckpoint.Fingerprint(train, test, classCount, options);
+            string fingerprint = StudentCheckpoint.Fingerprint(train, test, classCount, options, recipe);
             _checkpoint = new StudentCheckpoint(checkpointFolder, fingerprint, _network, _optimizer);
         }
     }
@@ -98,7 +99,7 @@ internal sealed class TrainingRun : IDisposable
             state.LossCurve,
             state.Evaluations,
             state.Update,
-            TrainingWeights.Summarise(_batches.Weights, _train.Labels, _classCount),
+            WeightStatistics.PerClass(_batches.Weights, _train.Labels, _classCount),
             _network.ParameterCount);
     }
 
@@ -192,18 +193,18 @@ internal sealed class TrainingRun : IDisposable
         Tensor logits = _network.call(batch.Images.narrow(0, first, count));
         Tensor weights = batch.Weights.narrow(0, first, count);
         return batch.SoftTargets is { } targets
-            ? WeightedLoss.KullbackLeibler(logits, targets.narrow(0, first, count), weights, _options.Temperature, batch.Count)
+            ? WeightedLoss.KullbackLeibler(logits, targets.narrow(0, first, count), weights, _recipe.Temperature, batch.Count)
             : WeightedLoss.CrossEntropy(
                 logits, batch.Labels!.narrow(0, first, count), batch.PartnerLabels?.narrow(0, first, count), batch.Lambda, weights, batch.Count);
     }
 
-    private double LearningRate(int update, int epoch) => _options.LearningRate * (_options.Updates > 0
+    private double LearningRate(int update, int epoch) => _recipe.LearningRate * (_recipe.Updates > 0
         ? LearningRateSchedule.Factor(_recipe.Schedule, update, _totalUpdates)
-        : LearningRateSchedule.Factor(_recipe.Schedule, epoch, _options.Epochs));
+        : LearningRateSchedule.Factor(_recipe.Schedule, epoch, _recipe.Epochs));
 
-    private static int PassSize(StudentOptions options, TrainingImages images)
+    private static int PassSize(ProtocolRecipe recipe, TrainingImages images)
     {
-        int channels = options.NetworkWidth > 0 ? options.NetworkWidth : options.Network == StudentArchitecture.ConvNet3 ? 128 : 64;
+        int channels = recipe.NetworkWidth > 0 ? recipe.NetworkWidth : recipe.Network == StudentArchitecture.ConvNet3 ? 128 : 64;
         long bytesPerImage = 4L * channels * images.Height * images.Width;
         return (int)Math.Clamp(ActivationBytes / bytesPerImage, 1, 256);
     }

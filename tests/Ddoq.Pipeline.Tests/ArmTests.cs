@@ -11,8 +11,8 @@ public class ArmTests
         Assert.Multiple(() =>
         {
             Assert.That(arms.Select(arm => arm.Name), Is.EqualTo(new[] { "noise", "ddoq", "direct" }));
-            Assert.That(arms.Select(arm => arm.Weights), Is.EqualTo(new[] { WeightRule.None, WeightRule.SquareRoot, WeightRule.Direct }));
-            Assert.That(arms.Select(arm => arm.Set), Is.EqualTo(new[] { DistilledSetKind.Noise, DistilledSetKind.Ddoq, DistilledSetKind.Ddoq }));
+            Assert.That(arms.Select(arm => arm.Weights), Is.EqualTo(new WeightRule?[] { null, null, WeightRule.Direct }));
+            Assert.That(arms.Select(arm => arm.Set), Is.EqualTo(new[] { SetRecipe.Noise, SetRecipe.Ddoq, SetRecipe.Ddoq }));
         });
     }
 
@@ -20,7 +20,7 @@ public class ArmTests
     public void Parse_KnowsTheControlsOfTheDecoder()
     {
         IReadOnlyList<Arm> arms = Arm.Parse("decoded,random-decoded", WeightRule.Direct);
-        Assert.That(arms.Select(arm => (arm.Set, arm.Weights)), Is.EqualTo(new[] { (DistilledSetKind.Decoded, WeightRule.Direct), (DistilledSetKind.RandomDecoded, WeightRule.None) }));
+        Assert.That(arms.Select(arm => (arm.Set, arm.Weights)), Is.EqualTo(new[] { (SetRecipe.Decoded, (WeightRule?)null), (SetRecipe.RandomDecoded, null) }));
     }
 
     [TestCase("")]

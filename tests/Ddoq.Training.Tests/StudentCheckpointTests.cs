@@ -78,8 +78,9 @@ public sealed class StudentCheckpointTests
     }
 
     private static StudentOptions Options(StudentProtocol protocol, StudentArchitecture network) =>
-        StudentOptions.ForProtocol(protocol, 8, SyntheticImages.Size) with
+        new()
         {
+            Protocol = protocol,
             Network = network,
             NetworkWidth = 16,
             Epochs = 4,

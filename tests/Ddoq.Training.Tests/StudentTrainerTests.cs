@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Training.Protocols;
 using Ddoq.Training.Weights;
 
@@ -5,8 +6,9 @@ namespace Ddoq.Training.Tests;
 
 public sealed class StudentTrainerTests
 {
-    private static readonly StudentOptions Small = StudentOptions.ForProtocol(StudentProtocol.SmallImage, 10, SyntheticImages.Size) with
+    private static readonly StudentOptions Small = new()
     {
+        Protocol = StudentProtocol.SmallImage,
         NetworkWidth = 16,
         Epochs = 12,
         Seed = 5,
@@ -25,8 +27,9 @@ public sealed class StudentTrainerTests
     {
         float[] stored = new float[Train.Count * SyntheticImages.Classes];
         SyntheticImages.Teach(Array.ConvertAll(Train.Pixels, value => value / 255f), Train.Count, stored);
-        StudentOptions options = StudentOptions.ForProtocol(protocol, 8, SyntheticImages.Size) with
+        StudentOptions options = new()
         {
+            Protocol = protocol,
             Network = Training.Networks.StudentArchitecture.ConvNet3,
             NetworkWidth = 16,
             Epochs = epochs,
@@ -114,7 +117,7 @@ public sealed class StudentTrainerTests
     [Test]
     public void Train_FixedUpdates_AreTheSameForSetsOfAnySize()
     {
-        StudentOptions options = Small with { Updates = 10, BatchSize = 6 };
+        StudentOptions options = Small with { Epochs = null, Updates = 10, BatchSize = 6 };
 
         TrainingResult small = Run(SyntheticImages.Make(9, 3), options), large = Run(SyntheticImages.Make(30, 3), options);
 
@@ -140,7 +143,7 @@ public sealed class StudentTrainerTests
 
         TrainingResult result = Run(weighted, Small with { Epochs = 1, WeightNormalisation = WeightNormalisation.Dataset });
 
-        Assert.That(result.WeightStatistics[2], Is.EqualTo(new ClassWeightStatistics(2, 8, 1, 1, 1, 8)));
+        Assert.That(result.WeightStatistics[2], Is.EqualTo(new WeightStatistics(8, 1, 1, 1, 8)));
     }
 
     [Test]
@@ -170,8 +173,9 @@ public sealed class StudentTrainerTests
             () => Run(Train, Small with { LearningRate = 1e30 }),
             Throws.TypeOf<DdoqException>().With.Message.Contains("epoch"));
 
-    private static StudentOptions Mixed() => StudentOptions.ForProtocol(StudentProtocol.Rded, 8, SyntheticImages.Size) with
+    private static StudentOptions Mixed() => new()
     {
+        Protocol = StudentProtocol.Rded,
         NetworkWidth = 16,
         Epochs = 8,
         BatchSize = 24,

@@ -83,7 +83,7 @@ public sealed class TrainingBatchSourceTests
     private static TrainingBatchSource Source(
         StudentProtocol protocol, TrainingImages images, CutMixWeight rule = CutMixWeight.Base, TeacherFunction? teacher = null)
     {
-        StudentOptions options = StudentOptions.ForProtocol(protocol, 8, SyntheticImages.Size) with { BatchSize = 10, Seed = 8, CutMixWeight = rule };
-        return new TrainingBatchSource(images, SyntheticImages.Classes, options, teacher);
+        StudentOptions options = new() { Protocol = protocol, BatchSize = 10, Seed = 8, CutMixWeight = rule };
+        return new TrainingBatchSource(images, SyntheticImages.Classes, options, ProtocolRecipe.For(options, 8, SyntheticImages.Size, SyntheticImages.Classes), teacher);
     }
 }

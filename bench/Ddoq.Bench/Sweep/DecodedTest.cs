@@ -5,6 +5,7 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Storage;
 using Ddoq.Training;
 using Ddoq.Training.Networks;
+using Ddoq.Training.Protocols;
 using Ddoq.Training.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -20,15 +21,17 @@ internal sealed class DecodedTest : IDisposable
 {
     private const int ChunkRows = 100;
 
-    private readonly StudentOptions _options;
+    private readonly ulong _seed;
+    private readonly ProtocolRecipe _recipe;
     private readonly StudentEvaluator _evaluator;
     private readonly int _classCount;
     private readonly int _side;
 
-    public DecodedTest(string dataDir, ModelFolder model, StudentOptions options, int workers)
+    public DecodedTest(string dataDir, ModelFolder model, ProtocolRecipe recipe, ulong seed, int workers)
     {
         TorchRuntime.EnsureLoaded(_ => { });
-        _options = options;
+        _recipe = recipe;
+        _seed = seed;
         _side = model.ImageSize;
         using IImageDataset data = ImageDatasets.Open(dataDir, DatasetSplit.Test);
         _classCount = data.ClassNames.Count;
@@ -52,14 +55,14 @@ internal sealed class DecodedTest : IDisposable
         }
 
         int[] labels = [.. Enumerable.Range(0, data.Count).Select(data.LabelOf)];
-        _evaluator = new StudentEvaluator(new TrainingImages(bytes, labels, null, null, labels.Length, _side, _side), _classCount, options.Normalisation, ChunkRows);
+        _evaluator = new StudentEvaluator(new TrainingImages(bytes, labels, null, null, labels.Length, _side, _side), _classCount, recipe.Normalisation, ChunkRows);
     }
 
     /// <summary>Accuracy of a trained student, 0 to 1.</summary>
     /// <param name="folder">Folder of its run.</param>
     public double Accuracy(string folder)
     {
-        using StudentNetwork network = StudentNetwork.Create(_options.Network, _classCount, _side, _side, _options.Seed, _options.NetworkWidth);
+        using StudentNetwork network = StudentNetwork.Create(_recipe.Network, _classCount, _side, _side, _seed, _recipe.NetworkWidth);
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, "checkpoint", "student.safetensors"));
         using (no_grad())
         {

@@ -14,14 +14,15 @@ internal static class SweepBench
         string[] folders = arguments.Text("--models", ShippedResources.ReferenceModel).Split(',');
         var models = folders.ToDictionary(path => Path.GetFileName(Path.TrimEndingDirectorySeparator(path)));
         PipelineConfiguration configuration = PipelineConfiguration.Empty
-            .With(Settings.DataDir, data)
-            .With(Settings.Model, folders[0])
-            .With(Settings.Provider, "cpu")
-            .With(Settings.Device, "cpu")
-            .With(Settings.Ipc, arguments.Text("--ipc", "10"))
-            .With(Settings.Weights, arguments.Text("--weights", "sqrt"))
-            .With(Settings.Updates, arguments.Text("--updates", "600"))
-            .With(Settings.NetworkWidth, arguments.Text("--network-width", "0"));
+            .With(DataSettings.DataDir, data)
+            .With(DataSettings.Model, folders[0])
+            .With(RunSettings.Provider, "cpu")
+            .With(QuantizeSettings.Device, "cpu")
+            .With(QuantizeSettings.Ipc, arguments.Text("--ipc", "10"))
+            .With(SynthesizeSettings.Weights, arguments.Text("--weights", "sqrt"))
+            .With(TrainSettings.Updates, arguments.Text("--updates", "600"))
+            .With(TrainSettings.BatchSize, arguments.Text("--train-batch-size", "10"))
+            .With(TrainSettings.NetworkWidth, arguments.Text("--network-width", "0"));
         var run = new SweepRun(configuration, models, output, new StageContext(NullProgress.Instance, arguments.Number("--workers", Environment.ProcessorCount), false, cancellation));
         Console.Error.WriteLine($"{train} images to distil, {heldOut} held out");
         run.Prepare();
@@ -35,7 +36,7 @@ internal static class SweepBench
         }
 
         // One student of every point before the second of any: an interrupted sweep still shows the whole curve.
-        int updates = configuration.Get(Settings.Updates);
+        int updates = configuration.Get(TrainSettings.Updates);
         for (int repeats = 1; repeats <= arguments.Number("--repeats", 3); repeats++)
         {
             IReadOnlyList<StudentResult> students = run.Train(points, repeats);

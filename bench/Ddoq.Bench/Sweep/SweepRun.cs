@@ -5,12 +5,13 @@ using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Schedulers;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
-using Ddoq.Training;
+using Ddoq.Training.Protocols;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Bench.Sweep;
@@ -19,13 +20,13 @@ namespace Ddoq.Bench.Sweep;
 internal sealed class SweepRun(PipelineConfiguration configuration, IReadOnlyDictionary<string, string> models, string folder, StageContext context)
 {
     private readonly EncodeOptions _encode = EncodeOptions.From(configuration);
-    private readonly int _perClass = configuration.Get(Settings.Ipc);
+    private readonly int _perClass = configuration.Get(QuantizeSettings.Ipc);
 
     private string Latents => Path.Combine(folder, "latents");
 
-    private string CentreFile => Path.Combine(folder, "centres", OutputLayout.PrototypeFileName);
+    private string CentreFile => Path.Combine(folder, "centres", PrototypeSet.FileName);
 
-    private string RowFile => Path.Combine(folder, "rows", OutputLayout.PrototypeFileName);
+    private string RowFile => Path.Combine(folder, "rows", PrototypeSet.FileName);
 
     /// <summary>Latents of the images to distil, centres, and the random real images with their latents.</summary>
     public void Prepare()
@@ -43,12 +44,12 @@ internal sealed class SweepRun(PipelineConfiguration configuration, IReadOnlyDic
     {
         if (point.Source == SweepPoint.Real)
             return;
-        SynthesizeOptions options = SynthesizeOptions.From(configuration) with
+        SynthesizeOptions options = SynthesizeOptions.From(configuration);
+        options = options with
         {
             Model = point.Model.Length > 0 ? models[point.Model] : _encode.Model,
-            FromNoise = point.AlphaBar == 0,
-            StartAlphaBar = point.AlphaBar > 0 ? point.AlphaBar : null,
-            WeightRule = RuleOf(point),
+            Sampling = options.Sampling with { Start = point.AlphaBar is > 0 and { } level ? StartLevel.FromAlphaBar(level) : StartLevel.PureNoise },
+            Weights = RuleOf(point),
         };
         SynthesizeStage.Run(options, point.Source == SweepPoint.Rows ? RowFile : CentreFile, SetOf(point), context);
     }
@@ -77,20 +78,20 @@ internal sealed class SweepRun(PipelineConfiguration configuration, IReadOnlyDic
     /// <param name="points">Points of the sweep.</param>
     /// <param name="repeats">Students per point.</param>
     public IReadOnlyList<StudentResult> Train(IReadOnlyList<SweepPoint> points, int repeats) => TrainStage.Run(
-        TrainOptions.From(configuration) with { Repeats = repeats },
+        TrainOptions.From(configuration) with { Repeats = repeats, Weights = null },
         [.. points.Select(point => new StudentSet(
-            new Arm(point.Name, DistilledSetKind.Ddoq, RuleOf(point), point.Name),
-            SetOf(point),
+            new Arm(point.Name, SetRecipe.Ddoq, null, point.Name),
+            _ => SetOf(point),
             repeat => StudentOf(point, repeat)))],
         context);
 
     /// <summary>Accuracy of the trained students on decoded held-out images, by point and seed.</summary>
     public IReadOnlyDictionary<string, double[]> DecodedAccuracies(IReadOnlyList<SweepPoint> points, int repeats)
     {
-        ModelFolder model = ModelFolder.Open(_encode.Model);
+        ModelFolder model = ModelFolder.Open(_encode.Model!);
         TrainOptions options = TrainOptions.From(configuration);
-        StudentOptions student = options.Customise(StudentOptions.ForProtocol(options.Protocol, _perClass, model.ImageSize));
-        using var test = new DecodedTest(_encode.DataDir, model, student, context.Workers);
+        ProtocolRecipe recipe = options.RecipeFor(_perClass, model.ImageSize, model.ClassCount);
+        using var test = new DecodedTest(_encode.Images.Location, model, recipe, options.Student.Seed, context.Workers);
         return points.ToDictionary(point => point.Name, point => Enumerable.Range(0, repeats).Select(repeat => test.Accuracy(StudentOf(point, repeat))).ToArray());
     }
 
@@ -100,14 +101,14 @@ internal sealed class SweepRun(PipelineConfiguration configuration, IReadOnlyDic
     private string SetOf(SweepPoint point) => Path.Combine(folder, "sets", point.Name);
 
     private WeightRule RuleOf(SweepPoint point) => point.Source == SweepPoint.Centres
-        ? configuration.Get(Settings.Weights) switch { "none" => WeightRule.None, "direct" => WeightRule.Direct, "inverse" => WeightRule.Inverse, _ => WeightRule.SquareRoot }
+        ? configuration.Get(SynthesizeSettings.Weights)
         : WeightRule.None;
 
     private (float[] Latents, DistilledSet Set) Encode(string set)
     {
         DistilledSet distilled = DistilledSet.Load(set);
         using IImageDataset files = ImageDatasets.Open(set, DatasetSplit.Train, new ImageDatasetOptions { ClassNames = distilled.ClassNames });
-        ModelFolder model = ModelFolder.Open(_encode.Model);
+        ModelFolder model = ModelFolder.Open(_encode.Model!);
         var fit = new ImageFit(model.ImageSize, model.ImageSize, FitMode.Pad);
         int pixels = 3 * model.ImageSize * model.ImageSize, count = distilled.Images.Count;
         var index = Enumerable.Range(0, files.Count).ToDictionary(files.NameOf);

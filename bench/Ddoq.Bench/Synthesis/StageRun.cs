@@ -4,9 +4,9 @@ using Ddoq.Numerics;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Stages;
-using Ddoq.Quantization;
 
 namespace Ddoq.Bench.Synthesis;
 
@@ -36,8 +36,12 @@ internal sealed class StageRun : IDisposable
 
     private static StageContext Context(int workers) => new(NullProgress.Instance, workers, false, default);
 
-    private SynthesizeOptions Options(int batchSize) => new(
-        _model.Path, SchedulerKind.DpmSolverPlusPlus, null, null, null, null, 0, batchSize, 1, FromNoise: false, WeightRule.SquareRoot, ExecutionProvider.Cpu);
+    private SynthesizeOptions Options(int batchSize) => new()
+    {
+        Model = _model.Path,
+        Sampling = new SynthesisOptions { Scheduler = SchedulerKind.DpmSolverPlusPlus, BatchSize = batchSize, Seed = 1 },
+        Provider = ExecutionProvider.Cpu,
+    };
 
     private void WritePrototypes(string path, int images)
     {

@@ -74,6 +74,7 @@ internal static class Description
     public static JsonObject OfDistilledSet(string folder)
     {
         DistilledSet set = DistilledSet.Load(folder);
+        IReadOnlyList<WeightStatistics> statistics = set.WeightStatistics();
         return new JsonObject
         {
             ["distilled_set"] = folder,
@@ -82,16 +83,15 @@ internal static class Description
             ["soft_labels"] = File.Exists(Path.Combine(folder, SoftLabels.FileName)),
             ["classes"] = Rows(set.ClassNames.Count, c =>
             {
-                double[] weights = [.. set.Images.Where(image => image.Label == c).Select(image => image.Weight).DefaultIfEmpty()];
-                double sum = weights.Sum(), squares = weights.Sum(w => w * w);
+                WeightStatistics weights = statistics[c];
                 return new JsonObject
                 {
                     ["class"] = c,
                     ["name"] = set.ClassNames[c],
-                    ["images"] = set.Images.Count(image => image.Label == c),
-                    ["least_weight"] = weights.Min(),
-                    ["most_weight"] = weights.Max(),
-                    ["effective_images"] = squares > 0 ? sum * sum / squares : 0,
+                    ["images"] = weights.Count,
+                    ["least_weight"] = weights.Minimum,
+                    ["most_weight"] = weights.Maximum,
+                    ["effective_images"] = weights.EffectiveSampleSize,
                 };
             }),
         };
@@ -106,7 +106,8 @@ internal static class Description
 
     public static JsonObject Of(IReadOnlyList<StudentResult> results) => new()
     {
-        ["protocol"] = results[0].Protocol,
+        ["protocol"] = results[0].Recipe,
+        ["weights"] = results[0].WeightRule,
         ["network"] = results[0].Network,
         ["updates"] = results[0].Updates,
         ["mean_accuracy_percent"] = 100 * results.Average(result => result.LastAccuracy),

@@ -8,13 +8,17 @@ namespace Ddoq.Cli.Commands;
 /// <summary><c>ddoq distill</c>: the whole way, from images to the comparison and its report.</summary>
 internal static class DistillCommand
 {
+    private const PipelineStages AllStages =
+        PipelineStages.Encode | PipelineStages.Quantize | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train | PipelineStages.Evaluate;
+
     public static Command Create(Signals signals)
     {
         var command = new PipelineCommand(
             signals,
             "distill",
             "Do everything: encode, quantize, synthesize, label, train and compare with the controls. Needs no option.",
-            Settings.All);
+            AllStages,
+            TrainSettings.Arms);
         Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, its size, and the time of the diffusion by one measured batch, without doing it.");
         return command.Does(run =>

@@ -20,7 +20,7 @@ internal static class DoctorCommand
     public static Command Create(Signals signals)
     {
         var command = new PipelineCommand(
-            signals, "doctor", "Check processor, native libraries, models and devices; says what works and what does not.", Settings.Model, Settings.OrtPath);
+            signals, "doctor", "Check processor, native libraries, models and devices; says what works and what does not.", PipelineStages.Doctor);
         return command.Does(run =>
         {
             var checks = new List<(string Name, string State, string Detail)>
@@ -72,7 +72,7 @@ internal static class DoctorCommand
         ModelFolder? model = null;
         checks.Add(Check("model", () =>
         {
-            model = ModelFolder.Open(configuration.TryGet(Settings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel);
+            model = ModelFolder.Open(configuration.TryGet(DataSettings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel);
             string condition = model.Layout == ModelLayout.DiT ? $"DiT, {model.ClassCount} classes" : "Stable Diffusion UNet, text-conditional";
             return $"{model.Path}: {condition}, latents {model.LatentShape}, images of {model.ImageSize} pixels";
         }));

@@ -15,20 +15,7 @@ internal static class EncodeCommand
             signals,
             "encode",
             "Encode the training images to latents with the model's VAE.",
-            Settings.DataDir,
-            Settings.Classes,
-            Settings.Fit,
-            Settings.MaxDamaged,
-            Settings.Model,
-            Settings.Latent,
-            Settings.EncodeBatchSize,
-            Settings.RowsPerShard,
-            Settings.Seed,
-            Settings.Provider,
-            Settings.Precision,
-            Settings.EngineCache,
-            Settings.OrtPath,
-            Settings.Workers);
+            PipelineStages.Encode);
         Option<string?> output = command.AddOption("--output", "Folder of the latent store.", "folder", alias: "-o");
         return command.Does(run =>
         {

@@ -15,7 +15,7 @@ internal static class EvaluateCommand
             signals,
             "evaluate",
             "Measure prototypes against latents: distortion, and exact Wasserstein-2 distances by optimal transport.",
-            Settings.Workers);
+            PipelineStages.Evaluate);
         Option<string?> latents = command.AddOption("--latents", "Latent store.", "path");
         Option<string?> prototypes = command.AddOption("--prototypes", "prototypes.safetensors or the folder that holds it.", "path");
         return command.Does(run =>

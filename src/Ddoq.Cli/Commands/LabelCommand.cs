@@ -14,12 +14,7 @@ internal static class LabelCommand
             signals,
             "label",
             "Label a distilled set with a teacher and check that its class order fits.",
-            Settings.Model,
-            Settings.Teacher,
-            Settings.Provider,
-            Settings.EngineCache,
-            Settings.OrtPath,
-            Settings.Workers);
+            PipelineStages.Label);
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
         return command.Does(run =>
         {

@@ -6,34 +6,41 @@ using Ddoq.Pipeline.Configuration;
 
 namespace Ddoq.Cli.Commands;
 
-/// <summary>A command whose options come from the settings table: common options, configuration file, progress, errors.</summary>
+/// <summary>A command whose options come from the settings: those that its stages read, common options, configuration file, progress, errors.</summary>
 internal sealed class PipelineCommand
 {
     private readonly Option<string?> _config = new("--config", "-c") { Description = "TOML file with settings; flags override it.", HelpName = "file" };
     private readonly Option<bool> _force = new("--force") { Description = "Discard what an earlier run with other settings left in the output." };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on from what an interrupted run left (this is the default; --force starts over)." };
     private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON on stdout." };
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "No progress on stderr." };
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Print the stack of an error." };
     private readonly Dictionary<Setting, Option<string?>> _settingOptions = [];
     private readonly Signals _signals;
+    private readonly PipelineStages _stages;
 
-    public PipelineCommand(Signals signals, string name, string description, params IEnumerable<Setting> settings)
+    /// <summary>Makes a command.</summary>
+    /// <param name="signals">Stop it.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="stages">The stages it runs: their settings are its options.</param>
+    /// <param name="more">Further settings.</param>
+    public PipelineCommand(Signals signals, string name, string description, PipelineStages stages = PipelineStages.None, params IEnumerable<Setting> more)
     {
         _signals = signals;
+        _stages = stages;
         Command = new Command(name, description);
-        foreach (Setting setting in settings)
+        foreach (Setting setting in Settings.For(stages).Union(more))
         {
             var option = new Option<string?>(setting.Flag)
             {
-                Description = setting.DefaultText.Length > 0 ? $"{setting.Description} [{setting.Allowed}; default {setting.DefaultText}]" : $"{setting.Description} [{setting.Allowed}]",
+                Description = $"{setting.Description} [{setting.HelpNote()}]",
                 HelpName = setting.Key[(setting.Key.LastIndexOf('.') + 1)..],
             };
             _settingOptions.Add(setting, option);
             Command.Add(option);
         }
 
-        foreach (Option option in (Option[])[_config, _resume, _force, _json, _quiet, _verbose])
+        foreach (Option option in (Option[])[_config, _force, _json, _quiet, _verbose])
             Command.Add(option);
     }
 
@@ -63,8 +70,6 @@ internal sealed class PipelineCommand
     {
         Command.SetAction(parsed => ErrorReport.Guard(_signals, parsed.GetValue(_verbose), () =>
         {
-            if (parsed.GetValue(_force) && parsed.GetValue(_resume))
-                throw new UsageException("--resume and --force exclude each other", "Give one of them; --resume is the default.");
             string? file = parsed.GetValue(_config);
             PipelineConfiguration configuration = file is null ? PipelineConfiguration.Empty : PipelineConfiguration.FromToml(file);
             foreach ((Setting setting, Option<string?> option) in _settingOptions)
@@ -73,9 +78,10 @@ internal sealed class PipelineCommand
                     configuration = configuration.With(setting, text);
             }
 
-            if (configuration.TryGet(Settings.OrtPath, out string? runtime))
+            configuration.Check(_stages);
+            if (configuration.TryGet(RunSettings.OrtPath, out string? runtime))
                 OnnxRuntimeLocation.Use(runtime);
-            int workers = configuration.Get(Settings.Workers);
+            int workers = configuration.Get(RunSettings.Workers);
             IProgressSink progress = ProgressFactory.Create(parsed.GetValue(_quiet));
             try
             {

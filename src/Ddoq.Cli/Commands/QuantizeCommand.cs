@@ -15,16 +15,7 @@ internal static class QuantizeCommand
             signals,
             "quantize",
             "Quantise the latents of every class: centres, counts, weights.",
-            Settings.Ipc,
-            Settings.Algorithm,
-            Settings.Initialization,
-            Settings.MaxIterations,
-            Settings.Restarts,
-            Settings.HoldOut,
-            Settings.Seed,
-            Settings.Device,
-            Settings.Workers,
-            Settings.Memory);
+            PipelineStages.Quantize);
         Option<string?> latents = command.AddOption("--latents", "Latent store (folder or one safetensors file).", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
         Option<string?> shard = command.AddOption("--shard", "Quantise one of N shares of the classes, for several processes; 'ddoq merge' joins them.", "I/N");

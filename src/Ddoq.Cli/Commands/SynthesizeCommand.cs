@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
 using Ddoq.Distilled;
+using Ddoq.Onnx.Schedulers;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
 
@@ -15,27 +16,7 @@ internal static class SynthesizeCommand
             signals,
             "synthesize",
             "Turn prototypes into images with the diffusion model; writes an ImageFolder with weights.",
-            Settings.Model,
-            Settings.Scheduler,
-            Settings.NumInferenceSteps,
-            Settings.GuidanceScale,
-            Settings.GuidanceChannels,
-            Settings.Prompt,
-            Settings.NegativePrompt,
-            Settings.ClassTexts,
-            Settings.StartAlphaBar,
-            Settings.Strength,
-            Settings.Eta,
-            Settings.TimestepSpacing,
-            Settings.PndmStart,
-            Settings.SynthesisBatchSize,
-            Settings.Weights,
-            Settings.Seed,
-            Settings.Provider,
-            Settings.Precision,
-            Settings.EngineCache,
-            Settings.OrtPath,
-            Settings.Workers);
+            PipelineStages.Synthesize);
         Option<string?> prototypes = command.AddOption("--prototypes", "prototypes.safetensors or the folder that holds it.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         Option<bool> noise = command.AddSwitch("--from-noise", "Ignore the centres and start from pure noise (a control).");
@@ -44,7 +25,15 @@ internal static class SynthesizeCommand
         {
             string path = run.Required(prototypes);
             string file = Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : path;
-            SynthesizeOptions options = SynthesizeOptions.From(run.Configuration) with { FromNoise = run.Parsed.GetValue(noise) };
+            SynthesizeOptions options = SynthesizeOptions.From(run.Configuration);
+            if (run.Parsed.GetValue(noise))
+            {
+                if (options.Sampling.Start is not null)
+                    throw new UsageException("--from-noise and a start level exclude each other", "Leave --start-alpha-bar and --strength out.");
+                options = options with { Sampling = options.Sampling with { Start = StartLevel.PureNoise } };
+            }
+
+
             if (run.Parsed.GetValue(dryRun))
             {
                 using PrototypeSet set = PrototypeSet.Load(file);

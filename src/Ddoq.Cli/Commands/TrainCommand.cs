@@ -14,7 +14,7 @@ internal static class TrainCommand
             signals,
             "train",
             "Train students on a distilled set and measure their accuracy on the test images.",
-            [Settings.DataDir, Settings.Classes, Settings.Fit, Settings.MaxDamaged, Settings.Model, Settings.Teacher, Settings.Weights, .. SettingGroups.Training, Settings.Seed, Settings.Provider, Settings.OrtPath, Settings.Workers]);
+            PipelineStages.Train);
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
         Option<string?> output = command.AddOption("--output", "Folder of the student runs.", "folder", alias: "-o");
         return command.Does(run =>

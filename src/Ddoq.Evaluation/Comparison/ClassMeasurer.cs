@@ -1,5 +1,5 @@
 using System.Globalization;
-using Ddoq.Evaluation.Statistics;
+using Ddoq.Distilled;
 using Ddoq.Evaluation.Transport;
 using Ddoq.Latents;
 
@@ -60,7 +60,7 @@ internal sealed class ClassMeasurer
             EnergyDistance = _energy.DistanceTo(centers, own, costs),
             VarianceKept = _variance > 0 ? PointVariance(centers, own, dimension) / _variance : null,
             ClusterSizes = sizes,
-            EffectiveSampleSize = WeightSummary.From(own).EffectiveSampleSize,
+            EffectiveSampleSize = WeightStatistics.Of(own).EffectiveSampleSize,
             RelativeDualityGap = Math.Max(RelativeGap(withOwn), Math.Max(RelativeGap(withVoronoi), RelativeGap(withUniform))),
         };
     }

@@ -55,7 +55,7 @@ public sealed class ModelFolder
     public int? OutputChannels { get; private init; }
 
     /// <summary>The author's recommendations.</summary>
-    public ModelDefaults Defaults { get; private init; } = new(4, 50, null);
+    public ModelDefaults Defaults { get; private init; } = new();
 
     /// <summary>The noise schedule.</summary>
     public SchedulerConfiguration Scheduler { get; private init; } = SchedulerConfiguration.DiT;
@@ -110,6 +110,7 @@ public sealed class ModelFolder
             ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae", "config.json"));
         ConfigurationFile? preprocess = index.Section("preprocess");
         ConfigurationFile? defaults = index.Section("defaults");
+        ModelDefaults usual = ModelDefaults.For(layout);
 
         int latentSize = Positive(network, "sample_size", "side of a latent");
         int channels = Positive(network, "in_channels", "channels of a latent");
@@ -139,11 +140,11 @@ public sealed class ModelFolder
             ScalingFactor = scaling,
             ShiftFactor = autoencoder?.Number("shift_factor") ?? 0,
             OutputChannels = network.Integer("out_channels"),
-            Defaults = new ModelDefaults(
-                defaults?.Number("guidance_scale") ?? (layout == ModelLayout.DiT ? 4 : 7.5),
-                defaults?.Integer("num_inference_steps") ?? 50,
-                defaults?.Number("start_alpha_bar"))
+            Defaults = usual with
             {
+                GuidanceScale = defaults?.Number("guidance_scale") ?? usual.GuidanceScale,
+                NumInferenceSteps = defaults?.Integer("num_inference_steps") ?? usual.NumInferenceSteps,
+                StartAlphaBar = defaults?.Number("start_alpha_bar") ?? usual.StartAlphaBar,
                 Prompt = defaults?.Text("prompt"),
                 NegativePrompt = defaults?.Text("negative_prompt"),
             },

@@ -4,7 +4,7 @@ namespace Ddoq.Onnx.Schedulers;
 public sealed record SchedulerOptions
 {
     /// <summary>Kept timesteps (NFE is this times the share that is run).</summary>
-    public int NumInferenceSteps { get; init; } = 50;
+    public int NumInferenceSteps { get; init; } = new Models.ModelDefaults().NumInferenceSteps;
 
     /// <summary>Where the run starts.</summary>
     public StartLevel Start { get; init; }

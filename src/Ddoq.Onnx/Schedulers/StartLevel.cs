@@ -34,6 +34,12 @@ public readonly record struct StartLevel
     /// <summary>Whether the prototypes are ignored.</summary>
     public bool IsPureNoise => _mode == Mode.PureNoise;
 
+    /// <summary>The alpha-bar that was asked for, 1 for <see cref="NoDiffusion"/>; null for the other kinds.</summary>
+    public double? AlphaBar => _mode is Mode.AlphaBar or Mode.NoDiffusion ? _value : null;
+
+    /// <summary>The strength that was asked for; null for the other kinds.</summary>
+    public double? Strength => _mode == Mode.Strength ? _value : null;
+
     internal bool IsStrength => _mode == Mode.Strength;
 
     /// <summary>Starts at the kept timestep whose alpha-bar is nearest (by absolute difference; the noisier one of two equals).</summary>

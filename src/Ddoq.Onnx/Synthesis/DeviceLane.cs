@@ -108,7 +108,7 @@ internal sealed class DeviceLane : ISynthesisLane
         _random.Draw(_noise.Floats);
         _scheduler.Begin();
         Span<float> input = _startInput.Floats[.._start.Floats.Length];
-        if (_settings.Options.Start.IsPureNoise)
+        if (_settings.StartsFromNoise)
         {
             _scheduler.StartFromNoise(_noise.Floats, _start.Floats);
         }

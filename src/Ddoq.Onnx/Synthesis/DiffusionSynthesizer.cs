@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Ddoq.Onnx.Backbones;
+using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 
@@ -35,14 +36,15 @@ public sealed class DiffusionSynthesizer : IDisposable
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(options);
-        if (!float.IsFinite((float)options.GuidanceScale))
+        options = options.ResolvedFor(new ModelDefaults());
+        if (!float.IsFinite((float)options.GuidanceScale!.Value))
             throw new UsageException($"guidance scale is {options.GuidanceScale}; it must be a finite number of single precision");
-        if (options.BatchSize < 0)
-            throw new UsageException($"batch size is {options.BatchSize}; it must be 0 (chosen) or positive");
+        if (options.BatchSize < 1)
+            throw new UsageException($"batch size is {options.BatchSize}; it must be positive, or left open");
         _backbone = backbone;
         _configuration = options.Spacing is { } spacing ? configuration with { Spacing = spacing } : configuration;
         _options = options;
-        BatchSize = backbone.FitBatchSize(options.BatchSize, IsGuided);
+        BatchSize = backbone.FitBatchSize(options.BatchSize ?? 0, options.IsGuided);
         INoiseScheduler scheduler = CreateScheduler();
         CallCount = scheduler.CallCount;
         StartAlphaBar = scheduler.StartAlphaBar;
@@ -70,8 +72,6 @@ public sealed class DiffusionSynthesizer : IDisposable
 
     /// <summary>Whether latents stay on the device between calls of the network.</summary>
     public bool KeepsLatentsOnDevice => _step is not null;
-
-    private bool IsGuided => _options.GuidanceScale != 1;
 
     /// <summary>The noise stream of one prototype: the same whichever shard, batch or order it is synthesised in.</summary>
     /// <param name="classIndex">The class, 0-based, below 2^28.</param>
@@ -109,7 +109,7 @@ public sealed class DiffusionSynthesizer : IDisposable
         if (noiseStreams.Length != count)
             throw new ArgumentException($"{noiseStreams.Length} noise streams for {count} rows", nameof(noiseStreams));
         RowSpans.Check(nameof(latents), latents.Length, count, length);
-        bool pure = _options.Start.IsPureNoise;
+        bool pure = _options.Start!.Value.IsPureNoise;
         if (!pure)
             RowSpans.Check(nameof(prototypes), prototypes.Length, count, length);
         for (int row = 0; row < count; row++)
@@ -165,13 +165,13 @@ public sealed class DiffusionSynthesizer : IDisposable
             return null;
         }
 
-        return StepNetwork.Open(tensors, schedule, BatchSize, (float)_options.GuidanceScale, settings.GuidedChannels);
+        return StepNetwork.Open(tensors, schedule, BatchSize, settings.GuidanceScale, settings.GuidedChannels);
     }
 
     private INoiseScheduler CreateScheduler() => NoiseScheduler.Create(_options.Scheduler, _configuration, new SchedulerOptions
     {
-        NumInferenceSteps = _options.NumInferenceSteps,
-        Start = _options.Start,
+        NumInferenceSteps = _options.NumInferenceSteps!.Value,
+        Start = _options.Start!.Value,
         Eta = _options.Eta,
         PndmImageToImageQuirk = _options.PndmImageToImageQuirk,
         HasLearnedVariance = _backbone.PredictsVariance,

@@ -42,7 +42,7 @@ internal sealed class HostLane : ISynthesisLane
         _random.Draw(_noise);
 
         _scheduler.Begin();
-        if (_settings.Options.Start.IsPureNoise)
+        if (_settings.StartsFromNoise)
         {
             _scheduler.StartFromNoise(_noise, _sample);
         }
@@ -84,7 +84,7 @@ internal sealed class HostLane : ISynthesisLane
             ReadOnlySpan<float> unconditional = _batch.Unconditional.Slice(row * stride, guided);
             Span<float> head = prediction[..guided];
             TensorPrimitives.Subtract(head, unconditional, head);
-            TensorPrimitives.MultiplyAdd(head, (float)_settings.Options.GuidanceScale, unconditional, head);
+            TensorPrimitives.MultiplyAdd(head, _settings.GuidanceScale, unconditional, head);
         }
 
         // The variance follows the class; guidance acts on the noise only.

@@ -5,40 +5,52 @@ namespace Ddoq.Pipeline;
 /// <summary>One row of the comparison: which images a student is trained on, and with which weights.</summary>
 /// <param name="Name">Name in tables and folders.</param>
 /// <param name="Set">Which distilled set the arm uses; arms may share one.</param>
-/// <param name="Weights">Rule that turns cluster sizes into loss weights.</param>
-/// <param name="Description">One line for reports.</param>
-public sealed record Arm(string Name, DistilledSetKind Set, WeightRule Weights, string Description)
+/// <param name="Weights">Rule that turns cluster sizes into loss weights; null trains with the weights that the set stores.</param>
+/// <param name="Description">One line for reports; <c>{weights}</c> stands for the run's own rule.</param>
+public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string Description)
 {
+    /// <summary>All arms. An arm is added by a line here, and by a recipe where its images are made in a new way.</summary>
+    private static readonly Arm[] s_table =
+    [
+        new("ddoq", SetRecipe.Ddoq, null, "optimal quantisation, weights: {weights}"),
+        new("unweighted", SetRecipe.Ddoq, WeightRule.None, "the same prototypes and images as ddoq, all weights 1"),
+        new("direct", SetRecipe.Ddoq, WeightRule.Direct, "the same images as ddoq, weights: cluster shares"),
+        new("inverse", SetRecipe.Ddoq, WeightRule.Inverse, "the same images as ddoq, weights: inverse of the cluster shares"),
+        new("decoded", SetRecipe.Decoded, null, "the prototypes of ddoq with its weights, decoded without diffusion"),
+        new("d4m", SetRecipe.D4m, null, "D4M: one pass of mini-batch k-means, all weights 1"),
+        new("random", SetRecipe.Random, null, "random real training images, all weights 1"),
+        new("random-decoded", SetRecipe.RandomDecoded, null, "the images of random through encoder and decoder, all weights 1"),
+        new("noise", SetRecipe.Noise, null, "images generated from pure noise, all weights 1"),
+    ];
+
+    /// <summary>The names of all arms, between commas.</summary>
+    public static string AllNames { get; } = string.Join(", ", s_table.Select(arm => arm.Name));
+
+    /// <summary>The sets of all arms, each once.</summary>
+    internal static IEnumerable<SetRecipe> AllSets => s_table.Select(arm => arm.Set).Distinct();
+
     /// <summary>Parses the comma-separated list of <c>--arms</c>; keeps its order, drops repetitions.</summary>
     /// <param name="list">Names of arms.</param>
-    /// <param name="ownRule">The weight rule of the <c>ddoq</c> arm.</param>
+    /// <param name="ownRule">The weight rule of the run.</param>
     /// <exception cref="UsageException">A name is unknown, or the list is empty.</exception>
     public static IReadOnlyList<Arm> Parse(string list, WeightRule ownRule)
     {
         ArgumentNullException.ThrowIfNull(list);
-        var arms = list
-            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Distinct(StringComparer.Ordinal)
-            .Select(name => Create(name, ownRule))
-            .ToList();
-        return arms.Count > 0 ? arms : throw new UsageException("--arms names no arm", $"Allowed: {AllowedNames}.");
+        Arm[] arms =
+        [
+            .. list
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Distinct(StringComparer.Ordinal)
+                .Select(name => Find(name, ownRule)),
+        ];
+        return arms.Length > 0 ? arms : throw new UsageException("--arms names no arm", $"Allowed: {AllNames}.");
     }
 
-    private const string AllowedNames = "ddoq, unweighted, direct, inverse, decoded, d4m, random, random-decoded, noise";
-
-    private static Arm Create(string name, WeightRule ownRule) => name switch
+    private static Arm Find(string name, WeightRule ownRule)
     {
-        "ddoq" => new(name, DistilledSetKind.Ddoq, ownRule, $"optimal quantisation, weights: {Describe(ownRule)}"),
-        "unweighted" => new(name, DistilledSetKind.Ddoq, WeightRule.None, "the same prototypes and images as ddoq, all weights 1"),
-        "direct" => new(name, DistilledSetKind.Ddoq, WeightRule.Direct, "the same images as ddoq, weights: cluster shares"),
-        "inverse" => new(name, DistilledSetKind.Ddoq, WeightRule.Inverse, "the same images as ddoq, weights: inverse of the cluster shares"),
-        "decoded" => new(name, DistilledSetKind.Decoded, ownRule, "the prototypes of ddoq with its weights, decoded without diffusion"),
-        "d4m" => new(name, DistilledSetKind.D4m, WeightRule.None, "D4M: one pass of mini-batch k-means, all weights 1"),
-        "random" => new(name, DistilledSetKind.Random, WeightRule.None, "random real training images, all weights 1"),
-        "random-decoded" => new(name, DistilledSetKind.RandomDecoded, WeightRule.None, "the images of random through encoder and decoder, all weights 1"),
-        "noise" => new(name, DistilledSetKind.Noise, WeightRule.None, "images generated from pure noise, all weights 1"),
-        _ => throw new UsageException($"--arms: unknown arm '{name}'", $"Allowed: {AllowedNames}."),
-    };
+        Arm arm = Array.Find(s_table, arm => arm.Name == name) ?? throw new UsageException($"--arms: unknown arm '{name}'", $"Allowed: {AllNames}.");
+        return arm with { Description = arm.Description.Replace("{weights}", Describe(ownRule), StringComparison.Ordinal) };
+    }
 
     private static string Describe(WeightRule rule) => rule switch
     {

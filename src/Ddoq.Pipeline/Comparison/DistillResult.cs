@@ -18,7 +18,7 @@ public sealed record DistillResult(DistillComparison Comparison, OutputLayout La
     {
         StudentResult first = Comparison.Students[0];
         var table = new ComparisonTable(
-            $"Test accuracy in % (protocol {first.Protocol}, student {first.Network}, {first.Updates} updates)",
+            $"Test accuracy in % (protocol {first.Recipe}; student {first.Network}, {first.Updates} updates)",
             new TableColumn("arm"),
             new TableColumn("last", CellAlignment.Right),
             new TableColumn("best", CellAlignment.Right),
@@ -48,7 +48,7 @@ public sealed record DistillResult(DistillComparison Comparison, OutputLayout La
 
     /// <summary>Both tables for a terminal.</summary>
     public string ToText() =>
-        $"{DistanceTable().ToText()}\n{AccuracyTable().ToText()}\ndistilled set  {Layout.Distilled(DistilledSetKind.Ddoq)}\nreport         {Layout.Report}";
+        $"{DistanceTable().ToText()}\n{AccuracyTable().ToText()}\ndistilled set  {Layout.Distilled(SetRecipe.Ddoq)}\nreport         {Layout.Report}";
 
     /// <summary>Everything as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(Comparison, ResultFiles.Options);

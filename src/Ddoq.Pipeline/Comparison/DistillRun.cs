@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Schedulers;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
@@ -17,6 +18,10 @@ public sealed class DistillRun
     private readonly PipelineConfiguration _configuration;
     private readonly OutputLayout _layout;
     private readonly IReadOnlyList<Arm> _arms;
+    private readonly EncodeOptions _encode;
+    private readonly QuantizeOptions _quantize;
+    private readonly SynthesizeOptions _synthesize;
+    private readonly TrainOptions _train;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="configuration">Settings.</param>
@@ -25,9 +30,14 @@ public sealed class DistillRun
     public DistillRun(PipelineConfiguration configuration, string output)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        _configuration = configuration;
+        _configuration = Shorten(configuration);
         _layout = new OutputLayout(output);
-        _arms = Arm.Parse(configuration.Get(Settings.Arms), SettingsMapping.Weights(configuration.Get(Settings.Weights)));
+        _encode = EncodeOptions.From(_configuration);
+        _quantize = QuantizeOptions.From(_configuration);
+        _synthesize = SynthesizeOptions.From(_configuration);
+        // An arm decides whether the stored weights count, so --weights only decides what is stored.
+        _train = TrainOptions.From(_configuration) with { Weights = null };
+        _arms = Arm.Parse(_configuration.Get(TrainSettings.Arms), _synthesize.Weights);
     }
 
     /// <summary>Runs what is not complete yet.</summary>
@@ -37,47 +47,44 @@ public sealed class DistillRun
     public DistillResult Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        EncodeOptions encode = EncodeOptions.From(_configuration);
-        SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
-        LabelOptions label = LabelOptions.From(_configuration);
-        TrainOptions train = TrainOptions.From(_configuration);
-        QuantizeOptions quantize = QuantizeOptions.From(_configuration);
-
         // Encoding may take hours: a device that is not there must show before.
-        QuantizerFactory.Require(quantize.Device);
-        EncodeStage.Run(encode, _layout.Latents, context);
-        AtomicFile.WriteAllText(_layout.Configuration, _configuration.ToToml());
-        QuantizeStage.Run(quantize, _layout.Latents, _layout.Prototypes(DistilledSetKind.Ddoq), context);
-
+        QuantizerFactory.Require(_quantize.Device);
+        LabelOptions label = LabelOptions.From(_configuration);
+        bool hasTeacher = label.FindTeacher() is not null;
+        EncodeStage.Run(_encode, _layout.Latents, context);
         // D4M's distances stand in the report's first table whether or not its students are trained.
-        QuantizeStage.Run(quantize.AsD4m(), _layout.Latents, _layout.Prototypes(DistilledSetKind.D4m), context);
-        foreach (DistilledSetKind kind in Kinds())
+        foreach (PrototypeRecipe prototypes in Sets().Select(set => set.Prototypes).OfType<PrototypeRecipe>().Append(PrototypeRecipe.D4m).Distinct())
+            QuantizeStage.Run(prototypes.Adapt(_quantize), _layout.Latents, _layout.Prototypes(prototypes), context);
+        foreach (SetRecipe set in Sets())
         {
-            Synthesize(kind, encode, synthesize, context);
-            LabelStage.Run(label, _layout.Distilled(kind), context);
+            Make(set, context);
+            if (hasTeacher || _train.NeedsStoredLabels)
+                LabelStage.Run(label, _layout.Distilled(set), context);
         }
 
         PrototypeComparison distances = EvaluateStage.Measure(
             _layout.Latents,
             [
-                ("ddoq", _layout.PrototypeFile(DistilledSetKind.Ddoq), true),
-                ("unweighted", _layout.PrototypeFile(DistilledSetKind.Ddoq), false),
-                ("d4m + weights", _layout.PrototypeFile(DistilledSetKind.D4m), true),
-                ("d4m", _layout.PrototypeFile(DistilledSetKind.D4m), false),
+                ("ddoq", _layout.PrototypeFile(PrototypeRecipe.Ddoq), true),
+                ("unweighted", _layout.PrototypeFile(PrototypeRecipe.Ddoq), false),
+                ("d4m + weights", _layout.PrototypeFile(PrototypeRecipe.D4m), true),
+                ("d4m", _layout.PrototypeFile(PrototypeRecipe.D4m), false),
             ],
             context);
         IReadOnlyList<StudentResult> students;
         using (new WallClock(_layout.TrainingClock))
         {
             students = TrainStage.Run(
-                train,
-                [.. _arms.Select(arm => new StudentSet(arm, _layout.Distilled(arm.Set), repeat => _layout.Student(arm.Name, repeat)))],
+                _train,
+                [.. _arms.Select(arm => new StudentSet(arm, _ => _layout.Distilled(arm.Set), repeat => _layout.Student(arm.Name, repeat)))],
                 context);
         }
 
         var comparison = new DistillComparison(
             [.. _arms.Select(arm => new ArmDescription(arm.Name, arm.Description))], students, distances.Measurements);
         ResultFiles.Write(_layout.Comparison, comparison);
+        // Only now are all results of these settings: a run that is refused half way leaves the file of the run before.
+        AtomicFile.WriteAllText(_layout.Configuration, _configuration.ToToml());
         ReportStage.Run(_layout, context);
         return new DistillResult(comparison, _layout);
     }
@@ -88,14 +95,12 @@ public sealed class DistillRun
     public JsonObject Plan(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        EncodeOptions encode = EncodeOptions.From(_configuration);
-        SynthesizeOptions synthesize = SynthesizeOptions.From(_configuration);
-        QuantizerFactory.Require(_configuration.Get(Settings.Device));
-        ModelFolder model = ModelFolder.Open(encode.Model);
-        using IImageDataset data = encode.OpenTrainingImages(context.Cancellation);
-        int ipc = _configuration.Get(Settings.Ipc);
+        QuantizerFactory.Require(_quantize.Device);
+        ModelFolder model = _encode.OpenModel();
+        using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
+        int ipc = _quantize.Quantizer.CentroidCount;
         long perSet = (long)ipc * data.ClassNames.Count;
-        int generated = Kinds().Count(kind => kind is DistilledSetKind.Ddoq or DistilledSetKind.D4m or DistilledSetKind.Noise);
+        int generated = Sets().Count(set => set.IsGenerated);
         long latentBytes = (long)data.Count * model.LatentShape.Length * 2;
         return new JsonObject
         {
@@ -108,41 +113,42 @@ public sealed class DistillRun
             ["latent_megabytes"] = Math.Round(latentBytes / 1e6, 1),
             ["images_per_class"] = ipc,
             ["images_per_set"] = perSet,
-            ["sets"] = new JsonArray([.. Kinds().Select(kind => (JsonNode)kind.ToString())]),
-            ["synthesis"] = new JsonArray(SynthesisEstimate.Measure(synthesize, data.ClassNames, checked((int)(perSet * generated)), context).ToJson()),
+            ["sets"] = new JsonArray([.. Sets().Select(set => (JsonNode)set.Name)]),
+            ["synthesis"] = new JsonArray(SynthesisEstimate.Measure(_synthesize, data.ClassNames, checked((int)(perSet * generated)), context).ToJson()),
             ["arms"] = new JsonArray([.. _arms.Select(arm => (JsonNode)arm.Name)]),
-            ["students"] = _arms.Count * _configuration.Get(Settings.Repeats),
-            ["protocol"] = _configuration.Get(Settings.Protocol),
+            ["students"] = _arms.Count * _train.Repeats,
+            ["protocol"] = _train.RecipeFor(ipc, model.ImageSize, data.ClassNames.Count).Describe(ipc, model.ImageSize, data.ClassNames.Count),
             ["configuration"] = string.Join("; ", _configuration.Effective().Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} = {pair.Value}"))),
         };
     }
 
-    private void Synthesize(DistilledSetKind kind, EncodeOptions encode, SynthesizeOptions synthesize, StageContext context)
+    // The demo's own shortening, which fits a run on the sample into minutes; results, tables and report name it.
+    private static PipelineConfiguration Shorten(PipelineConfiguration configuration)
     {
-        string folder = _layout.Distilled(kind);
-        switch (kind)
+        Setting[] own = [TrainSettings.Protocol, TrainSettings.Updates, TrainSettings.Epochs, TrainSettings.BatchSize];
+        return own.Any(configuration.IsGiven) ? configuration : configuration.With(TrainSettings.Updates, "600").With(TrainSettings.BatchSize, "10");
+    }
+
+    private void Make(SetRecipe set, StageContext context)
+    {
+        string folder = _layout.Distilled(set);
+        SynthesizeOptions options = _synthesize with { Weights = set.Weights ?? _synthesize.Weights };
+        switch (set.Source)
         {
-            case DistilledSetKind.Random:
-            case DistilledSetKind.RandomDecoded:
-                RandomImagesStage.Run(encode, _configuration.Get(Settings.Ipc), kind == DistilledSetKind.RandomDecoded, folder, context);
+            case ImageSource.RealImages or ImageSource.RealImagesDecoded:
+                RandomImagesStage.Run(_encode, _quantize.Quantizer.CentroidCount, set.Source == ImageSource.RealImagesDecoded, folder, context);
+                return;
+            case ImageSource.Decoded:
+                options = options with { Sampling = options.Sampling with { Start = StartLevel.NoDiffusion } };
                 break;
-            case DistilledSetKind.Decoded:
-                SynthesizeStage.Run(synthesize with { StartAlphaBar = 1, Strength = null }, _layout.PrototypeFile(DistilledSetKind.Ddoq), folder, context);
-                break;
-            case DistilledSetKind.Noise:
-                SynthesizeStage.Run(
-                    synthesize with { FromNoise = true, WeightRule = Quantization.WeightRule.None }, _layout.PrototypeFile(DistilledSetKind.Ddoq), folder, context);
-                break;
-            case DistilledSetKind.D4m:
-                SynthesizeStage.Run(synthesize with { WeightRule = Quantization.WeightRule.None }, _layout.PrototypeFile(kind), folder, context);
-                break;
-            default:
-                SynthesizeStage.Run(synthesize, _layout.PrototypeFile(kind), folder, context);
+            case ImageSource.Noise:
+                options = options with { Sampling = options.Sampling with { Start = StartLevel.PureNoise } };
                 break;
         }
+
+        SynthesizeStage.Run(options, _layout.PrototypeFile(set.Prototypes!), folder, context);
     }
 
     // The distilled set itself is always made, whichever arms are compared.
-    private IEnumerable<DistilledSetKind> Kinds() =>
-        _arms.Select(arm => arm.Set).Prepend(DistilledSetKind.Ddoq).Distinct();
+    private IEnumerable<SetRecipe> Sets() => _arms.Select(arm => arm.Set).Prepend(SetRecipe.Ddoq).Distinct();
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ddoq.Distilled;
 
 namespace Ddoq.Pipeline;
 
@@ -18,14 +19,14 @@ public sealed record OutputLayout(string Root)
     /// <summary>The effective configuration.</summary>
     public string Configuration => Path.Combine(Root, "config.toml");
 
-    /// <summary>Folder of one kind of prototypes.</summary>
-    public string Prototypes(DistilledSetKind kind) => Path.Combine(Root, "prototypes", NameOf(kind));
+    /// <summary>Folder of prototypes.</summary>
+    public string Prototypes(PrototypeRecipe recipe) => Path.Combine(Root, "prototypes", recipe.Name);
 
-    /// <summary>Prototype file of one kind.</summary>
-    public string PrototypeFile(DistilledSetKind kind) => Path.Combine(Prototypes(kind), PrototypeFileName);
+    /// <summary>File of prototypes.</summary>
+    public string PrototypeFile(PrototypeRecipe recipe) => Path.Combine(Prototypes(recipe), PrototypeSet.FileName);
 
-    /// <summary>Folder of one distilled set (an ImageFolder with its metadata).</summary>
-    public string Distilled(DistilledSetKind kind) => Path.Combine(Root, "distilled", NameOf(kind));
+    /// <summary>Folder of a distilled set (an ImageFolder with its metadata).</summary>
+    public string Distilled(SetRecipe recipe) => Path.Combine(Root, "distilled", recipe.Name);
 
     /// <summary>Folder of one student run.</summary>
     public string Student(string arm, int repeat) =>
@@ -34,18 +35,10 @@ public sealed record OutputLayout(string Root)
     /// <summary>Wall-clock time spent on students, over all runs.</summary>
     public string TrainingClock => Path.Combine(Root, "students", "train-timing.json");
 
-    /// <summary>File name of a prototype set inside its folder.</summary>
-    public const string PrototypeFileName = "prototypes.safetensors";
+    /// <summary>The distilled sets that the folder holds, in the order of the arms.</summary>
+    internal IEnumerable<SetRecipe> FindSets() => Arm.AllSets.Where(set => Directory.Exists(Distilled(set)));
 
-    /// <summary>Name of a kind in folders and reports.</summary>
-    internal static string NameOf(DistilledSetKind kind) => kind switch
-    {
-        DistilledSetKind.Ddoq => "ddoq",
-        DistilledSetKind.D4m => "d4m",
-        DistilledSetKind.Random => "random",
-        DistilledSetKind.Decoded => "decoded",
-        DistilledSetKind.RandomDecoded => "random-decoded",
-        DistilledSetKind.Noise => "noise",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-    };
+    /// <summary>The prototypes that the folder holds.</summary>
+    internal IEnumerable<PrototypeRecipe> FindPrototypes() =>
+        Arm.AllSets.Select(set => set.Prototypes).OfType<PrototypeRecipe>().Distinct().Where(prototypes => Directory.Exists(Prototypes(prototypes)));
 }

@@ -1,7 +1,5 @@
-using System.Globalization;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Tomlyn;
-using Tomlyn.Model;
 
 namespace Ddoq.Pipeline.Configuration;
 
@@ -9,45 +7,30 @@ namespace Ddoq.Pipeline.Configuration;
 /// <remarks>Immutable; <see cref="With"/> returns a changed copy.</remarks>
 public sealed class PipelineConfiguration
 {
-    private readonly Dictionary<Setting, object> _values;
+    private readonly Dictionary<Setting, Given> _values;
 
-    private PipelineConfiguration(Dictionary<Setting, object> values) => _values = values;
+    private PipelineConfiguration(Dictionary<Setting, Given> values) => _values = values;
 
     /// <summary>Nothing but defaults.</summary>
     public static PipelineConfiguration Empty { get; } = new([]);
 
     /// <summary>Reads a TOML file.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="UsageException">The file is missing or not TOML, a key is unknown, or a value is not allowed.</exception>
+    /// <exception cref="UsageException">
+    /// The file is missing or not TOML, a key is unknown or there twice, or a value is not allowed; the message says where.
+    /// </exception>
     public static PipelineConfiguration FromToml(string path)
     {
-        string text;
-        try
+        var values = new Dictionary<Setting, Given>();
+        foreach (TomlEntry entry in TomlFile.Read(path))
         {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"configuration file '{path}' cannot be read: {e.Message}", "Check the path given to --config.", e);
-        }
-
-        TomlTable? table;
-        try
-        {
-            table = TomlSerializer.Deserialize<TomlTable>(text);
-        }
-        catch (TomlException e)
-        {
-            throw new UsageException($"configuration file '{path}' is not valid TOML: {e.Message}", "Correct the line named above.", e);
-        }
-
-        var byKey = Settings.All.ToDictionary(setting => setting.Key, StringComparer.Ordinal);
-        var values = new Dictionary<Setting, object>();
-        foreach ((string key, object value) in Flatten(table ?? [], string.Empty))
-        {
-            if (!byKey.TryGetValue(key, out Setting? setting))
-                throw UnknownKey(path, key);
-            values[setting] = setting.Parse(Convert.ToString(value, CultureInfo.InvariantCulture)!, path);
+            Setting setting = Settings.Find(entry.Key) ?? throw new UsageException(
+                $"{entry.Place}: unknown key '{entry.Key}'", $"Did you mean '{Settings.NearestKey(entry.Key)}'? 'ddoq distill --help' lists all settings.");
+            if (!setting.Kinds.HasFlag(entry.Kind) || entry.Kind == default)
+                throw new UsageException($"{entry.Place}: the value of {entry.Key} is {Words(entry.Kind)}; allowed: {setting.Allowed}", $"Write {Example(setting)}.");
+            if (entry.Text == setting.UnsetWord)
+                continue;
+            values[setting] = new Given(setting.Parse(entry.Text, entry.Place), entry.Place, IsFlag: false);
         }
 
         return new PipelineConfiguration(values);
@@ -58,8 +41,24 @@ public sealed class PipelineConfiguration
     public PipelineConfiguration With(Setting setting, string text)
     {
         ArgumentNullException.ThrowIfNull(setting);
-        return new PipelineConfiguration(new Dictionary<Setting, object>(_values) { [setting] = setting.Parse(text, setting.Flag) });
+        var values = new Dictionary<Setting, Given>(_values);
+        if (text == setting.UnsetWord)
+            values.Remove(setting);
+        else
+            values[setting] = new Given(setting.Parse(text, setting.Flag), setting.Flag, IsFlag: true);
+
+        // A flag wins over its opposite in the file.
+        foreach (Setting other in Opposites(setting))
+        {
+            if (values.TryGetValue(other, out Given? given) && !given.IsFlag)
+                values.Remove(other);
+        }
+
+        return new PipelineConfiguration(values);
     }
+
+    /// <summary>Whether a flag or the file gives a value.</summary>
+    public bool IsGiven(Setting setting) => _values.ContainsKey(setting);
 
     /// <summary>The value given, or the default.</summary>
     /// <exception cref="InvalidOperationException">There is neither: use <see cref="TryGet{T}"/> for such settings.</exception>
@@ -69,28 +68,45 @@ public sealed class PipelineConfiguration
             : throw new InvalidOperationException($"{setting?.Key} has no value and no default.");
 
     /// <summary>The value given, or the default; false when there is neither.</summary>
-    public bool TryGet<T>(Setting<T> setting, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? value)
+    public bool TryGet<T>(Setting<T> setting, [NotNullWhen(true)] out T? value)
         where T : notnull
     {
         ArgumentNullException.ThrowIfNull(setting);
-        if (_values.TryGetValue(setting, out object? given))
-        {
-            value = (T)given;
-            return true;
-        }
-
-        value = setting.HasDefault ? setting.Default : default;
-        return setting.HasDefault;
+        object? found = ValueOf(setting);
+        value = found is null ? default : (T)found;
+        return found is not null;
     }
 
-    /// <summary>The effective values that can change results, as text in TOML's notation, in the order of the table.</summary>
+    /// <summary>Refuses values that contradict each other or have no effect beside the others.</summary>
+    /// <param name="stages">The stages that are run; other stages' settings are not looked at.</param>
+    /// <exception cref="UsageException">The first such value.</exception>
+    public void Check(PipelineStages stages)
+    {
+        foreach ((Setting setting, Given given) in _values)
+        {
+            if ((setting.Stages & stages) == 0)
+                continue;
+            if (setting.Excludes is { } other && _values.ContainsKey(other))
+                throw new UsageException($"{setting.Flag} and {other.Flag} exclude each other", $"Give one of them, as an option or as {setting.Key} or {other.Key} in the file.");
+            if (setting.Needs is not { } needs || (needs.On.Stages & stages) == 0 || needs.Holds(ValueOf(needs.On)))
+                continue;
+
+            // A file may spell out defaults of what is not used.
+            if (!given.IsFlag && given.Value.Equals(setting.DefaultValue))
+                continue;
+            throw new UsageException(
+                $"{given.Source}: {setting.Flag.TrimStart('-')} has no effect with {needs.On.Flag} {needs.On.Show(ValueOf(needs.On)!)}",
+                $"Leave {setting.Flag} out, or give {needs}.");
+        }
+    }
+
+    /// <summary>The effective values that can change results, as text in TOML's notation, in the order of the declarations.</summary>
     public IEnumerable<KeyValuePair<string, string>> Effective()
     {
         foreach (Setting setting in Settings.All.Where(setting => !setting.IsVolatile))
         {
-            string text = _values.TryGetValue(setting, out object? value) ? setting.Format(value) : setting.DefaultText;
-            if (text.Length > 0)
-                yield return new(setting.Key, text);
+            if (ValueOf(setting) is { } value && (setting.Needs is not { } needs || needs.Holds(ValueOf(needs.On))))
+                yield return new(setting.Key, setting.Format(value));
         }
     }
 
@@ -111,45 +127,26 @@ public sealed class PipelineConfiguration
         return builder.ToString();
     }
 
-    private static UsageException UnknownKey(string path, string key)
+    /// <summary>What flags and file give, in the order of the declarations.</summary>
+    internal IEnumerable<(Setting Setting, object Value)> GivenValues() =>
+        Settings.All.Where(_values.ContainsKey).Select(setting => (setting, _values[setting].Value));
+
+    private object? ValueOf(Setting setting) => _values.TryGetValue(setting, out Given? given) ? given.Value : setting.DefaultValue;
+
+    private static IEnumerable<Setting> Opposites(Setting setting) =>
+        Settings.All.Where(other => other.Excludes == setting || setting.Excludes == other);
+
+    private static string Words(TomlKinds kind) => kind switch
     {
-        string nearest = Settings.All.MinBy(setting => EditDistance(setting.Key, key))!.Key;
-        return new UsageException($"{path}: unknown key '{key}'", $"Did you mean '{nearest}'? 'ddoq distill --help' lists all settings.");
-    }
+        TomlKinds.Text => "a text",
+        TomlKinds.WholeNumber => "a whole number",
+        TomlKinds.Real => "a number with a fraction",
+        TomlKinds.List => "a list",
+        _ => "neither number nor text",
+    };
 
-    private static IEnumerable<(string Key, object Value)> Flatten(TomlTable table, string prefix)
-    {
-        foreach ((string key, object value) in table)
-        {
-            string full = prefix.Length == 0 ? key : $"{prefix}.{key}";
-            if (value is TomlTable inner)
-            {
-                foreach (var entry in Flatten(inner, full))
-                    yield return entry;
-            }
-            else
-            {
-                yield return (full, value is TomlArray array ? string.Join(',', array) : value);
-            }
-        }
-    }
+    private static string Example(Setting setting) =>
+        $"{setting.Key.Split('.')[^1]} = {(setting.DefaultText.Length > 0 ? setting.DefaultText : setting.Kinds.HasFlag(TomlKinds.Text) ? "\"...\"" : "1")}";
 
-    private static int EditDistance(string a, string b)
-    {
-        int[] previous = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            var current = new int[b.Length + 1];
-            current[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int substitution = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-                current[j] = Math.Min(substitution, 1 + Math.Min(previous[j], current[j - 1]));
-            }
-
-            previous = current;
-        }
-
-        return previous[b.Length];
-    }
+    private sealed record Given(object Value, string Source, bool IsFlag);
 }

@@ -28,7 +28,7 @@ internal static class DistilledCard
         {
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"| {row.ClassName.Replace("|", "\\|", StringComparison.Ordinal)} | {row.Images} | {row.Rows} | {row.WeightMinimum:F3} to {row.WeightMaximum:F3} | {row.EffectiveImages:F2} |\n");
+                $"| {row.ClassName.Replace("|", "\\|", StringComparison.Ordinal)} | {row.Images} | {row.Rows} | {row.Weights.Minimum:F3} to {row.Weights.Maximum:F3} | {row.Weights.EffectiveSampleSize:F2} |\n");
         }
 
         if (summary.Count > MaximumClasses)

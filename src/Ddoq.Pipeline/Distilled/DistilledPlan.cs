@@ -1,5 +1,6 @@
 using Ddoq.Distilled;
 using Ddoq.Imaging;
+using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Storage;
 
@@ -8,6 +9,8 @@ namespace Ddoq.Pipeline;
 /// <summary>Which image of a distilled set comes from what, in the order of the metadata: class by class, prototype by prototype.</summary>
 internal sealed class DistilledPlan
 {
+    private const string WeightsKey = "weights";
+
     private readonly DistilledSet _set;
 
     private DistilledPlan(DistilledSet set) => _set = set;
@@ -60,17 +63,19 @@ internal sealed class DistilledPlan
 
     /// <summary>Writes metadata, summary, provenance and card beside the images, and completes the stage.</summary>
     /// <param name="stage">The stage that made the images.</param>
+    /// <param name="weights">The rule of the weights.</param>
     /// <param name="origin">One sentence for the card: where the images come from.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="device">What computed them.</param>
     /// <param name="distortion">Each class's distortion; null when the images do not stand for cells.</param>
-    public void Complete(StageFolder stage, string origin, ulong seed, string device, Func<int, double>? distortion)
+    public void Complete(StageFolder stage, WeightRule weights, string origin, ulong seed, string device, Func<int, double>? distortion)
     {
         _set.SaveMetadata(stage.Path);
         IReadOnlyList<DistilledSummary> summary = DistilledSummary.Of(_set, distortion);
         DistilledSummary.Save(stage.Path, summary);
         StageRecord record = StageFolder.Read(stage.Path);
-        new DistilledProvenance(record.Version, seed, device, record.Settings, [], _set.ClassNames).Save(stage.Path);
+        var configuration = new SortedDictionary<string, string>(record.Settings, StringComparer.Ordinal) { [WeightsKey] = SynthesizeSettings.Weights.Show(weights) };
+        new DistilledProvenance(record.Version, seed, device, configuration, [], _set.ClassNames).Save(stage.Path);
         AtomicFile.WriteAllText(stage.PathOf(DistilledCard.FileName), DistilledCard.Write(_set, summary, origin));
         stage.Complete(
         [
@@ -81,6 +86,9 @@ internal sealed class DistilledPlan
             DistilledCard.FileName,
         ]);
     }
+
+    /// <summary>The rule that a finished set's weights follow, as <c>ddoq.json</c> names it; null when it names none.</summary>
+    public static string? WeightsOf(string folder) => DistilledProvenance.Load(folder).Configuration.GetValueOrDefault(WeightsKey);
 
     private string PathOf(string folder, int index) => DistilledSet.PathOf(folder, _set.Images[index].FileName);
 

@@ -8,24 +8,10 @@ public static class NetworkSettings
 {
     /// <summary>Reads precision and engine cache from a configuration.</summary>
     /// <param name="configuration">Settings.</param>
-    /// <exception cref="UsageException">float16 is asked for with a provider that does not choose its precision.</exception>
     public static OnnxSessionOptions From(PipelineConfiguration configuration)
     {
-        ArgumentNullException.ThrowIfNull(configuration);
-        bool half = configuration.Get(Settings.Precision) == "float16";
-        string provider = configuration.Get(Settings.Provider);
-        if (half && provider != "tensorrt")
-        {
-            throw new UsageException(
-                $"--precision float16 is given with --provider {provider}, which computes in the precision the network was exported in",
-                "Use --provider tensorrt, or export the network in float16 and leave --precision out.");
-        }
-
-        return new OnnxSessionOptions
-        {
-            AllowHalfPrecision = half,
-            EngineCache = configuration.TryGet(Settings.EngineCache, out string? folder) ? Path.GetFullPath(folder) : DefaultEngineCache(),
-        };
+        OnnxSessionOptions options = OptionsRecords.Sessions.Read(configuration);
+        return options.EngineCache is null ? options with { EngineCache = DefaultEngineCache() } : options;
     }
 
     private static string? DefaultEngineCache()

@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Latents;
 using Ddoq.Storage;
 
@@ -21,6 +22,11 @@ internal static class StageIdentity
         bool isOurs = folder is not null && File.Exists(Path.Combine(folder, StageFolder.RecordFileName));
         return isOurs || store.Files.Sum(file => new FileInfo(file).Length) <= MostHashedBytes ? Of(path) : store.ComputeSampleHash(cancellation);
     }
+
+    /// <summary>Identity of the images of a distilled set; their weights are no part of it.</summary>
+    /// <exception cref="DdoqException">It does not exist, or is the unfinished output of a stage.</exception>
+    public static string OfImages(string set) =>
+        File.Exists(Path.Combine(set, StageFolder.RecordFileName)) || !Directory.Exists(set) ? Of(set) : ContentHash.OfFolder(Path.Combine(set, DistilledSet.TrainFolder));
 
     /// <summary>Identity of a folder or a file.</summary>
     /// <exception cref="DdoqException">It does not exist, or is the unfinished output of a stage.</exception>

@@ -1,6 +1,6 @@
 using Ddoq.Imaging;
+using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Teachers;
-using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Pipeline;
 
@@ -20,24 +20,24 @@ internal sealed class AlignedTeacher : IDisposable
 
     /// <summary>Opens a teacher and matches its classes with the data's by name.</summary>
     /// <exception cref="DdoqException">The teacher is damaged, has another number of classes, or other classes.</exception>
-    public static AlignedTeacher Open(LabelOptions options, IReadOnlyList<string> classNames, StageContext context)
+    public static AlignedTeacher Open(string folder, ExecutionProvider provider, IReadOnlyList<string> classNames, StageContext context)
     {
         var teacher = Teacher.Open(
-            options.Teacher,
-            context.Networks with { Provider = options.Provider, Threads = context.Workers, AllowHalfPrecision = false },
+            folder,
+            context.Networks with { Provider = provider, Threads = context.Workers, AllowHalfPrecision = false },
             context.Progress);
         try
         {
             if (teacher.ClassCount != classNames.Count)
             {
                 throw new DdoqException(
-                    $"the teacher {options.Teacher} has {teacher.ClassCount} classes, the data has {classNames.Count}",
+                    $"the teacher {folder} has {teacher.ClassCount} classes, the data has {classNames.Count}",
                     "Use a teacher trained on these classes (--teacher).");
             }
 
             // A teacher without names can only be taken at its word; the class-order check judges it afterwards.
             int[] map = teacher.HasClassNames
-                ? ClassMap.Match(classNames, teacher.ClassNames, $"the teacher {options.Teacher}")
+                ? ClassMap.Match(classNames, teacher.ClassNames, $"the teacher {folder}")
                 : [.. Enumerable.Range(0, classNames.Count)];
             return new AlignedTeacher(teacher, map);
         }
@@ -68,21 +68,21 @@ internal sealed class AlignedTeacher : IDisposable
         }
     }
 
-    /// <summary>Logits of a whole set, in parts, with progress.</summary>
-    public float[] LogitsOf(DistilledImages images, StageContext context)
+    /// <summary>Logits [n, C] of images [n, 3, side, side] of bytes, in parts, with progress.</summary>
+    public float[] LogitsOf(byte[] pixels, int count, StageContext context)
     {
         const int Part = 1024;
-        int classes = _teacherClassOf.Length, pixels = images.ImageLength;
-        var logits = new float[(long)images.Count * classes];
-        var values = new float[Math.Min(Part, images.Count) * pixels];
-        for (int first = 0; first < images.Count; first += Part)
+        int classes = _teacherClassOf.Length, length = pixels.Length / count;
+        var logits = new float[(long)count * classes];
+        var values = new float[Math.Min(Part, count) * length];
+        for (int first = 0; first < count; first += Part)
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(Part, images.Count - first);
-            Span<float> part = values.AsSpan(0, count * pixels);
-            PlanarPixels.ToUnit(images.Pixels.AsSpan(first * pixels, count * pixels), part);
-            Logits(part, count, logits.AsSpan(first * classes, count * classes));
-            context.Progress.Advance(count);
+            int rows = Math.Min(Part, count - first);
+            Span<float> part = values.AsSpan(0, rows * length);
+            PlanarPixels.ToUnit(pixels.AsSpan(first * length, rows * length), part);
+            Logits(part, rows, logits.AsSpan(first * classes, rows * classes));
+            context.Progress.Advance(rows);
         }
 
         return logits;

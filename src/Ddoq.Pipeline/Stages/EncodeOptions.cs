@@ -1,54 +1,38 @@
-using Ddoq.Imaging;
+using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 
 namespace Ddoq.Pipeline.Stages;
 
 /// <summary>What <see cref="EncodeStage"/> is asked to do.</summary>
-/// <param name="DataDir">Source images.</param>
-/// <param name="Model">Model folder whose VAE encodes.</param>
-/// <param name="Fit">Fit mode; null uses the model's.</param>
-/// <param name="SamplePosterior">Encode a seeded sample of the posterior instead of its mean.</param>
-/// <param name="BatchSize">Images per network call.</param>
-/// <param name="RowsPerShard">Rows per shard file, the unit of resuming.</param>
-/// <param name="MaxDamaged">Damaged images skipped before the stage fails.</param>
-/// <param name="Seed">Seed of posterior samples.</param>
-/// <param name="Provider">Execution provider.</param>
-public sealed record EncodeOptions(
-    string DataDir,
-    string Model,
-    FitMode? Fit,
-    bool SamplePosterior,
-    int BatchSize,
-    int RowsPerShard,
-    int MaxDamaged,
-    ulong Seed,
-    ExecutionProvider Provider)
+public sealed record EncodeOptions
 {
-    /// <summary>The classes to take; null takes all.</summary>
-    public ClassSubset? Classes { get; init; }
+    /// <summary>Source images.</summary>
+    public ImageOptions Images { get; init; } = new();
 
-    /// <summary>Opens the training images.</summary>
-    /// <exception cref="DdoqException">They are not usable, or lack a class that is asked for.</exception>
-    internal IImageDataset OpenTrainingImages(CancellationToken cancellation) =>
-        ImageDatasets.Open(DataDir, DatasetSplit.Train, new ImageDatasetOptions { Classes = Classes, Cancellation = cancellation });
+    /// <summary>Model folder whose VAE encodes; null takes the shipped one.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Encode a seeded sample of the posterior instead of its mean.</summary>
+    public bool SamplePosterior { get; init; }
+
+    /// <summary>Images per network call.</summary>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>Rows per shard file, the unit of resuming.</summary>
+    public int RowsPerShard { get; init; } = 4096;
+
+    /// <summary>Seed of posterior samples, and of the choice of random images.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Execution provider.</summary>
+    public ExecutionProvider Provider { get; init; }
 
     /// <summary>Reads the options from a configuration.</summary>
-    public static EncodeOptions From(PipelineConfiguration configuration)
-    {
-        ArgumentNullException.ThrowIfNull(configuration);
-        return new EncodeOptions(
-            SettingsMapping.DataDir(configuration),
-            SettingsMapping.Model(configuration),
-            SettingsMapping.Fit(configuration.Get(Settings.Fit)),
-            configuration.Get(Settings.Latent) == "sample",
-            configuration.Get(Settings.EncodeBatchSize),
-            configuration.Get(Settings.RowsPerShard),
-            configuration.Get(Settings.MaxDamaged),
-            (ulong)configuration.Get(Settings.Seed),
-            SettingsMapping.Provider(configuration.Get(Settings.Provider)))
-        {
-            Classes = SettingsMapping.Classes(configuration),
-        };
-    }
+    public static EncodeOptions From(PipelineConfiguration configuration) =>
+        OptionsRecords.Encode.Read(configuration) with { Images = OptionsRecords.Images.Read(configuration) };
+
+    /// <summary>Opens the model.</summary>
+    /// <exception cref="DdoqException">It is not usable.</exception>
+    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
 }

@@ -1,9 +1,9 @@
-using System.Globalization;
 using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Pipeline.Configuration;
 using Ddoq.Storage;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
@@ -33,15 +33,15 @@ public static class EncodeStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = ModelFolder.Open(options.Model);
-        ImageFit fit = SourceImages.FitFor(model, options.Fit);
-        using IImageDataset dataset = options.OpenTrainingImages(context.Cancellation);
+        ModelFolder model = options.OpenModel();
+        ImageFit fit = options.Images.FitFor(model);
+        using IImageDataset dataset = options.Images.OpenTraining(context.Cancellation);
         ProviderChoice.Require(options.Provider);
         string encoderHash = model.ComputeEncoderHash();
         using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash, context), context.Force);
         if (stage.IsComplete)
         {
-            DamageReport.CheckComplete(output, options.MaxDamaged);
+            DamageReport.CheckComplete(output, options.Images.MaxDamaged);
             context.Progress.Message($"encode: complete in {output}");
             return;
         }
@@ -57,7 +57,7 @@ public static class EncodeStage
             Extra = new Dictionary<string, string> { [SourceChannelsKey] = dataset.IsGrey ? "1" : "3" },
         };
         using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
-        var damage = new DamageReport(dataset, options.MaxDamaged, context.Progress);
+        var damage = new DamageReport(dataset, options.Images.MaxDamaged, context.Progress);
         damage.AddEarlier(writer.SkippedRows, fit);
         damage.Tell(dataset.PassedOver, "passed over");
         ProviderChoice.Announce(options.Provider, context.Progress);
@@ -79,7 +79,7 @@ public static class EncodeStage
 
         damage.Tell(dataset.Remarks, "note");
         if (writer.SkippedRows.Count == writer.TotalRows)
-            throw new DdoqException($"all {writer.TotalRows} images of {options.DataDir} are damaged", "Fetch the data again.");
+            throw new DdoqException($"all {writer.TotalRows} images of {dataset.Location} are damaged", "Fetch the data again.");
         writer.Complete();
         stage.Complete([
             .. damage.Write(output),
@@ -103,7 +103,7 @@ public static class EncodeStage
             Workers = context.Workers,
 
             // The report counts over interrupted runs, the reader only its own.
-            Damage = options.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
+            Damage = options.Images.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
         });
         float[] latents = [], noise = [];
         int first = writer.AppendedRows, shards = 0, skipped = 0;
@@ -179,18 +179,16 @@ public static class EncodeStage
 
     private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, ImageFit fit, string encoderHash, StageContext context)
     {
-        var settings = new Dictionary<string, string>
+        var settings = new Dictionary<string, string>(OptionsRecords.Encode.Describe(options, PipelineStages.Encode))
         {
             ["data"] = dataset.Fingerprint,
             ["encoder"] = encoderHash,
             ["fit"] = fit.ToString(),
-            ["latent"] = options.SamplePosterior ? string.Create(CultureInfo.InvariantCulture, $"sample, seed {options.Seed}") : "mean",
-            ["batch_size"] = options.BatchSize.ToString(CultureInfo.InvariantCulture),
-            ["rows_per_shard"] = options.RowsPerShard.ToString(CultureInfo.InvariantCulture),
-            ["provider"] = options.Provider.ToString(),
         };
+        if (!options.SamplePosterior)
+            settings.Remove(DataSettings.Seed.RecordKey);
         if (SynthesizeStage.UsesHalfPrecision(options.Provider, context))
-            settings["precision"] = "float16";
+            settings[RunSettings.Precision.RecordKey] = "float16";
         return settings;
     }
 }

@@ -8,18 +8,29 @@ using Ddoq.Storage;
 namespace Ddoq.Pipeline.Stages;
 
 /// <summary>What <see cref="LabelStage"/> is asked to do.</summary>
-/// <param name="Teacher">Teacher folder.</param>
-/// <param name="Provider">Execution provider.</param>
-public sealed record LabelOptions(string Teacher, ExecutionProvider Provider)
+public sealed record LabelOptions
 {
+    /// <summary>Model folder whose teacher labels, unless <see cref="Teacher"/> names another; null takes the shipped one.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Teacher folder.</summary>
+    public string? Teacher { get; init; }
+
+    /// <summary>Execution provider.</summary>
+    public ExecutionProvider Provider { get; init; }
+
     /// <summary>Reads the options from a configuration.</summary>
-    /// <exception cref="DdoqException">No teacher is given and the model has none.</exception>
-    public static LabelOptions From(PipelineConfiguration configuration)
-    {
-        ArgumentNullException.ThrowIfNull(configuration);
-        string folder = TrainOptions.From(configuration).TeacherFolder(ModelFolder.Open(SettingsMapping.Model(configuration)));
-        return new LabelOptions(folder, SettingsMapping.Provider(configuration.Get(Settings.Provider)));
-    }
+    public static LabelOptions From(PipelineConfiguration configuration) => OptionsRecords.Label.Read(configuration);
+
+    /// <summary>The teacher's folder; null when none is named and the model has none.</summary>
+    /// <exception cref="DdoqException">The model is not usable.</exception>
+    internal string? FindTeacher() => Teacher ?? OpenModel().TeacherFolder;
+
+    /// <summary>The teacher's folder.</summary>
+    /// <exception cref="DdoqException">Neither the options nor the model name one.</exception>
+    internal string RequireTeacher() => FindTeacher() ?? throw new DdoqException($"the model {OpenModel().Path} has no folder 'teacher'", "Give --teacher.");
+
+    private ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
 }
 
 /// <summary>What the teacher says of a distilled set.</summary>
@@ -45,11 +56,12 @@ public static class LabelStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ProviderChoice.Require(options.Provider);
+        string folder = options.RequireTeacher();
         var settings = new Dictionary<string, string>
         {
-            ["set"] = StageIdentity.Of(set),
-            ["teacher"] = ContentHash.OfFolder(options.Teacher),
-            ["provider"] = options.Provider.ToString(),
+            ["set"] = StageIdentity.OfImages(set),
+            ["teacher"] = ContentHash.OfFolder(folder),
+            ["provider"] = RunSettings.Provider.Show(options.Provider),
         };
         using StageFolder stage = StageFolder.Open(Path.Combine(set, "labels"), "label", settings, context.Force);
         string resultPath = stage.PathOf(ResultFile);
@@ -57,13 +69,13 @@ public static class LabelStage
             return ResultFiles.Read<LabelResult>(resultPath);
 
         ProviderChoice.Announce(options.Provider, context.Progress);
-        DistilledImages images = DistilledImages.Load(set, context);
-        using var teacher = AlignedTeacher.Open(options, images.ClassNames, context);
+        OpenedSet images = OpenedSet.Load(set, context);
+        using var teacher = AlignedTeacher.Open(folder, options.Provider, images.ClassNames, context);
         context.Progress.Begin("label", images.Count, "images");
         float[] logits;
         try
         {
-            logits = teacher.LogitsOf(images, context);
+            logits = teacher.LogitsOf(images.Pixels, images.Count, context);
         }
         finally
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Latents;
+using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Storage;
 
@@ -122,14 +123,7 @@ public static class QuantizeStage
 
     private static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
     {
-        var settings = new Dictionary<string, string>(PrototypeInfo.DescribeAlgorithm(options))
-        {
-            ["latents"] = identity,
-            ["ipc"] = options.CentroidCount.ToString(CultureInfo.InvariantCulture),
-            ["algorithm"] = options.Algorithm.ToString(),
-            ["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture),
-        };
-
+        var settings = new Dictionary<string, string>(OptionsRecords.Quantizer.Describe(options, PipelineStages.Quantize)) { ["latents"] = identity };
         // A memory limit changes digits only where it rules Gram space out; then it belongs to what made the result.
         if (MemoryPlan.Create(store, options).DirectFromRows is int rows)
             settings["direct_space_from_rows"] = rows.ToString(CultureInfo.InvariantCulture);

@@ -4,6 +4,8 @@ using Ddoq.Numerics;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
@@ -29,9 +31,9 @@ public static class RandomImagesStage
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = ModelFolder.Open(source.Model);
-        ImageFit fit = SourceImages.FitFor(model, source.Fit);
-        using IImageDataset dataset = source.OpenTrainingImages(context.Cancellation);
+        ModelFolder model = source.OpenModel();
+        ImageFit fit = source.Images.FitFor(model);
+        using IImageDataset dataset = source.Images.OpenTraining(context.Cancellation);
         var settings = new Dictionary<string, string>
         {
             ["data"] = dataset.Fingerprint,
@@ -44,7 +46,7 @@ public static class RandomImagesStage
             ProviderChoice.Require(source.Provider);
             settings["encoder"] = model.ComputeEncoderHash();
             settings["decoder"] = ContentHash.OfFile(model.DecoderFile);
-            settings["provider"] = source.Provider.ToString();
+            settings["provider"] = RunSettings.Provider.Show(source.Provider);
         }
 
         using StageFolder stage = StageFolder.Open(output, "random-images", settings, context.Force);
@@ -76,6 +78,7 @@ public static class RandomImagesStage
 
         plan.Complete(
             stage,
+            WeightRule.None,
             throughAutoencoder ? "random real training images, encoded and decoded" : "random real training images",
             source.Seed,
             throughAutoencoder ? source.Provider.ToString() : "cpu",
@@ -121,7 +124,7 @@ public static class RandomImagesStage
             random.Shuffle<int>(shuffled);
 
             // Where damaged images are skipped, the next one takes the place of a damaged one.
-            IEnumerable<int> usable = source.MaxDamaged == 0 ? shuffled : shuffled.Where(index => IsReadable(dataset, index, fit, buffer));
+            IEnumerable<int> usable = source.Images.MaxDamaged == 0 ? shuffled : shuffled.Where(index => IsReadable(dataset, index, fit, buffer));
             chosen[c] = [.. usable.Take(imagesPerClass)];
         });
         return chosen;

@@ -29,7 +29,7 @@ public static class ReportStage
         if (!File.Exists(layout.Comparison))
             throw new DdoqException($"'{layout.Root}' holds no finished run: {Path.GetFileName(layout.Comparison)} is missing", "Give the --output of 'ddoq distill', and let it finish.");
         var comparison = ResultFiles.Read<DistillComparison>(layout.Comparison);
-        string setFolder = layout.Distilled(DistilledSetKind.Ddoq);
+        string setFolder = layout.Distilled(SetRecipe.Ddoq);
         DistilledSet set = DistilledSet.Load(setFolder);
         using LatentStore latents = LatentStore.Open(layout.Latents);
         var distances = PrototypeComparison.FromMeasurements(comparison.Distances);
@@ -69,7 +69,7 @@ public static class ReportStage
             new("Training images", latents.Count.ToString("N0", CultureInfo.InvariantCulture)),
             new("Classes", set.ClassNames.Count.ToString(CultureInfo.InvariantCulture)),
             new("Images per class", Largest(set).ToString(CultureInfo.InvariantCulture)),
-            new("Protocol", first.Protocol),
+            new("Protocol", first.Recipe),
             new("Student", first.Network),
             new("Students per arm", comparison.Students.Count(student => student.Arm == first.Arm).ToString(CultureInfo.InvariantCulture)),
         ];
@@ -87,7 +87,7 @@ public static class ReportStage
                 return new AccuracyArm
                 {
                     Name = arm.Name,
-                    Protocol = runs[0].Protocol,
+                    Protocol = runs[0].Recipe,
                     Student = runs[0].Network,
                     ImagesPerClass = Largest(set),
                     Updates = runs[0].Updates,
@@ -113,12 +113,12 @@ public static class ReportStage
     {
         var stages = new List<StageTime>();
         Add("encode", layout.Latents, images, "images");
-        foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
+        foreach (PrototypeRecipe prototypes in layout.FindPrototypes())
+            Add($"quantize {prototypes.Name}", layout.Prototypes(prototypes), images, "latents");
+        foreach (SetRecipe set in layout.FindSets())
         {
-            string name = OutputLayout.NameOf(kind);
-            Add($"quantize {name}", layout.Prototypes(kind), images, "latents");
-            Add(kind is DistilledSetKind.Random or DistilledSetKind.RandomDecoded ? $"choose {name}" : $"synthesize {name}", layout.Distilled(kind), perSet, "images");
-            Add($"label {name}", Path.Combine(layout.Distilled(kind), "labels"), perSet, "images");
+            Add(set.Source is ImageSource.RealImages or ImageSource.RealImagesDecoded ? $"choose {set.Name}" : $"synthesize {set.Name}", layout.Distilled(set), perSet, "images");
+            Add($"label {set.Name}", Path.Combine(layout.Distilled(set), "labels"), perSet, "images");
         }
 
         stages.Add(new StageTime(
@@ -170,11 +170,12 @@ public static class ReportStage
     private static List<ReportArtefact> Artefacts(OutputLayout layout)
     {
         var artefacts = new List<ReportArtefact>();
-        foreach (DistilledSetKind kind in Enum.GetValues<DistilledSetKind>())
+        foreach (PrototypeRecipe prototypes in layout.FindPrototypes())
+            Add(layout.PrototypeFile(prototypes), "prototypes");
+        foreach (SetRecipe set in layout.FindSets())
         {
-            Add(layout.PrototypeFile(kind), "prototypes");
-            Add(Path.Combine(layout.Distilled(kind), DistilledSet.TrainFolder, DistilledSet.MetadataFileName), "labels and weights");
-            Add(Path.Combine(layout.Distilled(kind), SoftLabels.FileName), "teacher logits");
+            Add(Path.Combine(layout.Distilled(set), DistilledSet.TrainFolder, DistilledSet.MetadataFileName), "labels and weights");
+            Add(Path.Combine(layout.Distilled(set), SoftLabels.FileName), "teacher logits");
         }
 
         Add(layout.Comparison, "figures of this report");
@@ -194,7 +195,7 @@ public static class ReportStage
         [
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"All arms share test images, teacher, protocol ({first.Protocol}), student seeds and {first.Updates:N0} updates. The spread is over student seeds; the images of an arm are one set."),
+                $"All arms share test images, teacher, protocol ({first.Recipe}), student seeds and {first.Updates:N0} updates. The spread is over student seeds; the images of an arm are one set."),
             "d4m uses D4M's own quantisation (greedy k-means++, one pass of mini-batches) and weights 1; the other synthesised arms use the prototypes of ddoq.",
             "The distance of d4m is that of its unweighted prototypes; 'd4m + weights' gives the same points their Voronoi masses.",
         ];

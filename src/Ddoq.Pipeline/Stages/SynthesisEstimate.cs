@@ -37,13 +37,13 @@ public sealed record SynthesisEstimate(
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = ModelFolder.Open(options.Model);
-        SynthesisOptions sampling = SynthesizeStage.Resolve(options, model);
+        ModelFolder model = options.OpenModel();
+        SynthesisOptions sampling = options.SamplingFor(model);
         ClassConditions conditions = ClassConditions.Resolve(options, classNames, model);
         OnnxSessionOptions session = SynthesizeStage.SessionOptions(options, sampling, context);
         using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);
         using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
-        using IBackboneBatch batch = backbone.CreateBatch(synthesizer.BatchSize, sampling.GuidanceScale != 1);
+        using IBackboneBatch batch = backbone.CreateBatch(synthesizer.BatchSize, sampling.IsGuided);
         batch.SetClasses([.. Enumerable.Range(0, synthesizer.BatchSize).Select(row => conditions.Labels[row % conditions.Labels.Length])]);
         double call = Time(() => batch.Predict(synthesizer.StartTimestep));
         using VaeDecoder decoder = VaeDecoder.Open(model, session);

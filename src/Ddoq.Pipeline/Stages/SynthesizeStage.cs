@@ -1,10 +1,11 @@
-using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
@@ -26,7 +27,7 @@ public static class SynthesizeStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = ModelFolder.Open(options.Model);
+        ModelFolder model = options.OpenModel();
         using PrototypeSet set = PrototypeSet.Load(prototypes);
         if (set.Shape != model.LatentShape)
         {
@@ -36,51 +37,49 @@ public static class SynthesizeStage
         }
 
         ProviderChoice.Require(options.Provider);
-        SynthesisOptions sampling = Resolve(options, model);
+        SynthesisOptions sampling = options.SamplingFor(model);
         ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
+        bool isNoise = sampling.Start!.Value.IsPureNoise;
+        // Images from noise stand for no cell, so there is nothing to weigh them by.
+        WeightRule weights = isNoise ? WeightRule.None : options.Weights;
         using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Force);
-        if (stage.IsComplete)
+        string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
+        if (stage.IsComplete && stored == asked)
         {
             context.Progress.Message($"synthesize: complete in {output}");
             return;
         }
 
-        ProviderChoice.Announce(options.Provider, context.Progress);
-        DistilledPlan plan = DistilledPlan.FromPrototypes(set, options.WeightRule, options.Seed, useCounts: !options.FromNoise);
-        Generate(set, plan, conditions, model, sampling, options, stage, context);
+        DistilledPlan plan = DistilledPlan.FromPrototypes(set, weights, sampling.Seed, useCounts: !isNoise);
+        if (stage.IsComplete)
+        {
+            context.Progress.Message($"synthesize: the images in {output} are complete; their weights are written anew: {stored ?? "unknown"} -> {asked}");
+        }
+        else
+        {
+            ProviderChoice.Announce(options.Provider, context.Progress);
+            Generate(set, plan, conditions, model, sampling, options, stage, context);
+        }
+
         plan.Complete(
             stage,
-            options.FromNoise
+            weights,
+            isNoise
                 ? "generated from pure noise with the class only"
-                : sampling.Start.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
+                : sampling.Start.Value.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
                 : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}",
-            options.Seed,
+            sampling.Seed,
             options.Provider.ToString(),
-            options.FromNoise ? null : set.Distortion);
+            isNoise ? null : set.Distortion);
     }
-
-    /// <summary>The sampling a model is run with: the user's wishes, then the model's defaults.</summary>
-    internal static SynthesisOptions Resolve(SynthesizeOptions options, ModelFolder model) => new()
-    {
-        Scheduler = options.Scheduler,
-        NumInferenceSteps = options.NumInferenceSteps ?? model.Defaults.NumInferenceSteps,
-        Spacing = options.Spacing,
-        GuidanceScale = options.GuidanceScale ?? model.Defaults.GuidanceScale,
-        GuideAllChannels = options.GuideAllChannels,
-        Start = options.Start(model.Defaults.StartAlphaBar),
-        Eta = options.Eta,
-        PndmImageToImageQuirk = options.PndmImageToImageQuirk,
-        BatchSize = options.RowsPerBatch(model.LatentShape),
-        Seed = options.Seed,
-    };
 
     /// <summary>How the networks are run.</summary>
     internal static OnnxSessionOptions SessionOptions(SynthesizeOptions options, SynthesisOptions sampling, StageContext context) => context.Networks with
     {
         Provider = options.Provider,
         Threads = context.Workers,
-        BatchSize = sampling.BatchSize,
-        RowsPerCall = sampling.GuidanceScale == 1 ? sampling.BatchSize : 2 * sampling.BatchSize,
+        BatchSize = sampling.BatchSize!.Value,
+        RowsPerCall = sampling.RowsPerCall,
     };
 
     /// <summary>Whether the networks may compute in float16, which changes results.</summary>
@@ -97,7 +96,7 @@ public static class SynthesizeStage
         StageFolder stage,
         StageContext context)
     {
-        int size = sampling.BatchSize, batches = (plan.Count + size - 1) / size;
+        int size = sampling.BatchSize!.Value, batches = (plan.Count + size - 1) / size;
         int[] open = [.. Enumerable.Range(0, batches).Where(b => !plan.HasImages(stage.Path, b * size, size))];
         int missing = open.Sum(b => Math.Min(size, plan.Count - (b * size)));
         context.Progress.Begin("synthesize", plan.Count, "images", plan.Count - missing);
@@ -134,28 +133,16 @@ public static class SynthesizeStage
     private static Dictionary<string, string> Describe(
         SynthesizeOptions options, SynthesisOptions sampling, ClassConditions conditions, ModelFolder model, string prototypes, StageContext context)
     {
-        var settings = new Dictionary<string, string>
+        var settings = new Dictionary<string, string>(
+            [.. OptionsRecords.Sampling.Describe(sampling, PipelineStages.Synthesize), .. OptionsRecords.Synthesize.Describe(options, PipelineStages.Synthesize)])
         {
             ["prototypes"] = StageIdentity.Of(prototypes),
             ["model"] = ContentHash.OfText(string.Join('\n', model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal))),
-            ["scheduler"] = sampling.Scheduler.ToString()!,
-            ["num_inference_steps"] = sampling.NumInferenceSteps.ToString(CultureInfo.InvariantCulture),
-            ["guidance_scale"] = sampling.GuidanceScale.ToString(CultureInfo.InvariantCulture),
-            ["start"] = sampling.Start.ToString(),
-            ["eta"] = sampling.Eta.ToString(CultureInfo.InvariantCulture),
-            ["batch_size"] = sampling.BatchSize.ToString(CultureInfo.InvariantCulture),
-            ["seed"] = sampling.Seed.ToString(CultureInfo.InvariantCulture),
-            ["weights"] = options.WeightRule.ToString(),
-            ["provider"] = options.Provider.ToString(),
         };
+        if (sampling.Start!.Value.IsPureNoise)
+            settings["from_noise"] = "true";
         if (UsesHalfPrecision(options.Provider, context))
-            settings["precision"] = "float16";
-        if (options.Spacing is { } spacing)
-            settings["timestep_spacing"] = spacing.ToString();
-        if (!options.GuideAllChannels)
-            settings["guidance_channels"] = "first three";
-        if (options.PndmImageToImageQuirk)
-            settings["pndm_start"] = "lagging";
+            settings[RunSettings.Precision.RecordKey] = "float16";
         if (model.Layout == ModelLayout.StableDiffusion)
         {
             settings["prompts"] = conditions.Prompts.Count == 0 ? string.Empty : $"{conditions.Prompts[0]}, ... ({ContentHash.OfText(string.Join('\n', conditions.Prompts))[..16]})";

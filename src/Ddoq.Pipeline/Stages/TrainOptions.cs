@@ -1,4 +1,3 @@
-using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
@@ -9,79 +8,52 @@ using Ddoq.Training.Protocols;
 namespace Ddoq.Pipeline.Stages;
 
 /// <summary>What <see cref="TrainStage"/> is asked to do.</summary>
-/// <param name="DataDir">Source images; their test split measures the students.</param>
-/// <param name="Model">Model folder: gives the image size and, unless <paramref name="Teacher"/> names another, the teacher.</param>
-/// <param name="Teacher">Teacher folder; null takes the model's.</param>
-/// <param name="Fit">Fit of the test images; null takes the model's.</param>
-/// <param name="Weights">Weight rule when one set is trained on; arms bring their own.</param>
-/// <param name="Repeats">Students per arm.</param>
-/// <param name="Seed">The run's seed; the students' seeds follow from it.</param>
-/// <param name="Provider">Execution provider of the teacher.</param>
-/// <param name="Customise">Turns a protocol's numbers into the ones to use.</param>
-/// <param name="Protocol">Protocol.</param>
-public sealed record TrainOptions(
-    string DataDir,
-    string Model,
-    string? Teacher,
-    FitMode? Fit,
-    WeightRule Weights,
-    int Repeats,
-    ulong Seed,
-    ExecutionProvider Provider,
-    StudentProtocol Protocol,
-    Func<StudentOptions, StudentOptions> Customise)
+public sealed record TrainOptions
 {
-    /// <summary>The classes to take of the source images; null takes all.</summary>
-    public ClassSubset? Classes { get; init; }
+    /// <summary>Source images; their test split measures the students.</summary>
+    public ImageOptions Images { get; init; } = new();
 
-    /// <summary>Damaged test images skipped before the stage fails.</summary>
-    public int MaxDamaged { get; init; }
+    /// <summary>Model folder: gives the image size and, unless <see cref="Teacher"/> names another, the teacher; null takes the shipped one.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Teacher folder; null takes the model's. Only protocols whose batches the teacher labels open it.</summary>
+    public string? Teacher { get; init; }
+
+    /// <summary>Rule that replaces the weights a set stores; null trains with the stored ones.</summary>
+    public WeightRule? Weights { get; init; }
+
+    /// <summary>Students per arm.</summary>
+    public int Repeats { get; init; } = 3;
+
+    /// <summary>Execution provider of the teacher.</summary>
+    public ExecutionProvider Provider { get; init; }
+
+    /// <summary>Protocol and what differs from it; its seed is that of the first student, the next have the next.</summary>
+    public StudentOptions Student { get; init; } = new();
+
+    /// <summary>Whether the protocol trains on the teacher's stored logits.</summary>
+    internal bool NeedsStoredLabels => RecipeFor(1, 1, 1).NeedsStoredLabels;
 
     /// <summary>Reads the options from a configuration.</summary>
-    public static TrainOptions From(PipelineConfiguration configuration)
+    public static TrainOptions From(PipelineConfiguration configuration) => OptionsRecords.Train.Read(configuration) with
     {
-        ArgumentNullException.ThrowIfNull(configuration);
-        return new TrainOptions(
-            SettingsMapping.DataDir(configuration),
-            SettingsMapping.Model(configuration),
-            configuration.TryGet(Settings.Teacher, out string? teacher) ? teacher : null,
-            SettingsMapping.Fit(configuration.Get(Settings.Fit)),
-            SettingsMapping.Weights(configuration.Get(Settings.Weights)),
-            configuration.Get(Settings.Repeats),
-            SettingsMapping.Seed(configuration),
-            SettingsMapping.Provider(configuration.Get(Settings.Provider)),
-            StudentProtocolNames.Parse(configuration.Get(Settings.Protocol)),
-            options => Apply(configuration, options))
-        {
-            Classes = SettingsMapping.Classes(configuration),
-            MaxDamaged = configuration.Get(Settings.MaxDamaged),
-        };
-    }
+        Images = OptionsRecords.Images.Read(configuration),
+        Student = OptionsRecords.Student.Read(configuration),
+    };
+
+    /// <summary>Everything a run on such images uses.</summary>
+    /// <param name="imagesPerClass">Images per class (IPC).</param>
+    /// <param name="imageSize">Side of the images in pixels.</param>
+    /// <param name="classCount">C.</param>
+    public ProtocolRecipe RecipeFor(int imagesPerClass, int imageSize, int classCount) => ProtocolRecipe.For(Student, imagesPerClass, imageSize, classCount);
+
+    /// <summary>Opens the model.</summary>
+    /// <exception cref="DdoqException">It is not usable.</exception>
+    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
 
     /// <summary>The teacher's folder.</summary>
     /// <exception cref="DdoqException">Neither the options nor the model name one.</exception>
-    internal string TeacherFolder(ModelFolder model) => Teacher ?? model.TeacherFolder
-        ?? throw new DdoqException($"the model {model.Path} has no folder 'teacher'", "Give --teacher.");
-
-    private static StudentOptions Apply(PipelineConfiguration configuration, StudentOptions options)
-    {
-        options = options with
-        {
-            NetworkWidth = configuration.Get(Settings.NetworkWidth),
-            Updates = configuration.Get(Settings.Updates),
-            WeightNormalisation = SettingsMapping.WeightNormalisation(configuration.Get(Settings.WeightNormalisation)),
-            CutMixWeight = SettingsMapping.CutMixWeight(configuration.Get(Settings.CutMixWeight)),
-        };
-        if (configuration.TryGet(Settings.Network, out string? network))
-            options = options with { Network = SettingsMapping.Network(network) };
-        if (configuration.TryGet(Settings.Epochs, out int epochs))
-            options = options with { Epochs = epochs, Updates = 0 };
-        if (configuration.Get(Settings.TrainBatchSize) is > 0 and int batchSize)
-            options = options with { BatchSize = batchSize };
-        if (configuration.TryGet(Settings.LearningRate, out double rate))
-            options = options with { LearningRate = rate };
-        if (configuration.TryGet(Settings.Temperature, out double temperature))
-            options = options with { Temperature = temperature };
-        return options;
-    }
+    internal string RequireTeacher(ModelFolder model) => Teacher ?? model.TeacherFolder ?? throw new DdoqException(
+        $"protocol {Student.Protocol.ToName()} labels every batch with a teacher, and the model {model.Path} has no folder 'teacher'",
+        $"Give --teacher, or a protocol without teacher, for example --protocol {StudentProtocol.SmallImage.ToName()}.");
 }

@@ -1,8 +1,12 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Teachers;
+using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 using Ddoq.Training;
 using Ddoq.Training.Protocols;
@@ -28,8 +32,11 @@ public static class TrainStage
     public static IReadOnlyList<StudentResult> RunOne(TrainOptions options, string set, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var arm = new Arm(Path.GetFileName(Path.TrimEndingDirectorySeparator(set)), DistilledSetKind.Ddoq, options.Weights, "one set");
-        return Run(options, [new StudentSet(arm, set, repeat => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}")))], context);
+        ArgumentNullException.ThrowIfNull(context);
+        if (options.Weights is { } rule)
+            context.Progress.Message($"train: the weights that the set stores are replaced: {SynthesizeSettings.Weights.Show(rule)} of its cluster sizes");
+        var arm = new Arm(Path.GetFileName(Path.TrimEndingDirectorySeparator(set)), SetRecipe.Ddoq, options.Weights, "one set");
+        return Run(options, [new StudentSet(arm, _ => set, repeat => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}")))], context);
     }
 
     /// <summary>Trains the students of several arms.</summary>
@@ -37,28 +44,33 @@ public static class TrainStage
     /// <param name="sets">The arms' sets.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
     /// <returns>Results, arm by arm, seed by seed.</returns>
-    /// <exception cref="DdoqException">Test images, a set, the teacher or an output folder are not usable.</exception>
+    /// <exception cref="DdoqException">Test images, a set, its soft labels, the teacher or an output folder are not usable.</exception>
     public static IReadOnlyList<StudentResult> Run(TrainOptions options, IReadOnlyList<StudentSet> sets, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(context);
+        ModelFolder model = options.OpenModel();
+        ImageFit fit = options.Images.FitFor(model);
+        var loaded = new Dictionary<string, OpenedSet>(StringComparer.Ordinal);
         ProviderChoice.Require(options.Provider);
-        ModelFolder model = ModelFolder.Open(options.Model);
-        var labelling = new LabelOptions(options.TeacherFolder(model), options.Provider);
-        ImageFit fit = SourceImages.FitFor(model, options.Fit);
-        var loaded = sets.Select(set => DistilledImages.Load(set.Folder, context)).ToArray();
-        using IImageDataset testData = ImageDatasets.Open(
-            options.DataDir, DatasetSplit.Test, new ImageDatasetOptions { ClassNames = loaded[0].ClassNames, Classes = options.Classes });
-        string teacherHash = ContentHash.OfFolder(labelling.Teacher);
-
-        var jobs = new List<Job>();
-        for (int s = 0; s < sets.Count; s++)
+        foreach (string folder in sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(set.FolderOf)))
         {
-            for (int repeat = 0; repeat < options.Repeats; repeat++)
-                jobs.Add(CreateJob(options, sets[s], loaded[s], repeat, testData.Fingerprint, fit, teacherHash));
+            if (!loaded.ContainsKey(folder))
+                loaded.Add(folder, OpenedSet.Load(folder, context));
         }
 
+        IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(0)].ClassNames;
+        using IImageDataset testData = options.Images.OpenTest(classNames, context.Cancellation);
+        var shared = new Dictionary<string, string> { ["test"] = testData.Fingerprint, ["fit"] = fit.ToString() };
+        string? teacher = null;
+        if (options.RecipeFor(1, model.ImageSize, classNames.Count).NeedsTeacher)
+        {
+            teacher = options.RequireTeacher(model);
+            shared["teacher"] = ContentHash.OfFolder(teacher);
+        }
+
+        List<Job> jobs = [.. sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(repeat => CreateJob(options, set, loaded[set.FolderOf(repeat)], repeat, shared)))];
         var results = new StudentResult?[jobs.Count];
         try
         {
@@ -71,7 +83,7 @@ public static class TrainStage
 
             int[] open = [.. Enumerable.Range(0, jobs.Count).Where(j => results[j] is null)];
             if (open.Length > 0)
-                TrainAll(jobs, open, results, labelling, testData, fit, options.MaxDamaged, context);
+                TrainAll(jobs, open, results, teacher, testData, fit, options, context);
             else
                 context.Progress.Message($"train: all {jobs.Count} students complete");
         }
@@ -88,19 +100,20 @@ public static class TrainStage
         List<Job> jobs,
         int[] open,
         StudentResult?[] results,
-        LabelOptions labelling,
+        string? teacherFolder,
         IImageDataset testData,
         ImageFit fit,
-        int maxDamaged,
+        TrainOptions options,
         StageContext context)
     {
-        using var teacher = AlignedTeacher.Open(labelling, jobs[0].Images.ClassNames, context);
-        TrainingImages test = TestImages(testData, fit, maxDamaged, teacher, jobs[0].Images, context);
-
+        IReadOnlyList<string> classNames = jobs[0].Set.ClassNames;
+        context.Progress.Message($"train: protocol {jobs[0].Protocol}");
+        TrainingImages test = TestImages(testData, fit, options.Images.MaxDamaged, context);
+        if (teacherFolder is not null)
+            test = test with { SoftLabels = TestLogits(teacherFolder, options, test, classNames, context) };
         // The teacher is asked from every student's thread; each call then uses its own.
-        using var labeller = AlignedTeacher.Open(labelling, jobs[0].Images.ClassNames, context with { Workers = 1 });
-        long updates = open.Sum(j => UpdatesOf(jobs[j]));
-        context.Progress.Begin("train", updates, "updates");
+        using AlignedTeacher? labeller = teacherFolder is null ? null : AlignedTeacher.Open(teacherFolder, options.Provider, classNames, context with { Workers = 1 });
+        context.Progress.Begin("train", open.Sum(j => (long)jobs[j].Recipe.TotalUpdates(jobs[j].Set.Count)), "updates");
         var sink = new NestedProgress(context.Progress);
         try
         {
@@ -108,11 +121,11 @@ public static class TrainStage
             {
                 Job job = jobs[open[i]];
                 TrainingResult result = StudentTrainer.Train(
-                    job.Images.ToTrainingImages(job.Arm.Weights),
+                    job.Set.ToTraining(job.Weights, job.SoftLabels),
                     test,
-                    job.Images.ClassNames.Count,
+                    classNames.Count,
                     job.Options,
-                    labeller.Logits,
+                    labeller is null ? null : labeller.Logits,
                     job.Stage!.PathOf("checkpoint"),
                     sink,
                     context.Cancellation);
@@ -125,10 +138,13 @@ public static class TrainStage
         }
     }
 
-    private static long UpdatesOf(Job job)
+    // A teacher that does not recognise the test images would teach the wrong classes without any other sign.
+    private static float[] TestLogits(string folder, TrainOptions options, TrainingImages test, IReadOnlyList<string> classNames, StageContext context)
     {
-        int batch = Math.Min(job.Options.BatchSize, job.Images.Count);
-        return job.Options.Updates > 0 ? job.Options.Updates : job.Options.Epochs * (((long)job.Images.Count + batch - 1) / batch);
+        using var teacher = AlignedTeacher.Open(folder, options.Provider, classNames, context);
+        float[] logits = teacher.LogitsOf(test.Pixels, test.Count, context with { Progress = NullProgress.Instance });
+        ClassOrderCheck.Evaluate(logits, test.Labels, classNames, classNames).ThrowIfNearChance();
+        return logits;
     }
 
     private static StudentResult Finish(Job job, TrainingResult result)
@@ -137,47 +153,51 @@ public static class TrainStage
             job.Arm.Name,
             job.Options.Seed,
             job.Options.Protocol.ToName(),
-            job.Options.Network.ToString(),
+            job.Protocol,
+            job.Recipe.Network.ToString(),
             result.LastAccuracy,
             result.BestAccuracy,
             result.TeacherAgreement,
             result.Updates,
             result.LossCurve.Count > 0 ? result.LossCurve[^1] : double.NaN,
-            [.. result.WeightStatistics.Select(w => new WeightSpread(w.ClassIndex, w.Count, w.Minimum, w.Maximum, w.Mean, w.EffectiveSampleSize))]);
+            WordOf(job.Arm.Weights),
+            result.WeightStatistics);
         ResultFiles.Write(job.Stage!.PathOf(ResultFile), summary);
         job.Stage.Complete([ResultFile]);
         return summary;
     }
 
-    private static Job CreateJob(TrainOptions options, StudentSet set, DistilledImages images, int repeat, string testFingerprint, ImageFit fit, string teacherHash)
+    private static Job CreateJob(TrainOptions options, StudentSet set, OpenedSet images, int repeat, Dictionary<string, string> shared)
     {
-        int perClass = (int)Math.Ceiling((double)images.Count / images.ClassNames.Count);
-        StudentOptions student = options.Customise(StudentOptions.ForProtocol(options.Protocol, perClass, images.Side, images.ClassNames.Count)) with
+        // Arms share the seeds of their students, so that differences between arms can be paired.
+        StudentOptions student = options.Student with { Seed = options.Student.Seed + (ulong)repeat, Threads = 1 };
+        ProtocolRecipe recipe = ProtocolRecipe.For(student, images.ImagesPerClass, images.Side, images.ClassNames.Count);
+        float[] weights = images.Weights(set.Arm.Weights);
+        float[]? softLabels = recipe.NeedsStoredLabels ? images.ReadSoftLabels() : null;
+        var settings = new Dictionary<string, string>(
+            [.. shared, .. OptionsRecords.Student.Describe(recipe.Fill(student), PipelineStages.Train)])
         {
-            // Arms share the seeds of their students, so that differences between arms can be paired.
-            Seed = options.Seed + (ulong)repeat,
-            Threads = 1,
+            ["images"] = images.ComputeIdentity(),
+            ["weights"] = WordOf(set.Arm.Weights),
+            ["weight_values"] = ContentHash.OfBytes(MemoryMarshal.AsBytes(weights.AsSpan())),
         };
-        var settings = new Dictionary<string, string>
-        {
-            ["set"] = images.Identity,
-            ["test"] = testFingerprint,
-            ["fit"] = fit.ToString(),
-            ["teacher"] = teacherHash,
-            ["weights"] = set.Arm.Weights.ToString(),
-            ["student"] = student.ToString(),
-        };
-        return new Job(set.Arm, images, student, set.OutputOf(repeat), settings);
+        if (softLabels is not null)
+            settings["soft_labels"] = ContentHash.OfBytes(MemoryMarshal.AsBytes(softLabels.AsSpan()));
+        string protocol = recipe.Describe(images.ImagesPerClass, images.Side, images.ClassNames.Count);
+        return new Job(set.Arm, images, weights, softLabels, student, recipe, protocol, set.OutputOf(repeat), settings);
     }
 
-    private static TrainingImages TestImages(
-        IImageDataset data, ImageFit fit, int maxDamaged, AlignedTeacher teacher, DistilledImages like, StageContext context)
+    private static string WordOf(WeightRule? rule) => rule is { } given ? SynthesizeSettings.Weights.Show(given) : "stored";
+
+    private static TrainingImages TestImages(IImageDataset data, ImageFit fit, int maxDamaged, StageContext context)
     {
         int pixels = 3 * fit.Height * fit.Width, count = 0;
         if ((long)data.Count * pixels > Array.MaxLength)
         {
             throw new DdoqException(
-                $"the {data.Count} test images of {data.Location} take {(long)data.Count * pixels / 1e9:F1} GB as {fit.Width}x{fit.Height} pixels; {Array.MaxLength / 1e9:F1} GB are held at most",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the {data.Count} test images of {data.Location} take {(long)data.Count * pixels / 1e9:F1} GB as {fit.Width}x{fit.Height} pixels; {Array.MaxLength / 1e9:F1} GB are held at most"),
                 "Take a subset of the classes (--classes), or a model of smaller images.");
         }
 
@@ -197,12 +217,19 @@ public static class TrainStage
             throw new DdoqException($"all {data.Count} test images of {data.Location} are damaged", "Fetch the data again.");
         if (count < data.Count)
             (bytes, labels) = (bytes[..(count * pixels)], labels[..count]);
-        var images = new DistilledImages(bytes, labels, new double[count], like.ClassNames, fit.Height, string.Empty);
-        float[] logits = teacher.LogitsOf(images, context with { Progress = NullProgress.Instance });
-        return new TrainingImages(bytes, labels, null, logits, count, fit.Height, fit.Width);
+        return new TrainingImages(bytes, labels, null, null, count, fit.Height, fit.Width);
     }
 
-    private sealed record Job(Arm Arm, DistilledImages Images, StudentOptions Options, string Output, Dictionary<string, string> Settings)
+    private sealed record Job(
+        Arm Arm,
+        OpenedSet Set,
+        float[] Weights,
+        float[]? SoftLabels,
+        StudentOptions Options,
+        ProtocolRecipe Recipe,
+        string Protocol,
+        string Output,
+        Dictionary<string, string> Settings)
     {
         public StageFolder? Stage { get; private set; }
 
@@ -212,6 +239,6 @@ public static class TrainStage
 
 /// <summary>An arm with its images and the place of its runs.</summary>
 /// <param name="Arm">Name and weight rule.</param>
-/// <param name="Folder">Folder of the distilled set.</param>
+/// <param name="FolderOf">Folder of the distilled set that the student with a given 0-based repeat is trained on; repeats may share one.</param>
 /// <param name="OutputOf">Folder of the student with a given 0-based repeat.</param>
-public sealed record StudentSet(Arm Arm, string Folder, Func<int, string> OutputOf);
+public sealed record StudentSet(Arm Arm, Func<int, string> FolderOf, Func<int, string> OutputOf);

@@ -35,40 +35,27 @@ public static class TrainingWeights
         for (int i = 0; i < weights.Length; i++)
             weights[i] = (float)(weights[i] * scale);
     }
+}
 
-    /// <summary>Least, greatest and mean weight and effective sample size of every class.</summary>
-    /// <param name="weights">[N] weights.</param>
-    /// <param name="labels">[N] class indices below <paramref name="classCount"/>.</param>
-    /// <param name="classCount">C.</param>
-    public static IReadOnlyList<ClassWeightStatistics> Summarise(
-        ReadOnlySpan<float> weights, ReadOnlySpan<int> labels, int classCount)
-    {
-        int[] counts = new int[classCount];
-        double[] sums = new double[classCount], squares = new double[classCount];
-        double[] minima = new double[classCount], maxima = new double[classCount];
-        for (int i = 0; i < labels.Length; i++)
-        {
-            int label = labels[i];
-            double weight = weights[i];
-            minima[label] = counts[label] == 0 ? weight : Math.Min(minima[label], weight);
-            maxima[label] = Math.Max(maxima[label], weight);
-            sums[label] += weight;
-            squares[label] += weight * weight;
-            counts[label]++;
-        }
+/// <summary>What weights are divided by before they multiply the losses.</summary>
+public enum WeightNormalisation
+{
+    /// <summary>Nothing: a batch's loss is the sum of w times loss, divided by the batch size.</summary>
+    None,
 
-        var statistics = new ClassWeightStatistics[classCount];
-        for (int label = 0; label < classCount; label++)
-        {
-            statistics[label] = new ClassWeightStatistics(
-                label,
-                counts[label],
-                minima[label],
-                maxima[label],
-                counts[label] == 0 ? 0 : sums[label] / counts[label],
-                squares[label] == 0 ? 0 : sums[label] * sums[label] / squares[label]);
-        }
+    /// <summary>The batch's mean weight: every batch's weights average to 1.</summary>
+    Batch,
 
-        return statistics;
-    }
+    /// <summary>The dataset's mean weight: all weights average to 1, so the learning rate means what it means unweighted.</summary>
+    Dataset,
+}
+
+/// <summary>Which weight a CutMix image has, made of a base image and a box from a partner.</summary>
+public enum CutMixWeight
+{
+    /// <summary>The base image's, as in the released code of WMDD.</summary>
+    Base,
+
+    /// <summary>lambda w(base) + (1 - lambda) w(partner), with lambda the base's share of the pixels after clipping the box.</summary>
+    Mix,
 }

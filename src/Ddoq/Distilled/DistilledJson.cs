@@ -12,5 +12,4 @@ namespace Ddoq.Distilled;
 [JsonSerializable(typeof(SortedDictionary<string, string>))]
 [JsonSerializable(typeof(DistilledImage))]
 [JsonSerializable(typeof(DistilledProvenance))]
-[JsonSerializable(typeof(DistilledTiming))]
 internal sealed partial class DistilledJson : JsonSerializerContext;

@@ -45,25 +45,3 @@ public sealed record DistilledProvenance(
         return provenance;
     }
 }
-
-/// <summary>One row of the cost table.</summary>
-/// <param name="Stage">Name of the stage.</param>
-/// <param name="Seconds">Wall-clock seconds, summed over resumed runs.</param>
-public sealed record StageSeconds(string Stage, double Seconds);
-
-/// <summary>The content of <c>ddoq-timing.json</c>: the time of each stage, apart from what equal runs share.</summary>
-/// <param name="Stages">The stages in order.</param>
-public sealed record DistilledTiming(IReadOnlyList<StageSeconds> Stages)
-{
-    /// <summary>Name of the file in the set's folder.</summary>
-    public const string FileName = "ddoq-timing.json";
-
-    /// <summary>Writes the file, atomically.</summary>
-    /// <exception cref="DdoqException">It cannot be written.</exception>
-    public void Save(string folder) => JsonFile.Write(Path.Combine(folder, FileName), this, DistilledJson.Default.DistilledTiming);
-
-    /// <summary>Reads the file.</summary>
-    /// <exception cref="DdoqException">It is missing or damaged.</exception>
-    public static DistilledTiming Load(string folder) =>
-        JsonFile.Read(Path.Combine(folder, FileName), DistilledJson.Default.DistilledTiming, "Times only inform: remove the file.");
-}

@@ -61,23 +61,25 @@ public sealed class DistilledSet
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         string path = Path.Combine(folder, TrainFolder, MetadataFileName);
-        List<DistilledImage> images = ReadLines(path);
-        IReadOnlyList<string> names = File.Exists(Path.Combine(folder, DistilledProvenance.FileName))
-            ? DistilledProvenance.Load(folder).ClassNames
-            : NamesOf(path, images);
-        DistilledSet set;
-        try
-        {
-            set = new DistilledSet(names, images);
-        }
-        catch (DdoqException e)
-        {
-            throw new DdoqException($"'{path}': {e.Message}", e.Hint, e);
-        }
-
-        string? missing = requireImages ? images.Select(image => image.FileName).FirstOrDefault(file => !File.Exists(PathOf(folder, file))) : null;
+        DistilledSet set = Create(folder, path, ReadLines(path));
+        string? missing = requireImages ? set.Images.Select(image => image.FileName).FirstOrDefault(file => !File.Exists(PathOf(folder, file))) : null;
         return missing is null ? set : throw new DdoqException(
             $"'{path}' lists {StorageErrors.Quote(missing)}, which is missing", "Copy the image to its place, or synthesise again: only what is missing is made.");
+    }
+
+    /// <summary>Reads the list of an image folder that may or may not be a distilled set.</summary>
+    /// <param name="folder">The image folder.</param>
+    /// <param name="part">Name of the subfolder with the list; empty for the folder itself.</param>
+    /// <returns>
+    /// Null when there is no <c>metadata.jsonl</c>, or when its first line lacks a <c>file_name</c> or a whole number as
+    /// <c>label</c>: then it is somebody else's.
+    /// </returns>
+    /// <exception cref="DdoqException">A line is not usable; the message names file and line.</exception>
+    public static DistilledSet? TryLoad(string folder, string part = TrainFolder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string path = Path.Combine(folder, part, MetadataFileName);
+        return File.Exists(path) && IsOfASet(path) ? Create(folder, path, ReadLines(path)) : null;
     }
 
     /// <summary>Writes <c>train/metadata.jsonl</c>, atomically, creating the folder.</summary>
@@ -122,6 +124,13 @@ public sealed class DistilledSet
         return counts;
     }
 
+    /// <summary>How the weights of each class spread, in label order.</summary>
+    public IReadOnlyList<WeightStatistics> WeightStatistics()
+    {
+        ILookup<int, double> byLabel = Images.ToLookup(image => image.Label, image => image.Weight);
+        return [.. Enumerable.Range(0, ClassNames.Count).Select(label => Distilled.WeightStatistics.Of([.. byLabel[label]]))];
+    }
+
     private static string? Find(DistilledImage image, IReadOnlyList<string> classNames)
     {
         string file = image.FileName;
@@ -140,10 +149,48 @@ public sealed class DistilledSet
         return null;
     }
 
-    private static List<DistilledImage> ReadLines(string path)
+    private static DistilledSet Create(string folder, string path, List<(DistilledImage Image, int Line)> rows)
+    {
+        IReadOnlyList<string> names = File.Exists(Path.Combine(folder, DistilledProvenance.FileName))
+            ? DistilledProvenance.Load(folder).ClassNames
+            : NamesOf(path, rows);
+        foreach ((DistilledImage image, int line) in rows)
+        {
+            if (Find(image, names) is string what)
+                throw new DdoqException($"'{path}', line {line}: {StorageErrors.Quote(image.FileName)}: {what}", Hint);
+        }
+
+        try
+        {
+            return new DistilledSet(names, [.. rows.Select(row => row.Image)]);
+        }
+        catch (DdoqException e)
+        {
+            throw new DdoqException($"'{path}': {e.Message}", e.Hint, e);
+        }
+    }
+
+    private static bool IsOfASet(string path)
+    {
+        ReadOnlySpan<byte> text = JsonFile.SkipByteOrderMark(JsonFile.ReadAllBytes(path)).Trim(" \t\r\n"u8);
+        int end = text.IndexOf((byte)'\n');
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(text[..(end < 0 ? text.Length : end)].ToArray());
+            return document.RootElement is { ValueKind: JsonValueKind.Object } root
+                && root.TryGetProperty("file_name", out JsonElement name) && name.ValueKind == JsonValueKind.String
+                && root.TryGetProperty("label", out JsonElement label) && label.ValueKind == JsonValueKind.Number;
+        }
+        catch (JsonException e)
+        {
+            throw new DdoqException($"'{path}', line 1: {JsonFile.Describe(e)}", Hint, e);
+        }
+    }
+
+    private static List<(DistilledImage Image, int Line)> ReadLines(string path)
     {
         ReadOnlySpan<byte> text = JsonFile.SkipByteOrderMark(JsonFile.ReadAllBytes(path));
-        var images = new List<DistilledImage>();
+        var rows = new List<(DistilledImage, int)>();
         int number = 0;
         foreach (Range range in text.Split((byte)'\n'))
         {
@@ -154,7 +201,7 @@ public sealed class DistilledSet
             try
             {
                 DistilledImage image = JsonFile.Parse(line, DistilledJson.Default.DistilledImage) ?? throw new JsonException();
-                images.Add(image.ClassName.Length > 0 ? image : image with { ClassName = FolderOf(image.FileName) });
+                rows.Add((image.ClassName.Length > 0 ? image : image with { ClassName = FolderOf(image.FileName) }, number));
             }
             catch (JsonException e)
             {
@@ -162,19 +209,23 @@ public sealed class DistilledSet
             }
         }
 
-        return images;
+        return rows;
     }
 
     private static string FolderOf(string fileName) => Path.GetDirectoryName(fileName)?.Replace('\\', '/') ?? "";
 
-    private static string[] NamesOf(string path, List<DistilledImage> images)
+    private static string[] NamesOf(string path, List<(DistilledImage Image, int Line)> rows)
     {
-        const int LargestLabel = 1_000_000;
-        int bad = images.FindIndex(image => image.Label is < 0 or > LargestLabel);
-        if (bad >= 0)
-            throw new DdoqException($"'{path}': image {bad} {StorageErrors.Quote(images[bad].FileName)}: label {images[bad].Label}, allowed are 0 to {LargestLabel}", Hint);
-        string?[] names = new string?[images.Select(image => image.Label + 1).DefaultIfEmpty(1).Max()];
-        foreach (DistilledImage image in images)
+        // Names are made for every label up to the largest: one that is out of all proportion is a mistake, not a class.
+        int largest = Math.Max(1_000, 100 * rows.Count);
+        foreach ((DistilledImage image, int line) in rows)
+        {
+            if (image.Label < 0 || image.Label > largest)
+                throw new DdoqException($"'{path}', line {line}: {StorageErrors.Quote(image.FileName)}: label {image.Label}, allowed are 0 to {largest} in a list of {rows.Count} images", Hint);
+        }
+
+        string?[] names = new string?[rows.Select(row => row.Image.Label + 1).DefaultIfEmpty(1).Max()];
+        foreach ((DistilledImage image, _) in rows)
             names[image.Label] ??= image.ClassName;
 
         // Classes without images still count: labels and logits are numbered with them.

@@ -10,10 +10,7 @@ namespace Ddoq.Distilled;
 /// <param name="Folder">Its folder.</param>
 /// <param name="Images">Number of images.</param>
 /// <param name="Rows">Rows of the source that they stand for: the sum of the cluster sizes.</param>
-/// <param name="WeightMinimum">Smallest weight; 0 without images.</param>
-/// <param name="WeightMean">Mean weight; 0 without images.</param>
-/// <param name="WeightMaximum">Largest weight; 0 without images.</param>
-/// <param name="EffectiveImages">Effective sample size, (sum w)^2 / sum w^2; 0 without images or weight.</param>
+/// <param name="Weights">How their weights spread.</param>
 /// <param name="Distortion">Mean squared distance of the class's latents to their centre; null when unknown.</param>
 public sealed record DistilledSummary(
     int Label,
@@ -21,10 +18,7 @@ public sealed record DistilledSummary(
     string Folder,
     int Images,
     long Rows,
-    double WeightMinimum,
-    double WeightMean,
-    double WeightMaximum,
-    double EffectiveImages,
+    WeightStatistics Weights,
     double? Distortion)
 {
     /// <summary>Name of the file in the set's folder.</summary>
@@ -37,18 +31,10 @@ public sealed record DistilledSummary(
     {
         ArgumentNullException.ThrowIfNull(set);
         var folders = new ClassFolders(set.ClassNames);
-        ILookup<int, DistilledImage> byLabel = set.Images.ToLookup(image => image.Label);
-        return [.. Enumerable.Range(0, set.ClassNames.Count).Select(label =>
-        {
-            double[] weights = [.. byLabel[label].Select(image => image.Weight)];
-            double sum = weights.Sum(), squares = weights.Sum(w => w * w);
-            return new DistilledSummary(
-                label, set.ClassNames[label], folders.Names[label], weights.Length,
-                byLabel[label].Sum(image => image.ClusterSize),
-                weights.DefaultIfEmpty().Min(), weights.DefaultIfEmpty().Average(), weights.DefaultIfEmpty().Max(),
-                squares > 0 ? sum * sum / squares : 0,
-                distortion?.Invoke(label));
-        })];
+        IReadOnlyList<WeightStatistics> weights = set.WeightStatistics();
+        ILookup<int, long> rows = set.Images.ToLookup(image => image.Label, image => image.ClusterSize);
+        return [.. Enumerable.Range(0, set.ClassNames.Count).Select(label => new DistilledSummary(
+            label, set.ClassNames[label], folders.Names[label], weights[label].Count, rows[label].Sum(), weights[label], distortion?.Invoke(label)))];
     }
 
     /// <summary>Writes <c>summary.csv</c> (RFC 4180, but lines end in '\n'), atomically.</summary>
@@ -60,7 +46,7 @@ public sealed record DistilledSummary(
         foreach (DistilledSummary c in classes)
         {
             csv.Append(CultureInfo.InvariantCulture,
-                $"{c.Label},{Field(c.ClassName)},{Field(c.Folder)},{c.Images},{c.Rows},{c.WeightMinimum:R},{c.WeightMean:R},{c.WeightMaximum:R},{c.EffectiveImages:R},{c.Distortion:R}\n");
+                $"{c.Label},{Field(c.ClassName)},{Field(c.Folder)},{c.Images},{c.Rows},{c.Weights.Minimum:R},{c.Weights.Mean:R},{c.Weights.Maximum:R},{c.Weights.EffectiveSampleSize:R},{c.Distortion:R}\n");
         }
 
         AtomicFile.WriteAllText(Path.Combine(folder, FileName), csv.ToString());

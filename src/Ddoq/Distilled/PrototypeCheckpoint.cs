@@ -14,7 +14,7 @@ namespace Ddoq.Distilled;
 public sealed class PrototypeCheckpoint
 {
     /// <summary>Name of the file in the stage's folder that describes the run, for joining its parts.</summary>
-    public const string HeaderFileName = "classes.header.safetensors";
+    public const string HeaderFileName = "classes" + StageFolder.HeaderSuffix;
 
     private const string ReportKey = "report";
     private readonly PrototypeInfo _info;

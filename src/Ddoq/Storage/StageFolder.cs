@@ -8,7 +8,8 @@ namespace Ddoq.Storage;
 /// <para><c>stage.json</c> records the stage, its effective settings with the hashes of its inputs, and whether it is
 /// complete; equal runs write equal bytes. Times go to <c>stage-timing.json</c>, summed over resumed runs.</para>
 /// <para>Opening again with equal settings resumes (or finds the stage complete); with other settings it refuses and
-/// says which differ. The stage's own files decide how far it got: write each atomically and skip what is there.</para>
+/// says which differ, unless the earlier run left nothing: then it starts anew. The stage's own files decide how far it
+/// got: write each atomically and skip what is there.</para>
 /// <para>A folder that holds files but no <c>stage.json</c> was not made by a stage and is refused, forced or not, so
 /// nothing of the user's is ever deleted. Subfolders that are stages of their own are not touched. Several processes may
 /// work in one folder with equal settings (parts of a sharded run), but only one may force.</para>
@@ -20,6 +21,9 @@ public sealed class StageFolder : IDisposable
 
     /// <summary>Name of the file that holds the time spent.</summary>
     public const string TimingFileName = "stage-timing.json";
+
+    /// <summary>End of the names of files that describe what a stage is about to write, and hold no result themselves.</summary>
+    internal const string HeaderSuffix = ".header.safetensors";
 
     private const int FormatVersion = 1;
     private const string OtherOutputHint = "Choose another --output, or start this stage anew with --force (which clears the folder).";
@@ -85,6 +89,12 @@ public sealed class StageFolder : IDisposable
             Clear(folder);
         else if (!isStage && FindForeign(folder) is string foreign)
             isStage = IsStage(folder) ? true : throw Foreign(folder, foreign);
+
+        if (isStage && !force && IsAbandoned(folder, fresh))
+        {
+            Clear(folder);
+            isStage = false;
+        }
 
         StageRecord record = fresh;
         string[] damage = [];
@@ -238,8 +248,34 @@ public sealed class StageFolder : IDisposable
             .Order(StringComparer.Ordinal)
             .Select(key => (Key: key, Old: old.Settings.GetValueOrDefault(key), Asked: asked.Settings.GetValueOrDefault(key)))
             .Where(d => d.Old != d.Asked)
-            .Select(d => $"{d.Key}: {d.Old ?? "(not set)"} -> {d.Asked ?? "(not set)"}"));
+            .Select(d => IsHash(d.Old) && IsHash(d.Asked)
+                ? $"{d.Key}: the content is another one ({d.Old![..12]}... -> {d.Asked![..12]}...)"
+                : $"{d.Key}: {d.Old ?? "(not set)"} -> {d.Asked ?? "(not set)"}"));
         throw new DdoqException($"the output folder '{folder}' was made with other settings: {differences}", OtherOutputHint);
+    }
+
+    private static bool IsHash(string? value) => value is { Length: 64 } && value.All(char.IsAsciiHexDigitLower);
+
+    /// <summary>Whether an earlier run with other settings stopped before it wrote anything but its record and descriptions of what it was about to do.</summary>
+    private static bool IsAbandoned(string folder, StageRecord asked)
+    {
+        StageRecord old = Read(folder);
+        return !old.Completed && old.Fingerprint != asked.Fingerprint && !HasContent(new DirectoryInfo(folder));
+    }
+
+    private static bool HasContent(DirectoryInfo folder)
+    {
+        try
+        {
+            return folder.EnumerateFileSystemInfos().Any(entry => entry is DirectoryInfo inner
+                ? !IsNestedStage(entry) && HasContent(inner)
+                : entry.Name is not (RecordFileName or TimingFileName)
+                    && !entry.Name.EndsWith(HeaderSuffix, StringComparison.Ordinal) && !PartialFile.IsPartialName(entry.Name));
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotList(folder.FullName, e);
+        }
     }
 
     private static IEnumerable<string> FindDamage(string folder, StageRecord record)

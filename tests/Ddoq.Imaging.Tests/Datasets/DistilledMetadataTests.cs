@@ -34,13 +34,13 @@ public sealed class DistilledMetadataTests
     [Test]
     public void Contradictions_AreNamedWithARemedy()
     {
-        Expect(["{"], "line 1", "not JSON");
+        Expect(["{"], "line 1", "not valid JSON");
         Expect([s_lines[0], """{"file_name":"bag/0.png"}"""], "line 2");
         Expect([s_lines[0], """{"file_name":"shirt/2.png","label":0,"class_name":"Coat"}"""], "line 2", "Shirt", "Coat");
-        Expect([.. s_lines[..3], """{"file_name":"bag/0.png","label":2,"class_name":"Bag"}"""], "label 1 has no images");
+        Expect([s_lines[0], """{"file_name":"shirt/2.png","label":0,"weight":-1}"""], "line 2", "weight -1");
         Expect([.. s_lines, """{"file_name":"bag/1.png","label":1,"class_name":"Bag"}"""], "bag/1.png", "not there");
         Expect([.. s_lines, s_lines[0]], "shirt/0.png", "twice");
-        Expect(s_lines[1..], "shirt/0.png", "not named");
+        Expect(s_lines[1..], "shirt/0.png", "not listed");
         Expect([s_lines[0], s_lines[1], """{"file_name":"shirt/2.png","label":1,"class_name":"Bag"}""", s_lines[3]], "shirt/2.png", "label 1");
 
         static void Expect(string[] lines, params string[] parts)

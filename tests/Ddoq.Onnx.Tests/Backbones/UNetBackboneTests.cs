@@ -100,7 +100,7 @@ public class UNetBackboneTests
         {
             Assert.That(folder.Layout, Is.EqualTo(ModelLayout.StableDiffusion));
             Assert.That((folder.ClassCount, folder.ClassNames.Count), Is.EqualTo((0, 0)));
-            Assert.That(folder.Defaults, Is.EqualTo(new ModelDefaults(7.5, 50, null)));
+            Assert.That(folder.Defaults, Is.EqualTo(ModelDefaults.For(ModelLayout.StableDiffusion)));
             Assert.That(folder.BackboneFile, Is.EqualTo(model.File("unet", "model.onnx")));
         });
     }

@@ -20,7 +20,7 @@ public class ModelFolderTests
             Assert.That((folder.ImageSize, folder.Fit, folder.PadValue), Is.EqualTo((4, ImageFit.Pad, 7)));
             Assert.That(folder.LatentShape, Is.EqualTo(new LatentShape(4, 2, 2)));
             Assert.That((folder.ScalingFactor, folder.ShiftFactor, folder.OutputChannels), Is.EqualTo((0.25, 0.0, (int?)4)));
-            Assert.That(folder.Defaults, Is.EqualTo(new ModelDefaults(1.5, 20, null)));
+            Assert.That(folder.Defaults, Is.EqualTo(new ModelDefaults { GuidanceScale = 1.5, NumInferenceSteps = 20 }));
             Assert.That(folder.Scheduler, Is.EqualTo(SchedulerConfiguration.DiT));
             Assert.That(folder.TeacherFolder, Is.EqualTo(model.File("teacher")));
         });
@@ -41,7 +41,7 @@ public class ModelFolderTests
             Assert.That(folder.ImageSize, Is.EqualTo(4));
             Assert.That(folder.ScalingFactor, Is.EqualTo(0.18215));
             Assert.That(folder.Fit, Is.EqualTo(ImageFit.Crop));
-            Assert.That(folder.Defaults, Is.EqualTo(new ModelDefaults(4, 50, null)));
+            Assert.That(folder.Defaults, Is.EqualTo(new ModelDefaults()));
             Assert.That(folder.TeacherFolder, Is.Null);
         });
     }

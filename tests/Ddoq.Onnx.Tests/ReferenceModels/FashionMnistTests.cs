@@ -103,7 +103,7 @@ public class FashionMnistTests
         float[] Images(SynthesisOptions sampling)
         {
             const int Rows = 5;
-            using VaeDecoder decoder = VaeDecoder.Open(_folder, new() { BatchSize = sampling.BatchSize });
+            using VaeDecoder decoder = VaeDecoder.Open(_folder, new() { BatchSize = sampling.BatchSize!.Value });
             var images = new float[Rows * 3 * 32 * 32];
             decoder.Decode(Generate(sampling, new(), Rows), Rows, images);
             return images;

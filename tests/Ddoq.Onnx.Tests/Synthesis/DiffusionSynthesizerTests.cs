@@ -35,7 +35,7 @@ public class DiffusionSynthesizerTests
             new CounterRandom(3, Streams(classes)[row]).FillGaussian(noise);
             for (int i = 0; i < TinyModel.Latent; i++)
             {
-                int level = options.Start.SelectIndex(grid.AlphaBars);
+                int level = options.Start!.Value.SelectIndex(grid.AlphaBars);
                 double a = grid.AlphaBars[level];
                 double x = pureNoise ? noise[i] : (Math.Sqrt(a) * prototypes[(row * TinyModel.Latent) + i]) + (Math.Sqrt(1 - a) * noise[i]);
                 for (; level < 10; level++)

@@ -1,4 +1,5 @@
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline.Tests.Configuration;
 
@@ -16,14 +17,14 @@ public class PipelineConfigurationTests
     public void FileOverridesDefaults_AndFlagsOverrideTheFile()
     {
         File.WriteAllText(_file, "seed = 5\n[quantize]\nipc = 20\nalgorithm = \"lloyd\"\n");
-        PipelineConfiguration configuration = PipelineConfiguration.FromToml(_file).With(Settings.Ipc, "30");
+        PipelineConfiguration configuration = PipelineConfiguration.FromToml(_file).With(QuantizeSettings.Ipc, "30");
         Assert.Multiple(() =>
         {
-            Assert.That(configuration.Get(Settings.Ipc), Is.EqualTo(30));
-            Assert.That(configuration.Get(Settings.Algorithm), Is.EqualTo("lloyd"));
-            Assert.That(configuration.Get(Settings.Seed), Is.EqualTo(5));
-            Assert.That(configuration.Get(Settings.Repeats), Is.EqualTo(Settings.Repeats.Default));
-            Assert.That(configuration.TryGet(Settings.GuidanceScale, out _), Is.False);
+            Assert.That(configuration.Get(QuantizeSettings.Ipc), Is.EqualTo(30));
+            Assert.That(configuration.Get(QuantizeSettings.Algorithm), Is.EqualTo(QuantizationAlgorithm.Lloyd));
+            Assert.That(configuration.Get(DataSettings.Seed), Is.EqualTo(5));
+            Assert.That(configuration.Get(TrainSettings.Repeats), Is.EqualTo(3));
+            Assert.That(configuration.TryGet(SynthesizeSettings.GuidanceScale, out _), Is.False);
         });
     }
 
@@ -31,18 +32,18 @@ public class PipelineConfigurationTests
     public void SavedConfiguration_ReadsBackToTheSame()
     {
         PipelineConfiguration configuration = PipelineConfiguration.Empty
-            .With(Settings.DataDir, "C:\\a \"b\"")
-            .With(Settings.GuidanceScale, "3")
-            .With(Settings.StartAlphaBar, "0.0819")
-            .With(Settings.Seed, "9007199254740993")
-            .With(Settings.Workers, "7");
+            .With(DataSettings.DataDir, "C:\\a \"b\"")
+            .With(SynthesizeSettings.GuidanceScale, "3")
+            .With(SynthesizeSettings.StartAlphaBar, "0.0819")
+            .With(DataSettings.Seed, "9007199254740993")
+            .With(RunSettings.Workers, "7");
         File.WriteAllText(_file, configuration.ToToml());
         PipelineConfiguration read = PipelineConfiguration.FromToml(_file);
         Assert.Multiple(() =>
         {
             Assert.That(read.Effective(), Is.EqualTo(configuration.Effective()));
-            Assert.That(read.Get(Settings.DataDir), Is.EqualTo("C:\\a \"b\""));
-            Assert.That(read.Get(Settings.Workers), Is.Not.EqualTo(7), "threads change no result and are not saved");
+            Assert.That(read.Get(DataSettings.DataDir), Is.EqualTo("C:\\a \"b\""));
+            Assert.That(read.Get(RunSettings.Workers), Is.Not.EqualTo(7), "threads change no result and are not saved");
         });
     }
 

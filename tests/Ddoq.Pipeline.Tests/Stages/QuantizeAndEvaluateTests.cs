@@ -98,5 +98,5 @@ public class QuantizeAndEvaluateTests
     private static StageContext Context() => new(NullProgress.Instance, 2, false, CancellationToken.None);
 
     private void Run(QuantizationAlgorithm algorithm, int centres) => QuantizeStage.Run(
-        new QuantizeOptions(new QuantizerOptions { CentroidCount = centres, Algorithm = algorithm, Seed = 1 }, "cpu"), Latents, Prototypes, Context());
+        new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = centres, Algorithm = algorithm, Seed = 1 }, Device = "cpu" }, Latents, Prototypes, Context());
 }

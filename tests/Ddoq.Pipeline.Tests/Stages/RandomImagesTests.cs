@@ -66,7 +66,7 @@ public class RandomImagesTests
 
     private static StageContext Context(int workers) => new(NullProgress.Instance, workers, false, default);
 
-    private EncodeOptions Options() => new(Path.Combine(_folder, "data"), _model.Path, null, false, 4, 4096, 0, 5, ExecutionProvider.Cpu);
+    private EncodeOptions Options() => new() { Images = new ImageOptions { Folder = Path.Combine(_folder, "data") }, Model = _model.Path, BatchSize = 4, Seed = 5, Provider = ExecutionProvider.Cpu };
 
     private byte[][] Run(bool throughAutoencoder, int workers)
     {

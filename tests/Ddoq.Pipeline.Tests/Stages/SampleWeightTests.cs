@@ -36,7 +36,7 @@ public class SampleWeightTests
     {
         var context = new StageContext(NullProgress.Instance, 2, false, CancellationToken.None);
         string latents = Path.Combine(_folder, "latents"), prototypes = Path.Combine(_folder, "prototypes"), file = Path.Combine(prototypes, PrototypeSet.FileName);
-        QuantizeStage.Run(new QuantizeOptions(new QuantizerOptions { CentroidCount = 5 }, "auto"), latents, prototypes, context);
+        QuantizeStage.Run(new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 5 }, Device = "auto" }, latents, prototypes, context);
         using PrototypeSet set = PrototypeSet.Load(file);
         PrototypeComparison measured = EvaluateStage.Measure(latents, file, context);
         string[] lines = File.ReadAllLines(Path.Combine(prototypes, QuantizationQuality.FileName));

@@ -169,7 +169,7 @@ public class ShardedQuantizeTests
     private static StageContext Context() => new(NullProgress.Instance, 2, false, CancellationToken.None);
 
     private QuantizeResult Run(string output, ClassShare? share = null, ulong seed = 1, long memory = 0) => QuantizeStage.Run(
-        new QuantizeOptions(new QuantizerOptions { CentroidCount = 4, Seed = seed, HoldOutFraction = 0.2, MemoryLimit = memory }, "cpu") { Share = share ?? ClassShare.All },
+        new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 4, Seed = seed, HoldOutFraction = 0.2, MemoryLimit = memory }, Device = "cpu", Share = share ?? ClassShare.All },
         Latents,
         Folder(output),
         Context());

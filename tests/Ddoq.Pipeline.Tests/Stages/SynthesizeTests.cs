@@ -2,11 +2,13 @@ using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Numerics;
+using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Synthesis;
 using Ddoq.Onnx.Tests.OnnxFiles;
 using Ddoq.Pipeline.Stages;
-using Ddoq.Quantization;
+using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Tests.Stages;
 
@@ -107,7 +109,7 @@ public class SynthesizeTests
     public void WithoutDiffusion_ThePrototypesAreDecoded()
     {
         string output = Path.Combine(_folder, "decoded");
-        SynthesizeStage.Run(Options(_label.Path) with { StartAlphaBar = 1 }, Prototypes, output, Context(2));
+        SynthesizeStage.Run(Without(Options(_label.Path)), Prototypes, output, Context(2));
         using PrototypeSet set = PrototypeSet.Load(Prototypes);
         using IImageDataset images = ImageDatasets.Open(output, DatasetSplit.Train);
         var pixels = new byte[TinyModel.Pixels];
@@ -133,15 +135,22 @@ public class SynthesizeTests
     public void BatchSize_IsChosenBySettingsAlone()
     {
         // The choice enters the images' identity, so it must not follow the machine.
-        SynthesizeOptions options = Options(_label.Path) with { BatchSize = 0 };
         Assert.Multiple(() =>
         {
-            Assert.That(options.RowsPerBatch(new LatentShape(4, 8, 8)), Is.EqualTo(50));
-            Assert.That(options.RowsPerBatch(new LatentShape(4, 32, 32)), Is.EqualTo(8));
-            Assert.That(options.RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(2));
-            Assert.That((options with { Provider = ExecutionProvider.Cuda }).RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(16));
-            Assert.That((options with { BatchSize = 7 }).RowsPerBatch(new LatentShape(4, 64, 64)), Is.EqualTo(7));
+            Assert.That(Batch(8), Is.EqualTo(50));
+            Assert.That(Batch(32), Is.EqualTo(8));
+            Assert.That(Batch(64), Is.EqualTo(2));
+            Assert.That(Batch(64, ExecutionProvider.Cuda), Is.EqualTo(16));
+            Assert.That(Batch(64, asked: 7), Is.EqualTo(7));
         });
+
+        int Batch(int latentSize, ExecutionProvider provider = ExecutionProvider.Cpu, int? asked = null)
+        {
+            using var model = new TinyModel();
+            model.Write("transformer/config.json", $$"""{"sample_size": {{latentSize}}, "in_channels": 4, "num_embeds_ada_norm": 3}""");
+            model.Write("model_index.json", $$"""{"id2label": {"0": "bag", "1": "coat", "2": "shoe"}, "preprocess": {"image_size": {{2 * latentSize}} } }""");
+            return new SynthesisOptions { BatchSize = asked }.ResolvedFor(ModelFolder.Open(model.Path), provider).BatchSize!.Value;
+        }
     }
 
     [Test]
@@ -172,8 +181,14 @@ public class SynthesizeTests
 
     private string Prototypes => Path.Combine(_folder, "prototypes.safetensors");
 
-    private static SynthesizeOptions Options(string model) => new(
-        model, SchedulerKind.Ddim, 5, null, 0.5, null, 0, 4, 3, FromNoise: false, WeightRule.SquareRoot, ExecutionProvider.Cpu);
+    private static SynthesizeOptions Options(string model) => new()
+    {
+        Model = model,
+        Sampling = new SynthesisOptions { Scheduler = SchedulerKind.Ddim, NumInferenceSteps = 5, Start = StartLevel.FromAlphaBar(0.5), BatchSize = 4, Seed = 3 },
+        Provider = ExecutionProvider.Cpu,
+    };
+
+    private static SynthesizeOptions Without(SynthesizeOptions options) => options with { Sampling = options.Sampling with { Start = StartLevel.NoDiffusion } };
 
     private static StageContext Context(int workers) => new(NullProgress.Instance, workers, false, default);
 

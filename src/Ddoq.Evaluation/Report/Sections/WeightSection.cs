@@ -1,5 +1,5 @@
+using Ddoq.Distilled;
 using Ddoq.Evaluation.Report.Charts;
-using Ddoq.Evaluation.Statistics;
 using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report.Sections;
@@ -11,8 +11,8 @@ internal static class WeightSection
 
     public static void Write(ReportPage page, IReadOnlyList<ReportClass> classes)
     {
-        (ReportClass Class, double[] Weights, WeightSummary Summary)[] summaries =
-            [.. classes.Select(c => (c, c.AllWeights)).Select(pair => (pair.c, pair.AllWeights, WeightSummary.From(pair.AllWeights)))];
+        (ReportClass Class, double[] Weights, WeightStatistics Summary)[] summaries =
+            [.. classes.Select(c => (c, c.AllWeights)).Select(pair => (pair.c, pair.AllWeights, WeightStatistics.Of(pair.AllWeights)))];
         double[] relative = [.. summaries.SelectMany(s => s.Weights.Select(w => w / s.Summary.Mean))];
         page.Paragraph(
             "The effective sample size (sum of w)\u00B2 / sum of w\u00B2 is the number of equally weighted images with the same spread: "
@@ -35,7 +35,7 @@ internal static class WeightSection
             TableColumn.Figures("Effective"),
             new TableColumn("Share of images"),
             new TableColumn("Weights, sorted"));
-        foreach ((ReportClass item, double[] weights, WeightSummary summary) in
+        foreach ((ReportClass item, double[] weights, WeightStatistics summary) in
             cut ? summaries.OrderBy(s => s.Summary.EffectiveSampleSize / s.Summary.Count).Take(RowLimit) : summaries)
         {
             double share = summary.EffectiveSampleSize / summary.Count;

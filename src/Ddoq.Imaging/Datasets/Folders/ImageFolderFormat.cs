@@ -1,3 +1,5 @@
+using Ddoq.Distilled;
+
 namespace Ddoq.Imaging;
 
 /// <summary>Class folders of image files, split or not, as torchvision's <c>ImageFolder</c> and Hugging Face's <c>imagefolder</c> know them.</summary>
@@ -35,7 +37,7 @@ internal sealed class ImageFolderFormat : IDatasetFormat
         if (split == DatasetSplit.Test && train is not null)
         {
             string where = Path.Combine(folder, train);
-            string[] classes = TrainClasses(folder);
+            IReadOnlyList<string> classes = TrainClasses(folder);
             index = index.Relabelled(options.Classes?.Of(classes, where) ?? classes, where);
         }
 
@@ -64,15 +66,15 @@ internal sealed class ImageFolderFormat : IDatasetFormat
 
     private static ImageFolderIndex Index(string folder, string part, ImageDatasetOptions options)
     {
-        if (DistilledMetadata.TryRead(folder, part) is not { } metadata)
+        if (DistilledSet.TryLoad(folder, part) is not { } set)
             return ImageFolderScanner.Scan(folder, part, options.Classes, options.Cancellation);
 
         // The metadata names every image of the set, so all are listed before some are taken.
-        ImageFolderIndex index = metadata.Reorder(ImageFolderScanner.Scan(folder, part, cancellation: options.Cancellation));
+        ImageFolderIndex index = DistilledMetadata.Reorder(set, ImageFolderScanner.Scan(folder, part, cancellation: options.Cancellation));
         return options.Classes is null ? index : index.Only(options.Classes);
     }
 
     /// <summary>The class names that number the labels of the training split, without listing its images.</summary>
-    private static string[] TrainClasses(string folder) =>
-        DistilledMetadata.TryRead(folder, "train")?.ClassNames ?? ImageFolderScanner.Folders(Path.Combine(folder, "train"));
+    private static IReadOnlyList<string> TrainClasses(string folder) =>
+        DistilledSet.TryLoad(folder)?.ClassNames ?? ImageFolderScanner.Folders(Path.Combine(folder, "train"));
 }

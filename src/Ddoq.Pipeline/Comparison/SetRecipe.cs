@@ -1,0 +1,64 @@
+using Ddoq.Pipeline.Stages;
+using Ddoq.Quantization;
+
+namespace Ddoq.Pipeline;
+
+/// <summary>How the images of a distilled set are made.</summary>
+/// <param name="Name">Name of the set's folder, and in reports.</param>
+/// <param name="Source">What the images are made from.</param>
+/// <param name="Prototypes">The prototypes that give number and, for <see cref="ImageSource.Prototypes"/> and <see cref="ImageSource.Decoded"/>, content; null where none are used.</param>
+/// <param name="Weights">Rule of the weights that the set stores; null takes the run's.</param>
+public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe? Prototypes, WeightRule? Weights)
+{
+    /// <summary>Optimal-quantisation prototypes, through the reverse diffusion: the distilled set itself.</summary>
+    public static SetRecipe Ddoq { get; } = new("ddoq", ImageSource.Prototypes, PrototypeRecipe.Ddoq, null);
+
+    /// <summary>D4M's mini-batch k-means prototypes, through the same reverse diffusion.</summary>
+    public static SetRecipe D4m { get; } = new("d4m", ImageSource.Prototypes, PrototypeRecipe.D4m, WeightRule.None);
+
+    /// <summary>The optimal-quantisation prototypes decoded as they are.</summary>
+    public static SetRecipe Decoded { get; } = new("decoded", ImageSource.Decoded, PrototypeRecipe.Ddoq, null);
+
+    /// <summary>Generated from pure noise with the class only.</summary>
+    public static SetRecipe Noise { get; } = new("noise", ImageSource.Noise, PrototypeRecipe.Ddoq, WeightRule.None);
+
+    /// <summary>Random real images of the training set.</summary>
+    public static SetRecipe Random { get; } = new("random", ImageSource.RealImages, null, WeightRule.None);
+
+    /// <summary>The images of <see cref="Random"/> through encoder and decoder.</summary>
+    public static SetRecipe RandomDecoded { get; } = new("random-decoded", ImageSource.RealImagesDecoded, null, WeightRule.None);
+
+    /// <summary>Whether the diffusion network makes the images.</summary>
+    public bool IsGenerated => Source is ImageSource.Prototypes or ImageSource.Noise;
+}
+
+/// <summary>What the images of a set are made from.</summary>
+public enum ImageSource
+{
+    /// <summary>Prototypes, through the reverse diffusion.</summary>
+    Prototypes,
+
+    /// <summary>Prototypes, through the decoder alone.</summary>
+    Decoded,
+
+    /// <summary>Noise, through the reverse diffusion.</summary>
+    Noise,
+
+    /// <summary>Real training images.</summary>
+    RealImages,
+
+    /// <summary>Real training images, through encoder and decoder.</summary>
+    RealImagesDecoded,
+}
+
+/// <summary>How prototypes are made from the latents.</summary>
+/// <param name="Name">Name of their folder, and in reports.</param>
+/// <param name="Adapt">Turns the run's quantisation into theirs.</param>
+public sealed record PrototypeRecipe(string Name, Func<QuantizeOptions, QuantizeOptions> Adapt)
+{
+    /// <summary>The run's own quantisation.</summary>
+    public static PrototypeRecipe Ddoq { get; } = new("ddoq", options => options);
+
+    /// <summary>D4M's.</summary>
+    public static PrototypeRecipe D4m { get; } = new("d4m", options => options.AsD4m());
+}

@@ -1,0 +1,46 @@
+using Ddoq.Imaging;
+using Ddoq.Onnx.Models;
+using ImageFit = Ddoq.Imaging.ImageFit;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>Which images a stage reads, and how they become images of a model's size.</summary>
+public sealed record ImageOptions
+{
+    /// <summary>The images' folder; null takes the embedded sample.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>The classes to take; null takes all.</summary>
+    public ClassSubset? Classes { get; init; }
+
+    /// <summary>How images are fitted; null leaves it to the model.</summary>
+    public FitMode? Fit { get; init; }
+
+    /// <summary>Damaged images skipped before the stage fails.</summary>
+    public int MaxDamaged { get; init; }
+
+    /// <summary>Where the images are.</summary>
+    public string Location => Folder ?? ShippedResources.SampleData;
+
+    /// <summary>Opens the training images.</summary>
+    /// <exception cref="DdoqException">They are not usable, or lack a class that is asked for.</exception>
+    internal IImageDataset OpenTraining(CancellationToken cancellation) =>
+        ImageDatasets.Open(Location, DatasetSplit.Train, new ImageDatasetOptions { Classes = Classes, Cancellation = cancellation });
+
+    /// <summary>Opens the test images, labelled as a list of classes.</summary>
+    /// <exception cref="DdoqException">They are not usable, or have other classes.</exception>
+    internal IImageDataset OpenTest(IReadOnlyList<string> classNames, CancellationToken cancellation) =>
+        ImageDatasets.Open(Location, DatasetSplit.Test, new ImageDatasetOptions { Classes = Classes, ClassNames = classNames, Cancellation = cancellation });
+
+    /// <summary>The fit that was asked for, or the model's.</summary>
+    internal ImageFit FitFor(ModelFolder model) => new(
+        model.ImageSize,
+        model.ImageSize,
+        Fit ?? model.Fit switch
+        {
+            Onnx.Models.ImageFit.Pad => FitMode.Pad,
+            Onnx.Models.ImageFit.Crop => FitMode.CropCentre,
+            _ => FitMode.Resize,
+        },
+        PadValue: (byte)model.PadValue);
+}
