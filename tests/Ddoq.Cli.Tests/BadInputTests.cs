@@ -57,6 +57,41 @@ public class BadInputTests
     }
 
     [Test]
+    public void AFirstRunThatFailedWithoutAnyResult_DoesNotStandInTheWayOfTheCorrectedOne()
+    {
+        ImageFolder();
+        string file = Path.Combine(Data, "train", "Bag", "1.png");
+        byte[] whole = File.ReadAllBytes(file);
+        File.WriteAllBytes(file, whole[..^40]);
+        Program.Run("encode", "--data-dir", Data, "-o", Out).FailedWith(1, "1.png");
+        File.WriteAllBytes(file, whole);
+        Program.Run("encode", "--data-dir", Data, "-o", Out).Succeeded();
+    }
+
+    [Test]
+    public void OptionWithoutEffect_IsAUsageError()
+    {
+        Program.Run("quantize", "--latents", "x", "-o", "y", "--algorithm", "clvq", "--max-iterations", "5").FailedWith(2, "--max-iterations has no effect with --algorithm clvq", "hartigan");
+        string file = Write("run.toml", "[quantize]\nalgorithm = \"d4m\"\nrestarts = 9\n");
+        Program.Run("distill", "-c", file, "-o", Out).FailedWith(2, "run.toml, line 3", "quantize.restarts has no effect with --algorithm d4m");
+    }
+
+    [Test]
+    public void MistypedOption_IsAnsweredWithTheNearest() =>
+        Program.Run("synthesize", "--guidence-scale", "2").FailedWith(2, "--guidence-scale", "did you mean --guidance-scale?");
+
+    [Test]
+    public void CentresFarBeyondTheRows_AreHeldAgainstTheData()
+    {
+        ImageFolder();
+        Program.Run("encode", "--data-dir", Data, "-o", Out).Succeeded();
+        string prototypes = Path.Combine(_folder, "many");
+        Outcome outcome = Program.Run("quantize", "--latents", Out, "--ipc", "2000000000", "-o", prototypes).Succeeded();
+        Assert.That(outcome.Error, Does.Contain("the largest class has 3 rows"));
+        Assert.That(new FileInfo(Path.Combine(prototypes, "prototypes.safetensors")).Length, Is.LessThan(100_000));
+    }
+
+    [Test]
     public void WrongExtension_IsNamed()
     {
         ImageFolder();

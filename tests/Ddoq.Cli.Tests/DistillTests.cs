@@ -66,7 +66,9 @@ public class DistillTests
         Dictionary<string, DateTime> before = Snapshot.Times(_reference, "*.png");
         Program.Run(Arguments(_reference, workers: 2)).Succeeded();
         Assert.That(Snapshot.Times(_reference, "*.png"), Is.EqualTo(before));
+        SortedDictionary<string, string> whole = Snapshot.Of(_reference);
         Program.Run([.. Arguments(_reference, workers: 1).Select(argument => argument == "2" ? "3" : argument)]).FailedWith(1, "other settings", "ipc: 2 -> 3", "--force");
+        Assert.That(Snapshot.Of(_reference), Is.EqualTo(whole), "a refused run leaves config.toml as it is");
     }
 
     [Test]

@@ -12,5 +12,13 @@ public class HelpTests
     }
 
     [Test]
+    public void Help_TellsBoundsAndDefaults()
+    {
+        string help = string.Join(' ', Program.Run("train", "--help").Succeeded().Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.That(help, Does.Contain("a number from 1E-09 to 100; default: the protocol's").And.Contain("only with --protocol rded, stored-soft"));
+        Assert.That(help, Does.Not.Contain("--resume"));
+    }
+
+    [Test]
     public void Version_IsPrinted() => Assert.That(Program.Run("--version").Succeeded().Output, Does.Match(@"^\d+\.\d+\.\d+"));
 }

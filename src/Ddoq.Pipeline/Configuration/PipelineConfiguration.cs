@@ -95,7 +95,7 @@ public sealed class PipelineConfiguration
             if (!given.IsFlag && given.Value.Equals(setting.DefaultValue))
                 continue;
             throw new UsageException(
-                $"{given.Source}: {setting.Flag.TrimStart('-')} has no effect with {needs.On.Flag} {needs.On.Show(ValueOf(needs.On)!)}",
+                $"{(given.IsFlag ? setting.Flag : $"{given.Source}: {setting.Key}")} has no effect with {needs.On.Flag} {needs.On.Show(ValueOf(needs.On)!)}",
                 $"Leave {setting.Flag} out, or give {needs}.");
         }
     }

@@ -36,6 +36,8 @@ public static class QuantizeStage
         quantizer.Validate();
         QuantizerFactory.Require(options.Device);
         using LatentStore store = LatentStore.Open(latents);
+        RequireRows(store, latents);
+        quantizer = Limit(quantizer, store, context.Progress);
         string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
         using StageFolder stage = StageFolder.Open(output, Name, Describe(quantizer, identity, store), context.Force);
         IReadOnlySet<int> share = options.Share.Of(store);
@@ -46,7 +48,6 @@ public static class QuantizeStage
             return result;
         }
 
-        RequireRows(store, latents);
         var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer, store.HasSampleWeights), flushToDisk: false);
         checkpoint.SaveHeader(stage.Path);
         Quantize(store, quantizer, options, stage, checkpoint, share, context);
@@ -110,6 +111,16 @@ public static class QuantizeStage
             sinceTiming.Restart();
             stage.SaveTiming();
         }
+    }
+
+    // No class can have more centres than rows: room for more would be filled with zeros, gigabytes of them for a slip of the pen.
+    private static QuantizerOptions Limit(QuantizerOptions quantizer, LatentStore store, IProgressSink progress)
+    {
+        int largest = Enumerable.Range(0, store.ClassNames.Count).Max(store.RowCount);
+        if (quantizer.CentroidCount <= largest)
+            return quantizer;
+        progress.Message(string.Create(CultureInfo.InvariantCulture, $"quantize: the largest class has {largest} rows: at most {largest} centres instead of {quantizer.CentroidCount}"));
+        return quantizer with { CentroidCount = largest };
     }
 
     private static void RequireRows(LatentStore store, string latents)

@@ -37,7 +37,7 @@ public sealed class DistilledMetadataTests
         Expect(["{"], "line 1", "not valid JSON");
         Expect([s_lines[0], """{"file_name":"bag/0.png"}"""], "line 2");
         Expect([s_lines[0], """{"file_name":"shirt/2.png","label":0,"class_name":"Coat"}"""], "line 2", "Shirt", "Coat");
-        Expect([s_lines[0], """{"file_name":"shirt/2.png","label":0,"weight":-1}"""], "line 2", "weight -1");
+        Expect([s_lines[0], """{"file_name":"shirt/2.png","label":0,"class_name":"Shirt","weight":-1}"""], "line 2", "weight -1");
         Expect([.. s_lines, """{"file_name":"bag/1.png","label":1,"class_name":"Bag"}"""], "bag/1.png", "not there");
         Expect([.. s_lines, s_lines[0]], "shirt/0.png", "twice");
         Expect(s_lines[1..], "shirt/0.png", "not listed");

@@ -51,11 +51,30 @@ public class PipelineConfigurationTests
     [TestCase("[quantize]\nalgorithm = \"kmeans\"\n", "kmeans", "hartigan")]
     [TestCase("[quantize]\nipcs = 3\n", "quantize.ipcs", "")]
     [TestCase("ipc = \n", "TOML", "")]
+    [TestCase("[quantize]\nipc = 3\nipc = 4\n", "line 3, column 1", "key quantize.ipc stands in line 2 already")]
+    [TestCase("quantize.ipc = 3\n[quantize]\nipc = 4\n", "line 3", "stands in line 1 already")]
+    [TestCase("[quantize]\nipc = 3\n[train]\nrepeats = 1\n[quantize]\nrestarts = 2\n", "line 5, column 1", "table [quantize] stands in line 1 already")]
+    [TestCase("[quantize]\nipc = [3]\n", "line 2, column 7", "neither number nor text")]
+    [TestCase("[quantize]\nipc = [\"3\"]\n", "line 2, column 7", "a list")]
+    [TestCase("[quantize]\nipc = \"3\"\n", "line 2, column 7", "a text; allowed: a whole number")]
+    [TestCase("[quantize]\nipc = 3.0\n", "line 2, column 7", "a number with a fraction")]
+    [TestCase("[quantize]\nalgorithm = 3\n", "line 2, column 13", "a whole number; allowed: hartigan")]
+    [TestCase("[quantize]\nipc = true\n", "line 2, column 7", "neither number nor text")]
     public void WrongFile_IsAUsageError_NamingFileAndKey(string text, string first, string second)
     {
         File.WriteAllText(_file, text);
         UsageException error = Assert.Throws<UsageException>(() => PipelineConfiguration.FromToml(_file))!;
         Assert.That(error.Message, Does.Contain(_file).And.Contain(first).And.Contain(second));
+    }
+
+    [Test]
+    public void ListsInlineTablesAndQuotedKeys_AreRead()
+    {
+        File.WriteAllText(_file, "quantize = { ipc = 7 }\n[evaluate]\narms = [\"ddoq\", \"d4m\"]\n[synthesize]\n\"guidance_scale\" = 2\n");
+        PipelineConfiguration configuration = PipelineConfiguration.FromToml(_file);
+        Assert.That(configuration.Get(QuantizeSettings.Ipc), Is.EqualTo(7));
+        Assert.That(configuration.Get(TrainSettings.Arms), Is.EqualTo("ddoq,d4m"));
+        Assert.That(configuration.Get(SynthesizeSettings.GuidanceScale), Is.EqualTo(2));
     }
 
     [Test]

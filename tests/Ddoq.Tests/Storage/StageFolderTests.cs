@@ -62,6 +62,7 @@ public class StageFolderTests
     public void Open_OtherSettings_NamesEachDifference()
     {
         StageFolder.Open(_folder["s"], "quantize", s_settings).Dispose();
+        File.WriteAllText(_folder["s", "part"], "x");
         var other = new Dictionary<string, string> { ["seed"] = "0", ["ipc"] = "50", ["algorithm"] = "lloyd" };
         var error = Assert.Throws<DdoqException>(() => StageFolder.Open(_folder["s"], "quantize", other))!;
         Assert.Multiple(() =>
@@ -70,6 +71,29 @@ public class StageFolderTests
             Assert.That(error.Hint, Does.Contain("--output").And.Contain("--force"));
             Assert.That(() => StageFolder.Open(_folder["s"], "encode", s_settings), Throws.InstanceOf<DdoqException>().With.Message.Contain("'quantize', not 'encode'"));
         });
+    }
+
+    [Test]
+    public void Open_OtherSettings_AfterARunThatWroteNothing_StartsAnew()
+    {
+        StageFolder.Open(_folder["s"], "quantize", s_settings).Dispose();
+        Directory.CreateDirectory(_folder["s", "classes"]);
+        File.WriteAllText(_folder["s", "classes" + StageFolder.HeaderSuffix], "what was to come");
+        var other = new Dictionary<string, string> { ["ipc"] = "50" };
+        using (StageFolder stage = StageFolder.Open(_folder["s"], "quantize", other))
+            Assert.That(StageFolder.Read(_folder["s"]).Settings, Is.EqualTo(other));
+        Assert.That(File.Exists(_folder["s", "classes" + StageFolder.HeaderSuffix]), Is.False);
+        StageFolder.Open(_folder["done"], "label", s_settings).Complete();
+        Assert.That(() => StageFolder.Open(_folder["done"], "label", other), Throws.InstanceOf<DdoqException>(), "a complete stage without files is a result");
+    }
+
+    [Test]
+    public void Open_OtherContent_IsSaidInWords()
+    {
+        string first = ContentHash.OfText("a"), second = ContentHash.OfText("b");
+        StageFolder.Open(_folder["s"], "encode", new Dictionary<string, string> { ["data"] = first }).Complete();
+        var error = Assert.Throws<DdoqException>(() => StageFolder.Open(_folder["s"], "encode", new Dictionary<string, string> { ["data"] = second }))!;
+        Assert.That(error.Message, Does.Contain($"data: the content is another one ({first[..12]}... -> {second[..12]}...)"));
     }
 
     [Test]
