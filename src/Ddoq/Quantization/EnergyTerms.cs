@@ -3,6 +3,7 @@ using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
 using Ddoq.Quantization.Algorithms;
 using Ddoq.Quantization.Spaces;
+using Ddoq.Selection;
 
 namespace Ddoq.Quantization;
 
@@ -44,8 +45,7 @@ public readonly record struct EnergyTerms(double Between, double Rows, double Po
     {
         ArgumentNullException.ThrowIfNull(source);
         int dimension = source.Shape.Length, count = points.Length / dimension;
-        if (count == 0 || points.Length % dimension != 0)
-            throw new UsageException($"{points.Length} values are not points of {dimension}: a positive multiple of the dimension is needed.");
+        PointMasses.CheckPoints(points, dimension);
         if (!pointWeights.IsEmpty && pointWeights.Length != count)
             throw new UsageException($"{pointWeights.Length} weights for {count} points: one per point, or none at all, is needed.");
         float[] weights = pointWeights.IsEmpty ? [.. Enumerable.Repeat(1f, count)] : pointWeights.ToArray();
@@ -54,8 +54,6 @@ public readonly record struct EnergyTerms(double Between, double Rows, double Po
             mass += weight;
         if (SampleWeights.IndexOfBad(weights) >= 0 || !(mass > 0))
             throw new DdoqException($"The weights of {count} points are not usable: they are finite, 0 or more, and not all 0.");
-        if (points.IndexOfAnyExceptInRange(-FiniteScan.Largest, FiniteScan.Largest) is int bad and >= 0)
-            throw new DdoqException($"Point {bad / dimension}: value {bad % dimension} is {points[bad]}; points must be finite, and at most 1e14 in size.");
         LatentKernels kernels = KernelTable.Default.ForRows(source.ElementType);
         using var rows = new LoadedRows(kernels);
         using var table = new CentroidTable(kernels);

@@ -16,6 +16,7 @@ internal sealed unsafe class LoadedRows(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<float> _row = new();
     private readonly NativeBuffer<float> _weights = new();
     private readonly ClassSplit _split = new();
+    private byte* _first;
 
     /// <summary>The rows that have weight.</summary>
     public ClassRows Used => _split.Training;
@@ -29,15 +30,15 @@ internal sealed unsafe class LoadedRows(LatentKernels kernels) : IDisposable
     /// <summary>Weight of a used row; 1 when all weigh the same.</summary>
     public float Weight(int row) => Used.Weights.IsEmpty ? 1 : Used.Weights[row];
 
+    /// <summary>Index of a used row among all rows of the class.</summary>
+    public int Index(int row) => (int)(((byte*)Used[row] - _first) / ((nint)Used.Dimension * LatentElement.Size(kernels.RowType)));
+
     /// <summary>Takes up a class and works on it; its rows stay in place meanwhile.</summary>
     /// <exception cref="UsageException">The class does not exist or has no rows.</exception>
     /// <exception cref="DdoqException">A value or a weight is not usable.</exception>
     public TResult With<TResult>(ILatentSource source, int classIndex, Func<TResult> work, CancellationToken cancellation)
     {
-        if ((uint)classIndex >= (uint)source.ClassNames.Count)
-            throw new UsageException($"Class {classIndex} does not exist; the source has classes 0 to {source.ClassNames.Count - 1}.");
-        if (source.RowCount(classIndex) == 0)
-            throw new UsageException($"Class {classIndex} ('{source.ClassNames[classIndex]}') has no rows.");
+        CheckClass(source, classIndex);
         if (source.TryGetRowBytes(classIndex, out ReadOnlySpan<byte> inPlace))
         {
             fixed (byte* values = inPlace)
@@ -49,6 +50,15 @@ internal sealed unsafe class LoadedRows(LatentKernels kernels) : IDisposable
 
         Load(Copy(source, classIndex, _copy, cancellation), source, classIndex);
         return work();
+    }
+
+    /// <summary>Refuses classes that do not exist or have no rows.</summary>
+    public static void CheckClass(ILatentSource source, int classIndex)
+    {
+        if ((uint)classIndex >= (uint)source.ClassNames.Count)
+            throw new UsageException($"Class {classIndex} does not exist; the source has classes 0 to {source.ClassNames.Count - 1}.");
+        if (source.RowCount(classIndex) == 0)
+            throw new UsageException($"Class {classIndex} ('{source.ClassNames[classIndex]}') has no rows.");
     }
 
     /// <summary>Copies the rows of a class that are not in place, a piece at a time.</summary>
@@ -82,6 +92,19 @@ internal sealed unsafe class LoadedRows(LatentKernels kernels) : IDisposable
             "Encode the class again; a half overflows above 65504, so check the scaling factor of the encoder.");
     }
 
+    /// <summary>The values of some used rows, in the coordinates of the latents.</summary>
+    public float[] Values(int[] rows)
+    {
+        var values = new float[rows.Length * Used.Dimension];
+        fixed (float* destination = values)
+        {
+            for (int i = 0; i < rows.Length; i++)
+                kernels.Widen(Used[rows[i]], destination + ((nint)i * Used.Dimension), Used.Dimension);
+        }
+
+        return values;
+    }
+
     /// <summary>Keeps some of the rows, drawn without replacement.</summary>
     public void Sample(int count, CounterRandom random)
     {
@@ -104,6 +127,7 @@ internal sealed unsafe class LoadedRows(LatentKernels kernels) : IDisposable
         int rows = source.RowCount(classIndex), dimension = source.Shape.Length;
         string name = source.ClassNames[classIndex];
         RefuseNonFinite(kernels, values, rows, dimension, classIndex, name);
+        _first = values;
         Span<float> weights = default;
         if (source.HasSampleWeights)
             source.ReadSampleWeights(classIndex, weights = _weights.Span(rows));

@@ -87,6 +87,27 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
         return total;
     }
 
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override double SumOfMinima(float* values, float* bounds, float* weights, int count)
+    {
+        double total = 0;
+        for (int first = 0; first < count; first += Block)
+        {
+            TVector sum = TSimd.Zero;
+            int end = Math.Min(first + Block, count);
+            for (int i = first; i < end; i += TSimd.Width)
+            {
+                TVector value = TSimd.Load(values + i), bound = TSimd.Load(bounds + i);
+                sum = TSimd.MultiplyAdd(TSimd.Load(weights + i), TSimd.SelectLess(value, bound, value, bound), sum);
+            }
+
+            total += TSimd.Sum(sum);
+        }
+
+        return total;
+    }
+
     // Panels of two vectors side by side, one vector where a single one is left.
     private static void CombineTiles(float* shares, int points, float* strip, int length, int width, float* sums, nint stride, bool first)
     {

@@ -190,4 +190,7 @@ internal abstract unsafe partial class LatentKernels
     /// <c>sum of weights[i] sqrt(squared[i])</c> over the squared distances above <paramref name="zero"/>, blocks of 512 added in fp64. Padded, with weights 0 behind the data.
     /// </summary>
     public abstract double SumOfDistances(float* squared, float* weights, float zero, int count);
+
+    /// <summary><c>sum of weights[i] min(values[i], bounds[i])</c>, blocks of 512 added in fp64. Padded, with weights 0 behind the data.</summary>
+    public abstract double SumOfMinima(float* values, float* bounds, float* weights, int count);
 }

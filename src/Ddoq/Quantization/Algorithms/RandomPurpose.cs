@@ -20,4 +20,10 @@ public enum RandomPurpose
 
     /// <summary>Rows that stand for all of a large class in the energy distance.</summary>
     EnergySample = 5,
+
+    /// <summary>Candidates of a selection that are drawn at random.</summary>
+    Selection = 6,
+
+    /// <summary>Rows and candidates that stand for all of a large class in a selection.</summary>
+    SelectionSample = 7,
 }
