@@ -172,7 +172,7 @@ internal static class Description
         return result;
     }
 
-    private static JsonArray Rows(int count, Func<int, JsonObject> row)
+    public static JsonArray Rows(int count, Func<int, JsonObject> row)
     {
         // A person reads the head of a long list; programs read the files.
         var rows = new JsonArray([.. Enumerable.Range(0, Math.Min(count, MaximumRows)).Select(i => (JsonNode)row(i))]);

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Ddoq.Cli.Terminal;
 using Ddoq.Distilled;
+using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Text;
+using Ddoq.Pipeline;
 using Ddoq.Storage;
 
 namespace Ddoq.Cli.Commands;
@@ -15,13 +17,42 @@ internal static class InspectCommand
     public static Command Create(Signals signals)
     {
         var command = new PipelineCommand(
-            signals, "inspect", "Describe a latent store, prototypes, distilled set, model or stage folder, or any safetensors file, after checking it.");
+            signals, "inspect", "Describe a dataset, latent store, prototypes, distilled set, model or stage folder, or any safetensors file, after checking it.");
         var path = new Argument<string>("path") { Description = "File or folder." };
         command.Command.Add(path);
-        return command.Does(run => Output.Write(run.Json, Describe(run.Parsed.GetValue(path)!)));
+        Option<string?> html = command.AddOption("--html", "For a dataset: write what is found as a page too.", "file");
+        return command.Does(run => Output.Write(run.Json, Describe(run.Parsed.GetValue(path)!, run.Optional(html), run.Context)));
     }
 
-    private static JsonObject Describe(string path)
+    private static JsonObject Describe(string path, string? page, StageContext context)
+    {
+        if (DescribeResult(path) is not { } result)
+            return DescribeData(path, page, context);
+        return page is null ? result : throw new UsageException($"--html is for datasets, '{path}' is none", "Leave --html out; a run's page is made by: ddoq report.");
+    }
+
+    /// <summary>A folder that no stage made may hold a dataset; every image of it is decoded.</summary>
+    private static JsonObject DescribeData(string path, string? page, StageContext context)
+    {
+        DatasetSurvey survey;
+        try
+        {
+            survey = DataDescription.Survey(path, context);
+        }
+        catch (DdoqException e)
+        {
+            throw new DdoqException(
+                $"'{path}' is no folder that ddoq knows; as a dataset: {e.Message}",
+                $"Known are datasets, latent stores, prototypes, distilled sets, model folders and stage folders. For a dataset: {e.Hint}", e);
+        }
+
+        if (page is not null)
+            DataDescription.WritePage(page, survey);
+        return DataDescription.Of(survey);
+    }
+
+    /// <summary>What a stage or an export made; null for any other folder.</summary>
+    private static JsonObject? DescribeResult(string path)
     {
         if (File.Exists(path))
             return DescribeFile(path);
@@ -40,11 +71,9 @@ internal static class InspectCommand
             return DescribeModel(path);
         if (File.Exists(Path.Combine(path, "train", "metadata.jsonl")))
             return Description.OfDistilledSet(path);
-        if (File.Exists(Path.Combine(path, StageFolder.RecordFileName)))
-            return PrototypeDescription.OfUnfinished(Description.Of(StageFolder.Read(path), path), path);
-        throw new DdoqException(
-            $"'{path}' is no folder that ddoq knows",
-            "Known are latent stores, prototypes, distilled sets, model folders and stage folders.");
+        return File.Exists(Path.Combine(path, StageFolder.RecordFileName))
+            ? PrototypeDescription.OfUnfinished(Description.Of(StageFolder.Read(path), path), path)
+            : null;
     }
 
     private const string LatentStoreFile = "latents.safetensors.index.json";

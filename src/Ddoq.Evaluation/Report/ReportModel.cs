@@ -1,5 +1,6 @@
 using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Comparison;
+using Ddoq.Evaluation.Tables;
 
 namespace Ddoq.Evaluation.Report;
 
@@ -72,6 +73,9 @@ public sealed record ReportModel
 
     /// <summary>Files read and written, with their hashes.</summary>
     public IReadOnlyList<ReportArtefact> Artefacts { get; init; } = [];
+
+    /// <summary>Other tables, a section each, by the section's title.</summary>
+    public IReadOnlyList<(string Section, ComparisonTable Table)> Tables { get; init; } = [];
 
     /// <summary>What the numbers do and do not say: samples of datasets, untested settings, known limits.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

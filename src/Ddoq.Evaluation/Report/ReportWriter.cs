@@ -3,6 +3,7 @@ using System.Text;
 using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Report.Markup;
 using Ddoq.Evaluation.Report.Sections;
+using Ddoq.Evaluation.Tables;
 using Ddoq.Storage;
 
 namespace Ddoq.Evaluation.Report;
@@ -71,6 +72,8 @@ public static class ReportWriter
             page.Section("weights", "Weights", () => WeightSection.Write(page, weighted));
         if (model.Stages.Count > 0)
             page.Section("time", "Time", () => TimeSection.Write(page, model.Stages));
+        foreach ((string section, ComparisonTable table) in model.Tables)
+            page.Section(section.ToLowerInvariant().Replace(' ', '-'), section, () => page.Table(table));
         if (model.Notes.Count > 0)
         {
             page.Section("limits", "Limits", () =>
