@@ -1,3 +1,4 @@
+using Ddoq.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ddoq.Imaging;
@@ -76,21 +77,9 @@ internal static class DataFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw IsAnnexLink(path)
-                ? Annexed(path)
+                ? GitPointer.Annexed(path)
                 : new DdoqException($"{path} cannot be read: {e.Message}", "check that it is there and that you may read it", e);
         }
-    }
-
-    /// <summary>Refuses a small text that Git keeps in place of a large file.</summary>
-    /// <param name="start">The first bytes of the file.</param>
-    /// <param name="path">The file.</param>
-    /// <exception cref="DdoqException">The file is such a pointer.</exception>
-    public static void RefusePointer(ReadOnlySpan<byte> start, string path)
-    {
-        if (start.StartsWith("version https://git-lfs"u8))
-            throw new DdoqException($"{path} is a pointer of Git LFS, its contents were not fetched", "run 'git lfs pull' in the repository it comes from");
-        if (start.StartsWith("/annex/objects/"u8))
-            throw Annexed(path);
     }
 
     // The length of a link is that of its text.
@@ -106,9 +95,6 @@ internal static class DataFile
 
     private static DdoqException Empty(string path) =>
         new($"{path} {NoContents}", "fetch the file again, or remove what is no data");
-
-    private static DdoqException Annexed(string path) =>
-        new($"{path} is a pointer of git-annex, its contents were not fetched", "run 'git annex get' in the repository it comes from");
 
     private static bool IsAnnexLink(string path)
     {

@@ -1,3 +1,5 @@
+using Ddoq.Storage;
+
 namespace Ddoq.Imaging;
 
 /// <summary>What format a file is in, by its first bytes, and what its name says.</summary>
@@ -57,7 +59,7 @@ internal static class ImageSignature
         ImageFormat found = Detect(content), expected = FormatOfExtension(path);
         if (found == ImageFormat.Unknown)
         {
-            DataFile.RefusePointer(content, path);
+            GitPointer.Refuse(content, path);
             string start = Convert.ToHexStringLower(content[..Math.Min(content.Length, 8)]);
             throw new DamagedImageException(path, $"not a PNG, JPEG, WebP, BMP or TIFF image (starts with {start})");
         }

@@ -53,14 +53,6 @@ public sealed class ClassFolders
     /// <summary>What to tell the user when folder order and label order differ; null when they agree.</summary>
     public string? Warning { get; }
 
-    /// <summary>The number that readers by folder give a class, or -1 when the class has no images and so no folder.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>
-    public int ImageFolderIndexOf(int label)
-    {
-        LatentErrors.CheckClass(label, _folders.Length);
-        return _imageFolderIndex[label];
-    }
-
     /// <summary>The image's path relative to <c>train</c>, with '/': <c>T-shirt_top/07.png</c>.</summary>
     /// <param name="label">The class.</param>
     /// <param name="prototype">The prototype's number within the class.</param>

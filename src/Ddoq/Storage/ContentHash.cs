@@ -46,15 +46,10 @@ public static class ContentHash
     }
 
     /// <summary>The hash of a folder: every file's relative path and content, in ordinal order of the paths.</summary>
-    /// <remarks>Reads every byte; for large data sets <see cref="OfFolderListing"/> is the cheap way.</remarks>
+    /// <remarks>Reads every byte.</remarks>
     /// <inheritdoc cref="OfFile" path="/exception"/>
     public static string OfFolder(string folder, CancellationToken cancellationToken = default) =>
         Combine(folder, path => OfFile(path, cancellationToken));
-
-    /// <summary>The hash of a folder's listing: every file's relative path and length, but not its content.</summary>
-    /// <remarks>Notices added, removed, renamed and resized files, not a change that keeps the length.</remarks>
-    /// <exception cref="DdoqException">The folder is missing or cannot be listed.</exception>
-    public static string OfFolderListing(string folder) => Combine(folder, static _ => "");
 
     // Each entry is (path length, path, file length, content hash): no two listings give the same bytes.
     private static string Combine(string folder, Func<string, string> contentOf)

@@ -247,6 +247,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     private long ReadHeaderLength()
     {
+        Span<byte> start = stackalloc byte[GitPointer.Length];
+        GitPointer.Refuse(start[..RandomAccess.Read(_handle, start, 0)], Path);
+
         // 8 bytes of length and the shortest JSON object.
         const int Shortest = SafetensorsHeader.PrefixLength + 2;
         if (Length < Shortest)

@@ -65,7 +65,6 @@ public class ClassFoldersTests
         {
             Assert.That(folders.Warning, Is.Null);
             Assert.That(folders.Warning, Is.Null);
-            Assert.That(Enumerable.Range(0, 3).Select(folders.ImageFolderIndexOf), Is.EqualTo(new[] { 0, 1, 2 }));
         });
     }
 
@@ -79,9 +78,7 @@ public class ClassFoldersTests
         {
             Assert.That(numbers.Warning, Is.Not.Null);
             Assert.That(numbers.Warning, Does.Contain("class '2' the number 3, its label is 2").And.Contain("train/metadata.jsonl"));
-            Assert.That(numbers.ImageFolderIndexOf(10), Is.EqualTo(2));
-            Assert.That(cases.ImageFolderIndexOf(0), Is.EqualTo(1));
-            Assert.That(() => cases.ImageFolderIndexOf(2), Throws.InstanceOf<ArgumentOutOfRangeException>());
+            Assert.That(cases.Warning, Does.Contain("class 'apple' the number 1, its label is 0"));
         });
     }
 
@@ -91,7 +88,6 @@ public class ClassFoldersTests
         var folders = new ClassFolders(["a", "b", "c"], [3, 0, 3]);
         Assert.Multiple(() =>
         {
-            Assert.That(Enumerable.Range(0, 3).Select(folders.ImageFolderIndexOf), Is.EqualTo(new[] { 0, -1, 1 }));
             Assert.That(folders.Warning, Does.Contain("class 'c' the number 1, its label is 2"));
             Assert.That(new ClassFolders(["a", "b", "c"], [3, 3, 0]).Warning, Is.Null);
         });

@@ -48,7 +48,7 @@ internal readonly record struct SampleLabel(long Number, string? Name)
 /// <summary>The labels of the samples in one file.</summary>
 /// <param name="Labels">One for each sample, as written.</param>
 /// <param name="PlaceOf">File and sample, for messages.</param>
-internal readonly record struct LabelSource(IReadOnlyList<SampleLabel> Labels, Func<int, string> PlaceOf);
+internal readonly record struct WrittenLabels(IReadOnlyList<SampleLabel> Labels, Func<int, string> PlaceOf);
 
 /// <summary>The classes of samples that carry their labels as numbers or names, and the label each gets in the dataset.</summary>
 internal sealed class LabelledClasses
@@ -78,12 +78,12 @@ internal sealed class LabelledClasses
     /// Some labels are numbers and others names; a number is larger than there are samples, negative or not whole; or the names differ
     /// from sample to sample, as captions do.
     /// </exception>
-    public static string[] NamesOf(IEnumerable<LabelSource> sources, string where)
+    public static string[] NamesOf(IEnumerable<WrittenLabels> sources, string where)
     {
         long most = -1, count = 0;
-        string mostAt = "";
+        string mostAt = "", nameAt = "", nameLast = "";
         var names = new SortedSet<string>(CodePointOrder.Instance);
-        foreach (LabelSource source in sources)
+        foreach (WrittenLabels source in sources)
         {
             for (int i = 0; i < source.Labels.Count; i++, count++)
             {
@@ -91,7 +91,10 @@ internal sealed class LabelledClasses
                 RequireLabel(label, source, i);
                 if (label.Name is { } name)
                 {
-                    if (names.Add(name) && double.TryParse(name, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _))
+                    if (!names.Add(name))
+                        continue;
+                    (nameAt, nameLast) = (source.PlaceOf(i), name);
+                    if (double.TryParse(name, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out _))
                         throw new DdoqException($"{source.PlaceOf(i)} has the label '{name}', which is no whole number", "write whole numbers from 0 on, or names; names that look like numbers belong into classnames.txt");
                 }
                 else if (label.Number > most)
@@ -113,12 +116,12 @@ internal sealed class LabelledClasses
         if (most >= 0)
         {
             throw new DdoqException(
-                $"some labels of the shards in {where} are numbers up to {most}, others are names, such as {names.Min}",
+                $"{nameAt} has a name for a label, '{nameLast}', other samples have numbers, such as {mostAt} with {most}",
                 "write labels of one kind, or give the names of the numbers in classnames.txt");
         }
 
         return count < FewestCaptions || 2 * names.Count <= count ? [.. names] : throw new DdoqException(
-            $"the {count} samples in {where} have {names.Count} different labels, such as '{names.Min}': these are captions, not classes",
+            $"the {count} samples in {where} have {names.Count} different labels, such as '{nameLast}' of {nameAt}: these are captions, not classes",
             "pack the class of each image as key.cls, or list the class names in classnames.txt beside the shards");
     }
 
@@ -150,7 +153,7 @@ internal sealed class LabelledClasses
     /// <param name="source">The labels of the sample's file.</param>
     /// <param name="index">Which of them.</param>
     /// <exception cref="DdoqException">There is no such class.</exception>
-    public int LabelOf(LabelSource source, int index)
+    public int LabelOf(WrittenLabels source, int index)
     {
         const string Hint = "correct the label, or the list of class names beside the shards";
         SampleLabel label = source.Labels[index];
@@ -169,7 +172,7 @@ internal sealed class LabelledClasses
 
     /// <summary>Checks that every class has an image.</summary>
     /// <exception cref="DdoqException">One has none.</exception>
-    public void CheckAllThere(IReadOnlyCollection<int> labels, string where)
+    public void CheckAllThere(IReadOnlyCollection<int> labels, string where, string firstFile)
     {
         var found = new bool[Names.Length];
         foreach (int label in labels)
@@ -178,12 +181,12 @@ internal sealed class LabelledClasses
         if (empty >= 0)
         {
             throw new DdoqException(
-                $"no image of the shards in {where} is of class {empty} ({Names[empty]})",
+                $"no image of the shards in {where}, the first of which is {firstFile}, is of class {empty} ({Names[empty]})",
                 "every class needs at least one image: fetch the missing shards, or give the classes to take by --classes");
         }
     }
 
-    private static void RequireLabel(SampleLabel label, LabelSource source, int index)
+    private static void RequireLabel(SampleLabel label, WrittenLabels source, int index)
     {
         if (label.IsMissing)
             throw new DdoqException($"{source.PlaceOf(index)} has no label ({label})", "this split has no labels: use another, such as validation");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ddoq.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace Ddoq.Imaging;
@@ -140,7 +141,7 @@ internal static class TarIndex
             }
 
             return size <= Array.MaxLength
-                ? new TarMember(name, size == 0 ? 0 : start, (int)size)
+                ? new TarMember(name, start, (int)size)
                 : throw new DdoqException($"{path}: {name} has {size} bytes, no image is that large", "check what the archive holds");
         }
 
@@ -222,7 +223,7 @@ internal static class TarIndex
             ReadOnlySpan<byte> start = Block(at);
             if (at > 0)
                 return new DdoqException($"{path}, byte {at}: the checksum of the header {Behind} is wrong", Hint);
-            DataFile.RefusePointer(start, path);
+            GitPointer.Refuse(start, path);
             string? compression = start switch
             {
                 [0x1F, 0x8B, ..] => "gzip",
@@ -249,7 +250,7 @@ internal static class TarIndex
                 if (at == 0)
                 {
                     Read(0, _window.AsSpan(0, (int)_length));
-                    DataFile.RefusePointer(_window.AsSpan(0, (int)_length), path);
+                    GitPointer.Refuse(_window.AsSpan(0, (int)_length), path);
                 }
 
                 throw at == _length

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Ddoq.Storage;
 
 namespace Ddoq.Imaging;
 
@@ -11,7 +12,7 @@ namespace Ddoq.Imaging;
 internal static class IdxFile
 {
     private const byte UnsignedByte = 0x08;
-    private const int BlockBytes = 1 << 24;
+    private const int BlockBytes = 1 << 16;
 
     // Deflate cannot expand by more; a header that claims more than this is wrong, and must not make us allocate for it.
     private const long MaximumDeflateRatio = 1032;
@@ -31,9 +32,9 @@ internal static class IdxFile
 
     private static (int[] Dimensions, byte[] Elements) Read(FileStream file, string path, int rank, CancellationToken cancellation)
     {
-        Span<byte> start = stackalloc byte[32];
+        Span<byte> start = stackalloc byte[GitPointer.Length];
         start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
-        DataFile.RefusePointer(start, path);
+        GitPointer.Refuse(start, path);
         bool compressed = start is [0x1F, 0x8B, ..];
         file.Position = 0;
         if (!compressed)

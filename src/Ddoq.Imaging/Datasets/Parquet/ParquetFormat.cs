@@ -50,7 +50,7 @@ internal sealed class ParquetFormat : IDatasetFormat
         if (shards.All(shard => shard.Labels.Length == 0))
             throw new DdoqException($"the shards in {where} have no rows, the first is {set.Files[0]}", "fetch the shards again");
         if (split != DatasetSplit.Test)
-            classes.CheckAllThere(labels, where);
+            classes.CheckAllThere(labels, where, set.Files[0]);
         return new EncodedImageDataset(
             folder, "parquet", new ParquetImages(folder, set.Part, shards, rows), [.. labels], classes.Names, options with { AllowMismatchedExtension = true });
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ddoq.Storage;
 using Microsoft.Win32.SafeHandles;
 using Parquet;
 using Parquet.Data;
@@ -32,13 +33,15 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
         {
             cancellation.ThrowIfCancellationRequested();
             using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
-            firstRows[group + 1] = checked(firstRows[group] + (int)rows.RowCount);
             if (rows.GetMetadata(columns.Image)?.MetaData is { } stored)
             {
+                if (stored.NumValues != rows.RowCount || rows.GetMetadata(columns.Label)?.MetaData?.NumValues != rows.RowCount)
+                    throw new DdoqException($"{path}: row group {group} claims {rows.RowCount} rows, its columns of images or labels have other numbers", DamageHint);
                 imageOffsets[group] = stored.DictionaryPageOffset ?? stored.DataPageOffset;
                 imageBytes[group] = stored.TotalCompressedSize;
             }
 
+            firstRows[group + 1] = checked(firstRows[group] + (int)rows.RowCount);
             await AddLabels(rows, columns.Label, (int)rows.RowCount, labels).ConfigureAwait(false);
         }
 
@@ -46,7 +49,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
     });
 
     /// <summary>The labels, for messages.</summary>
-    public LabelSource Source => new(Labels, row => $"{Path} row {row}");
+    public WrittenLabels Source => new(Labels, row => $"{Path} row {row}");
 
     /// <summary>A <see cref="ContentSample"/> of a row group's images.</summary>
     public byte[] SampleOf(int group)
@@ -91,17 +94,17 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
             RefusePointer(file, path);
             return OpenAsync(file, path, read).GetAwaiter().GetResult();
         }
-        catch (Exception e) when (e is not (DdoqException or OperationCanceledException or OutOfMemoryException))
+        catch (Exception e) when (e is not (DdoqException or OperationCanceledException))
         {
-            // The package has no one exception for damage: a wrong byte may surface as any of the runtime's.
+            // The package has no one exception for damage: a wrong byte may surface as any of the runtime's, a wrong size as a lack of memory.
             throw new DdoqException($"{path} is no Parquet file or damaged: {e.Message}", DamageHint, e);
         }
     }
 
     private static void RefusePointer(FileStream file, string path)
     {
-        Span<byte> start = stackalloc byte[32];
-        DataFile.RefusePointer(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)], path);
+        Span<byte> start = stackalloc byte[GitPointer.Length];
+        GitPointer.Refuse(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)], path);
         file.Position = 0;
     }
 

@@ -23,7 +23,7 @@ internal sealed class WebDatasetFormat : IDatasetFormat
         (ShardSet shards, ShardSet defining) = ShardSet.Choose(folder, Find(folder), split);
         var remarks = new RemarkCounter();
         ShardSamples[] samples = Read(folder, shards, remarks, options.Cancellation);
-        LabelSource[] sources = [.. samples.Select((shard, i) => SourceOf(shard, folder, shards, i))];
+        WrittenLabels[] sources = [.. samples.Select((shard, i) => SourceOf(shard, folder, shards, i))];
         string where = Path.Combine(folder, shards.Part);
         string[] all = LabelledClasses.NamesBeside(where, folder) ?? LabelledClasses.NamesOf(
             defining == shards ? sources : Read(folder, defining, new RemarkCounter(), options.Cancellation).Select((shard, i) => SourceOf(shard, folder, defining, i)),
@@ -45,7 +45,7 @@ internal sealed class WebDatasetFormat : IDatasetFormat
         }
 
         if (split != DatasetSplit.Test)
-            classes.CheckAllThere(labels, where);
+            classes.CheckAllThere(labels, where, shards.Files[0]);
         return new EncodedImageDataset(folder, "webdataset", images, [.. labels], classes.Names, options with { AllowMismatchedExtension = true }, remarks);
     }
 
@@ -58,10 +58,10 @@ internal sealed class WebDatasetFormat : IDatasetFormat
         return archives.Length > 0 && ShardSamples.IsShard(Path.Combine(folder, archives[0])) ? archives : [];
     }
 
-    private static LabelSource SourceOf(ShardSamples samples, string folder, ShardSet shards, int index)
+    private static WrittenLabels SourceOf(ShardSamples samples, string folder, ShardSet shards, int index)
     {
         string path = Path.Combine(folder, shards.Part, shards.Files[index]);
-        return new LabelSource(samples.Labels, row => $"{path}:{samples.Images[row].Name}");
+        return new WrittenLabels(samples.Labels, row => $"{path}:{samples.Images[row].Name}");
     }
 
     private static ShardSamples[] Read(string folder, ShardSet shards, RemarkCounter remarks, CancellationToken cancellation)
