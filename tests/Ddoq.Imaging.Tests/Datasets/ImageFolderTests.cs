@@ -38,6 +38,26 @@ public sealed class ImageFolderTests
         });
     }
 
+    // The whole way of a file: decoding, EXIF, resize and crop. The two decoders of a JPEG come from one library.
+    [TestCase(32), TestCase(64)]
+    public void Files_BecomeThePixelsOfPillowAndTorchvision(int size)
+    {
+        using var folder = new TemporaryFolder();
+        PythonOracle.Run("fit_images.py", folder.Path, size.ToString(CultureInfo.InvariantCulture));
+        using IImageDataset dataset = ImageDatasets.Open(folder["data"], DatasetSplit.Train);
+        byte[] planar = new byte[3 * size * size], interleaved = new byte[planar.Length];
+        Assert.Multiple(() =>
+        {
+            Assert.That(dataset.Count, Is.EqualTo(60));
+            for (int i = 0; i < dataset.Count; i++)
+            {
+                dataset.ReadRgb(i, new ImageFit(size, size), planar);
+                PlanarRgb.ToInterleaved(planar, interleaved);
+                Assert.That(interleaved, Is.EqualTo(File.ReadAllBytes(folder[Path.GetFileName(dataset.NameOf(i)) + ".out"])), dataset.NameOf(i));
+            }
+        });
+    }
+
     [Test]
     public void HiddenFilesAndFolders_AreIgnored()
     {

@@ -51,8 +51,8 @@ public sealed class ImageNetTests
         });
     }
 
-    [Test]
-    public void FlatValidation_TakesTheDevelopmentKitsLabels([Values] bool compressed, [Values] bool inArchive)
+    [TestCase(false, true), TestCase(true, false)]
+    public void FlatValidation_TakesTheDevelopmentKitsLabels(bool compressed, bool inArchive)
     {
         using var folder = new TemporaryFolder();
         Images(folder, "images", 1);

@@ -149,8 +149,8 @@ public sealed class ImageFitterTests
         }
     }
 
-    [Test]
-    public void Resize_OfAFlatImage_IsFlat([Values] ImageInterpolation interpolation, [Values(0, 1, 127, 254, 255)] int level)
+    [Test, Pairwise]
+    public void Resize_OfAFlatImage_IsFlat([Values] ImageInterpolation interpolation, [Values(0, 127, 255)] int level)
     {
         byte[] source = new byte[3 * 37 * 53], target = new byte[3 * 19 * 88];
         Array.Fill(source, (byte)level);
