@@ -149,7 +149,7 @@ public sealed class CudaQuantizer : IQuantizer
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            var deal = new ClassDeal(source, options, classes.Where(index => source.RowCount(index) > 0), _workers.Length, onCompleted, progress, cancellation);
+            var deal = new BatchDeal(source, options, classes.Where(index => source.RowCount(index) > 0), _workers.Length, onCompleted, progress, cancellation);
             WorkOff(deal);
             deal.ThrowIfStopped();
 
@@ -166,7 +166,7 @@ public sealed class CudaQuantizer : IQuantizer
     }
 
     // Every device works until no class waits. Those of a device that failed wait again, for the others.
-    private void WorkOff(ClassDeal deal)
+    private void WorkOff(BatchDeal deal)
     {
         List<DeviceWorker> working = [.. _workers];
         while (working.Count > 0 && deal.WaitingCount > 0 && !deal.IsStopped)
@@ -193,7 +193,7 @@ public sealed class CudaQuantizer : IQuantizer
         }
     }
 
-    private static CudaException? Work(DeviceWorker worker, ClassDeal deal)
+    private static CudaException? Work(DeviceWorker worker, BatchDeal deal)
     {
         try
         {
@@ -214,4 +214,20 @@ public sealed class CudaQuantizer : IQuantizer
             return null;
         }
     }
+}
+
+/// <summary>Where a <see cref="CudaQuantizer"/> works and how much memory it takes.</summary>
+public sealed record CudaQuantizerOptions
+{
+    /// <summary>Device numbers; null takes every device that the kernels run on.</summary>
+    public IReadOnlyList<int>? Devices { get; init; }
+
+    /// <summary>Memory to use at most on each device, in bytes; 0 takes 90 % of what is free when the quantiser is created.</summary>
+    public long MemoryBudget { get; init; }
+
+    /// <summary>Bytes of one piece of the page-locked ring that rows go through; there are four per device.</summary>
+    internal long PieceBytes { get; init; } = 8 << 20;
+
+    /// <summary>Most classes in a batch; 0 chooses by the device.</summary>
+    internal int BatchClasses { get; init; }
 }

@@ -149,3 +149,29 @@ public static unsafe class KernelBench
         return Summarize(times);
     }
 }
+
+/// <summary>What <see cref="KernelBench"/> measures.</summary>
+public sealed record KernelBenchOptions
+{
+    /// <summary>The device, 0-based.</summary>
+    public int Device { get; init; }
+
+    /// <summary>Kernels whose names contain this; null for all.</summary>
+    public string? Filter { get; init; }
+
+    /// <summary>Timed samples per kernel, of which the median is taken; at least 1.</summary>
+    public int Samples { get; init; } = 20;
+}
+
+/// <summary>A kernel to measure: how to set it up.</summary>
+/// <param name="Kernel">Its symbol.</param>
+/// <param name="Prepare">Allocates and fills its arrays.</param>
+internal sealed record KernelCase(string Kernel, Func<BenchContext, PreparedKernel> Prepare);
+
+/// <summary>A kernel ready to launch, on several sets of arrays so that no launch finds its data in the cache.</summary>
+/// <param name="Shape">Sizes in words.</param>
+/// <param name="Bytes">Bytes that a launch moves by its contract, null where that depends on the data.</param>
+/// <param name="Operations">Additions and multiplications of a launch, likewise.</param>
+/// <param name="OnTensorCores">Whether they run on tensor cores.</param>
+/// <param name="Launches">One per set of arrays.</param>
+internal sealed record PreparedKernel(string Shape, double? Bytes, double? Operations, bool OnTensorCores, Action<StreamHandle>[] Launches);

@@ -1,3 +1,4 @@
+using System.Text;
 using Ddoq.Cuda.Interop;
 
 namespace Ddoq.Cuda.Kernels;
@@ -38,4 +39,77 @@ internal sealed unsafe class KernelCatalog : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _module.Dispose();
+}
+
+/// <summary>A kernel with its launch shape. Valid while its <see cref="KernelCatalog"/> lives.</summary>
+/// <param name="Symbol">Its name, the same in the .cu file.</param>
+/// <param name="Function">The driver's handle.</param>
+/// <param name="Threads">Threads per block.</param>
+/// <param name="SharedBytes">Dynamic shared memory of a block.</param>
+/// <param name="ResidentBlocks">Blocks that the device runs at a time.</param>
+internal sealed unsafe record Kernel(string Symbol, nint Function, int Threads, int SharedBytes, int ResidentBlocks)
+{
+    /// <summary>Puts it on a stream with as many blocks as run at a time, or <paramref name="work"/> if that is less.</summary>
+    /// <remarks>All kernels stride over their work, so results do not depend on the number of blocks. Allocates nothing.</remarks>
+    /// <param name="parameters">Its parameters, copied by the driver.</param>
+    /// <param name="work">Tiles, rows or classes; 0 launches nothing.</param>
+    /// <param name="stream">The stream.</param>
+    /// <exception cref="CudaException">The launch was refused.</exception>
+    public void Launch<T>(in T parameters, long work, StreamHandle stream)
+        where T : unmanaged =>
+        Launch(parameters, work, stream.Value);
+
+    /// <summary>The same on a stream that somebody else owns; 0 is the default stream.</summary>
+    public void Launch<T>(in T parameters, long work, nint stream)
+        where T : unmanaged
+    {
+        if (work <= 0)
+            return;
+        uint grid = (uint)Math.Min(work, ResidentBlocks);
+        fixed (T* pointer = &parameters)
+        {
+            void* argument = pointer;
+            CudaResult result = DriverApi.LaunchKernel(Function, grid, 1, 1, (uint)Threads, 1, 1, (uint)SharedBytes, stream, &argument, null);
+            if (result != CudaResult.Success)
+                CudaCall.Throw(result, $"cuLaunchKernel({Symbol}, {grid} blocks of {Threads} threads, {SharedBytes} bytes shared)");
+        }
+    }
+}
+
+/// <summary>Kernels loaded into the current context.</summary>
+internal sealed unsafe class KernelModuleHandle : DriverHandle
+{
+    private const int LongestSymbol = 127;
+
+    /// <summary>Loads an image, which ends with a zero.</summary>
+    /// <exception cref="DeviceUnavailableException">It holds nothing for this device.</exception>
+    /// <exception cref="CudaException">The driver failed.</exception>
+    public KernelModuleHandle(byte[] image, string origin)
+    {
+        nint module = 0;
+        CudaResult result = DriverApi.ModuleLoadData(&module, image);
+        if (result is CudaResult.InvalidImage or CudaResult.NoBinaryForGpu or CudaResult.UnsupportedPtxVersion)
+        {
+            Dispose();
+            throw new DeviceUnavailableException(
+                $"The kernels ({origin}) cannot be loaded on {ContextHandle.Current!.Device.Label}: cuModuleLoadData gives {CudaCall.Describe(result)}.",
+                "They need compute capability 8.0 or newer and a driver of CUDA 11.8 or newer. Build them for this device with -DDDOQ_CUDA_ARCHITECTURES (native/README.md), or run with --device cpu.");
+        }
+
+        Own(result, module, $"cuModuleLoadData({origin})");
+    }
+
+    /// <summary>A kernel by its symbol.</summary>
+    public nint Function(string symbol)
+    {
+        Span<byte> name = stackalloc byte[LongestSymbol + 1];
+        name[Encoding.ASCII.GetBytes(symbol, name[..LongestSymbol])] = 0;
+        nint function;
+        fixed (byte* bytes = name)
+            CudaCall.Check(DriverApi.ModuleGetFunction(&function, handle, bytes), $"cuModuleGetFunction('{symbol}')");
+        return function;
+    }
+
+    /// <inheritdoc/>
+    protected override CudaResult Destroy(nint owned) => DriverApi.ModuleUnload(owned);
 }

@@ -48,7 +48,7 @@ internal sealed unsafe class BatchRun : IDisposable
 
     /// <summary>Sends a batch and puts its work on the streams. The last batch has been finished.</summary>
     /// <exception cref="DdoqException">A row holds a value that is not finite, or a driver call failed.</exception>
-    public void Start(BatchClass[] classes, BatchKernels kernels, ClassDeal deal)
+    public void Start(BatchClass[] classes, BatchKernels kernels, BatchDeal deal)
     {
         Classes = classes;
         _kernels = kernels;
@@ -72,7 +72,7 @@ internal sealed unsafe class BatchRun : IDisposable
 
     /// <summary>Waits for the batch and reports its classes.</summary>
     /// <exception cref="CudaException">The device failed while it worked on the batch.</exception>
-    public void Finish(ClassDeal deal)
+    public void Finish(BatchDeal deal)
     {
         try
         {

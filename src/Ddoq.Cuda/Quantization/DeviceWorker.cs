@@ -54,7 +54,7 @@ internal sealed unsafe class DeviceWorker : IDisposable
     /// <summary>Works until no class is left or the run stops. Memory is kept for the next run.</summary>
     /// <remarks>After a failure, results that are on their way are still brought in, and other classes given back.</remarks>
     /// <exception cref="CudaException">The device failed.</exception>
-    public void Work(ClassDeal deal)
+    public void Work(BatchDeal deal)
     {
         BatchRun? running = null;
         BatchClass[] taken = [];
@@ -110,7 +110,7 @@ internal sealed unsafe class DeviceWorker : IDisposable
     }
 
     // Out of memory: everything is given back to the driver, and batches get half as many classes from now on.
-    private BatchLimits Shrink(BatchLimits limits, BatchClass[] taken, ClassDeal deal)
+    private BatchLimits Shrink(BatchLimits limits, BatchClass[] taken, BatchDeal deal)
     {
         _streams.Drain();
         foreach (BatchRun run in _runs)
@@ -128,7 +128,7 @@ internal sealed unsafe class DeviceWorker : IDisposable
         return limits with { Classes = half };
     }
 
-    private void Salvage(ClassDeal deal, BatchClass[] taken)
+    private void Salvage(BatchDeal deal, BatchClass[] taken)
     {
         foreach (BatchRun run in _runs)
         {
@@ -151,5 +151,47 @@ internal sealed unsafe class DeviceWorker : IDisposable
         _streams.Drain();
         foreach (BatchRun run in _runs)
             run.Forget();
+    }
+}
+
+/// <summary>A device's three lanes: rows in, kernels, results out. They work at the same time.</summary>
+internal sealed class DeviceStreams : IDisposable
+{
+    /// <summary>Creates them in the current context.</summary>
+    public DeviceStreams()
+    {
+        try
+        {
+            Upload = new StreamHandle();
+            Compute = new StreamHandle();
+            Download = new StreamHandle();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public StreamHandle Upload { get; }
+
+    public StreamHandle Compute { get; }
+
+    public StreamHandle Download { get; }
+
+    /// <summary>Waits until nothing is under way, whatever became of it.</summary>
+    public void Drain()
+    {
+        Upload.Drain();
+        Compute.Drain();
+        Download.Drain();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Upload?.Dispose();
+        Compute?.Dispose();
+        Download?.Dispose();
     }
 }
