@@ -31,9 +31,6 @@ public sealed unsafe record CudaDevice
     /// <summary>Second-level cache in bytes.</summary>
     public required long CacheBytes { get; init; }
 
-    /// <summary>Highest clock of the multiprocessors in hertz.</summary>
-    public required double ClockRate { get; init; }
-
     /// <summary>Whether the kernels run on it: compute capability 8.0 or newer.</summary>
     public bool IsSupported => ComputeCapability.Major >= OldestMajor;
 
@@ -109,7 +106,6 @@ public sealed unsafe record CudaDevice
             TotalMemory = (long)bytes,
             CacheBytes = Attribute(DeviceAttribute.CacheBytes, device),
             IsEmulated = DriverLibrary.IsEmulated,
-            ClockRate = 1000.0 * Attribute(DeviceAttribute.ClockKilohertz, device),
         };
     }
 
@@ -123,7 +119,6 @@ public sealed unsafe record CudaDevice
     // CUdevice_attribute of the driver API.
     private enum DeviceAttribute
     {
-        ClockKilohertz = 13,
         MultiprocessorCount = 16,
         CacheBytes = 38,
         ComputeCapabilityMajor = 75,
@@ -134,6 +129,12 @@ public sealed unsafe record CudaDevice
 /// <summary>A call of the CUDA driver failed: the call, the device, and the driver's name and words for the error.</summary>
 public sealed class CudaException : DdoqException
 {
+    private const int LaunchTimeout = 702;
+    private const int ContextIsDestroyed = 709;
+    private const int Assert = 710;
+    private const int HardwareStackError = 714; // up to 719: illegal instruction, misaligned address, address space, program counter
+    private const int Unknown = 999;
+
     /// <summary>Creates it.</summary>
     /// <param name="message">The call, the device and what the driver says.</param>
     /// <param name="result">The driver's result.</param>
@@ -147,4 +148,8 @@ public sealed class CudaException : DdoqException
 
     /// <summary>Whether the device or page-locked memory ran out.</summary>
     public bool IsOutOfMemory => Result == (int)CudaResult.OutOfMemory;
+
+    /// <summary>Whether the context is lost, so that every later call in the process fails too: a fault of a kernel or of the memory.</summary>
+    internal bool EndsContext => Result is (int)CudaResult.EccUncorrectable or (int)CudaResult.IllegalAddress or LaunchTimeout or ContextIsDestroyed or Assert
+        or (>= HardwareStackError and <= (int)CudaResult.LaunchFailed) or Unknown;
 }

@@ -25,7 +25,7 @@ internal static class ClvqUpdateCheck
                 {
                     results.Run(
                         string.Create(CultureInfo.InvariantCulture, $"clvq_update {format.Suffix} N={RowCount} D={dimension} K={Centroids} scale={scale}"),
-                        () => Check(arrays, format, dimension, scale));
+                        () => CaseResults.Verdict.Of(Check(arrays, format, dimension, scale)));
                     arrays.Clear();
                 }
             }

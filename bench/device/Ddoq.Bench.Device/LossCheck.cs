@@ -27,7 +27,7 @@ internal static class LossCheck
                     int chosen = kind;
                     results.Run(
                         string.Create(CultureInfo.InvariantCulture, $"weighted_ce {format.Suffix} {s_kinds[kind]} B={Images} C={classes}"),
-                        () => Check(arrays, format, classes, chosen));
+                        () => CaseResults.Verdict.Of(Check(arrays, format, classes, chosen)));
                     arrays.Clear();
                 }
             }
@@ -35,7 +35,7 @@ internal static class LossCheck
 
         foreach (int count in quick ? [1, 300] : new[] { 1, 31, 255, 257, 100_003 })
         {
-            results.Run(string.Create(CultureInfo.InvariantCulture, $"loss_sum f32 B={count}"), () => Sum(arrays, count));
+            results.Run(string.Create(CultureInfo.InvariantCulture, $"loss_sum f32 B={count}"), () => CaseResults.Verdict.Of(Sum(arrays, count)));
             arrays.Clear();
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Ddoq.Cuda;
 using Ddoq.Cuda.Benchmarks;
 
@@ -8,25 +9,31 @@ namespace Ddoq.Bench.Device;
 internal static class Program
 {
     private const string Usage =
-        "allowed: probe; check [--quick]; kernels [--filter TEXT] [--samples N] [--json FILE] [--md FILE]; "
+        "allowed: probe; check loss|clvq|gram|quantizer [--quick]; kernels [--filter TEXT] [--samples N] [--once] [--ceilings FILE] [--json FILE]; "
         + "cluster [--classes C] [--rows N] [--dimension D] [--centroids K] [--repeats R] [--json FILE]";
 
     private static int Main(string[] arguments)
     {
         try
         {
-            Dictionary<string, string> options = Options(arguments);
+            bool check = arguments is ["check", ..];
+            Dictionary<string, string> options = Options(arguments[Math.Min(arguments.Length, check ? 2 : 1)..]);
             switch (arguments.FirstOrDefault())
             {
                 case "probe":
                     return Probe();
                 case "check":
-                    return Check(options.ContainsKey("--quick"));
+                    return Check(arguments.ElementAtOrDefault(1), options.ContainsKey("--quick"));
                 case "kernels":
-                    Kernels(options);
-                    return 0;
+                    return Kernels(options);
                 case "cluster":
-                    Cluster(options);
+                    ClusterRun.Run(
+                        Number(options, "--classes", 1000),
+                        Number(options, "--rows", 1300),
+                        Number(options, "--dimension", 4096),
+                        Number(options, "--centroids", 50),
+                        Number(options, "--repeats", 3),
+                        new ResultLines(options.GetValueOrDefault("--json")));
                     return 0;
                 default:
                     throw new UsageException($"command '{arguments.FirstOrDefault()}'; {Usage}");
@@ -48,48 +55,81 @@ internal static class Program
         return probe.Devices.Any(one => one.Usable) ? 0 : 3;
     }
 
-    private static int Check(bool quick)
+    // One process for each: a fault in one leaves the others their results.
+    private static int Check(string? what, bool quick)
     {
+        Action<CudaDevice, CaseResults, bool> check = what switch
+        {
+            "loss" => LossCheck.Run,
+            "clvq" => ClvqUpdateCheck.Run,
+            "gram" => GramCheck.Run,
+            "quantizer" => QuantizerCheck.Run,
+            _ => throw new UsageException($"check '{what}'; {Usage}"),
+        };
         CudaDevice device = CudaDevice.Select([0])[0];
         var results = new CaseResults();
-        LossCheck.Run(device, results, quick);
-        ClvqUpdateCheck.Run(device, results, quick);
-        QuantizerCheck.Run(device, results, quick);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{results.Passed} passed, {results.Failed} failed on {device.Name}{(device.IsEmulated ? ", emulated: logic only" : string.Empty)}"));
-        return results.Failed == 0 && results.Passed > 0 ? 0 : 1;
+        check(device, results, quick);
+        return results.Close(device);
     }
 
-    private static void Kernels(Dictionary<string, string> options)
+    private static int Kernels(Dictionary<string, string> options)
     {
+        CudaDevice device = CudaDevice.Select([0])[0];
+        (double? matrix, double? single) = Ceilings(options.GetValueOrDefault("--ceilings"));
+        var lines = new ResultLines(options.GetValueOrDefault("--json"));
         KernelBenchReport report = KernelBench.Run(
-            new KernelBenchOptions { Filter = options.GetValueOrDefault("--filter"), Samples = Number(options, "--samples", 20) }, NullProgress.Instance, default);
-        if (options.GetValueOrDefault("--json") is { } json)
-            KernelReportFile.Write(report, json);
-        if (options.GetValueOrDefault("--md") is { } markdown)
-            File.WriteAllText(markdown, report.ToMarkdown());
+            new KernelBenchOptions
+            {
+                Filter = options.GetValueOrDefault("--filter"),
+                Samples = Number(options, "--samples", 20),
+                Once = options.ContainsKey("--once"),
+                MatrixTeraflops = matrix,
+                SingleTeraflops = single,
+                OnMeasured = one => lines.Add(device, one),
+            },
+            NullProgress.Instance,
+            default);
         Console.Write(report.ToText());
+        return report.Measurements.Any(one => one.Error is not null) ? 1 : 0;
     }
 
-    private static void Cluster(Dictionary<string, string> options)
+    // The products that peers.py measured, in its lines of JSON; none when the file is not there.
+    private static (double? Matrix, double? Single) Ceilings(string? path)
     {
-        string line = ClusterRun.Run(
-            Number(options, "--classes", 1000), Number(options, "--rows", 1300), Number(options, "--dimension", 4096), Number(options, "--centroids", 50), Number(options, "--repeats", 3));
-        if (options.GetValueOrDefault("--json") is { } json)
-            File.WriteAllText(json, line + "\n");
-        Console.WriteLine(line);
+        double? matrix = null, single = null;
+        if (path is null || !File.Exists(path))
+            return (null, null);
+        foreach (string line in File.ReadLines(path))
+        {
+            using JsonDocument row = JsonDocument.Parse(line);
+            if (!row.RootElement.TryGetProperty("teraflops_per_second", out JsonElement value) || row.RootElement.GetProperty("kind").GetString() != "product")
+                continue;
+            if (row.RootElement.GetProperty("type").GetString() == "f16")
+                matrix = value.GetDouble();
+            else
+                single = value.GetDouble();
+        }
+
+        return (matrix, single);
     }
 
     private static Dictionary<string, string> Options(string[] arguments)
     {
         var options = new Dictionary<string, string>();
-        for (int i = 1; i < arguments.Length; i++)
+        for (int i = 0; i < arguments.Length; i++)
         {
             string name = arguments[i];
-            if (name is not ("--quick" or "--filter" or "--samples" or "--json" or "--md" or "--classes" or "--rows" or "--dimension" or "--centroids" or "--repeats"))
+            if (name is "--quick" or "--once")
+            {
+                options[name] = string.Empty;
+                continue;
+            }
+
+            if (name is not ("--filter" or "--samples" or "--ceilings" or "--json" or "--classes" or "--rows" or "--dimension" or "--centroids" or "--repeats"))
                 throw new UsageException($"'{name}'; {Usage}");
-            if (name != "--quick" && i + 1 == arguments.Length)
+            if (i + 1 == arguments.Length)
                 throw new UsageException($"{name} has no value; {Usage}");
-            options[name] = name == "--quick" ? string.Empty : arguments[++i];
+            options[name] = arguments[++i];
         }
 
         return options;

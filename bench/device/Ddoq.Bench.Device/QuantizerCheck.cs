@@ -5,13 +5,20 @@ using Ddoq.Quantization;
 
 namespace Ddoq.Bench.Device;
 
-/// <summary>The device against the processor: same seed, same labels up to ties, distortion within 1e-5.</summary>
+/// <summary>
+/// The device against the processor: same seed, same labels up to ties, distortion within 1e-5. Where there are many rows or
+/// many centres, rounding decides some near tie on the way and leads to another partition that is as good. There every
+/// label must be that of the nearest centre in fp64, the distortion that of the labels and close to the processor's, and
+/// the labels that differ are counted. <see cref="GramCheck"/> holds the values themselves.
+/// </summary>
 internal static class QuantizerCheck
 {
     private const double Relative = 1e-5;
+    private const double LargeTolerance = 1e-3;
+    private const double ManyCentersTolerance = 2e-2; // a move of one of a few rows a cell is that much
     private const double Tiny = 1e-9;
 
-    private sealed record Case(string Name, int Dimension, int[] Rows, LatentElementType Type, QuantizerOptions Options, double Offset = 0);
+    private sealed record Case(string Name, int Dimension, int[] Rows, LatentElementType Type, QuantizerOptions Options, double Offset = 0, double? OtherPartition = null);
 
     /// <summary>Every case, on the quantiser that a program would use.</summary>
     public static void Run(CudaDevice device, CaseResults results, bool quick)
@@ -35,7 +42,7 @@ internal static class QuantizerCheck
         {
             yield return new("quick", 7, [31, 1, 130], type, Options(5, QuantizationAlgorithm.Hartigan) with { HoldOutFraction = 0.1 });
             foreach (int centroids in new[] { 17, 65, 130 })
-                yield return new("quick", 24, [centroids + 10], type, Options(centroids, QuantizationAlgorithm.Lloyd));
+                yield return new("quick", 24, [centroids + 10], type, Options(centroids, QuantizationAlgorithm.Lloyd), OtherPartition: ManyCentersTolerance);
         }
     }
 
@@ -53,7 +60,7 @@ internal static class QuantizerCheck
             }
 
             foreach (int centroids in new[] { 17, 65, 130, 258 })
-                yield return new("many centroids", 19, [centroids + 40], type, Options(centroids, QuantizationAlgorithm.Hartigan));
+                yield return new("many centroids", 19, [centroids + 40], type, Options(centroids, QuantizationAlgorithm.Hartigan), OtherPartition: ManyCentersTolerance);
             yield return new("far from the origin", 40, [70], type, Options(6, QuantizationAlgorithm.Hartigan), 5);
         }
 
@@ -65,16 +72,16 @@ internal static class QuantizerCheck
     private static IEnumerable<Case> Large()
     {
         foreach (LatentElementType type in Enum.GetValues<LatentElementType>())
-            yield return new("ImageNet-1K's class", 4096, [1300, 732], type, Options(50, QuantizationAlgorithm.Hartigan));
-        yield return new("ImageNet-21K's class", 4096, [2999], LatentElementType.F16, Options(200, QuantizationAlgorithm.Hartigan));
-        yield return new("512 pixels", 16384, [1300], LatentElementType.F16, Options(10, QuantizationAlgorithm.Clvq));
+            yield return new("ImageNet-1K's class", 4096, [1300, 732], type, Options(50, QuantizationAlgorithm.Hartigan), OtherPartition: LargeTolerance);
+        yield return new("ImageNet-21K's class", 4096, [2999], LatentElementType.F16, Options(200, QuantizationAlgorithm.Hartigan), OtherPartition: LargeTolerance);
+        yield return new("512 pixels", 16384, [1300], LatentElementType.F16, Options(10, QuantizationAlgorithm.Clvq), OtherPartition: LargeTolerance);
     }
 
     // Random batches hold a row more than once, so reassignment can put two centres on one row: rounding decides that tie.
     private static QuantizerOptions Options(int centroids, QuantizationAlgorithm algorithm) =>
         new() { CentroidCount = centroids, Algorithm = algorithm, Seed = 3, BatchSize = 20, Passes = 2, Space = QuantizationSpace.Gram, ReassignmentRatio = 0 };
 
-    private static string? Compare(Case one, CpuQuantizer cpu, CudaQuantizer cuda)
+    private static CaseResults.Verdict Compare(Case one, CpuQuantizer cpu, CudaQuantizer cuda)
     {
         var source = new TypedRows(one.Dimension, one.Type, one.Offset, one.Rows);
         CollectedMessages ofCpu = new(), ofCuda = new();
@@ -82,14 +89,59 @@ internal static class QuantizerCheck
 
         // Both say when a class has too few rows; only the device says that the processor took over.
         if (ofCuda.Text != ofCpu.Text)
-            return $"the device says '{ofCuda.Text}', the processor '{ofCpu.Text}'";
+            return CaseResults.Verdict.Wrong($"the device says '{ofCuda.Text}', the processor '{ofCpu.Text}'");
+        if (one.OtherPartition is { } tolerance)
+            return CompareDistortions(source, expected, actual, tolerance);
         for (int c = 0; c < one.Rows.Length; c++)
         {
             if (Difference(source, expected[c], actual[c]) is { } difference)
-                return string.Create(CultureInfo.InvariantCulture, $"class {c}: {difference}");
+                return CaseResults.Verdict.Wrong(string.Create(CultureInfo.InvariantCulture, $"class {c}: {difference}"));
         }
 
-        return null;
+        return CaseResults.Verdict.Right;
+    }
+
+    private static CaseResults.Verdict CompareDistortions(TypedRows source, ClassQuantization[] expected, ClassQuantization[] actual, double tolerance)
+    {
+        int differing = 0, rows = 0;
+        double widest = 0;
+        foreach ((ClassQuantization theirs, ClassQuantization ours) in expected.Zip(actual))
+        {
+            if (Inconsistency(source, ours) is { } wrong)
+                return CaseResults.Verdict.Wrong($"class {ours.ClassIndex}: {wrong}");
+            rows += theirs.Labels.Length;
+            differing += theirs.Labels.Zip(ours.Labels).Count(pair => pair.First != pair.Second);
+            double relative = (ours.Distortion - theirs.Distortion) / theirs.Distortion;
+            widest = Math.Abs(relative) > Math.Abs(widest) || double.IsNaN(relative) ? relative : widest;
+        }
+
+        string words = string.Create(CultureInfo.InvariantCulture, $"distortion differs by {widest:E1}, {differing} of {rows} labels");
+        return new CaseResults.Verdict(Math.Abs(widest) <= tolerance, words);
+    }
+
+    // A result against itself, in fp64.
+    private static string? Inconsistency(TypedRows source, ClassQuantization fit)
+    {
+        var wrong = new string?[fit.Labels.Length];
+        var distances = new double[fit.Labels.Length];
+        Parallel.For(0, fit.Labels.Length, i =>
+        {
+            int label = fit.Labels[i];
+            if ((uint)label >= (uint)fit.CentroidCount)
+            {
+                wrong[i] = string.Create(CultureInfo.InvariantCulture, $"row {i} has label {label}");
+                return;
+            }
+
+            distances[i] = Distance(source, fit, i, label);
+            double nearest = Enumerable.Range(0, fit.CentroidCount).Min(k => Distance(source, fit, i, k));
+            if (distances[i] > (nearest * (1 + Relative)) + Tiny)
+                wrong[i] = string.Create(CultureInfo.InvariantCulture, $"row {i} has label {label} at {distances[i]:R}, the nearest centre is at {nearest:R}");
+        });
+        double mean = distances.Sum() / fit.Labels.Length;
+        return wrong.FirstOrDefault(one => one is not null)
+            ?? (Wide(mean, fit.Distortion) ? string.Create(CultureInfo.InvariantCulture, $"distortion {fit.Distortion:R}, by its labels {mean:R}") : null)
+            ?? (fit.Counts.Sum() == fit.Labels.Length ? null : "the counts do not add up");
     }
 
     private static ClassQuantization[] Fit(IQuantizer quantizer, TypedRows source, QuantizerOptions options, CollectedMessages progress)

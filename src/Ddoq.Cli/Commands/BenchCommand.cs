@@ -21,9 +21,9 @@ internal static class BenchCommand
     private static Command Kernels(Signals signals)
     {
         var command = new PipelineCommand(
-            signals, "kernels", "Measure the CUDA kernels: time, GB/s, TFLOP/s, share of the device's copy bandwidth and of its roofline.");
+            signals, "kernels", "Measure the CUDA kernels: time, GB/s, TFLOP/s, share of the device's copy bandwidth.");
         Option<bool> list = command.AddSwitch("--list", "Name the kernels and stop.");
-        Option<string?> filter = command.AddOption("--filter", "Only kernels whose names contain this.", "text");
+        Option<string?> filter = command.AddOption("--filter", "Only kernels whose names contain this, or one of several parts with commas between.", "text");
         Option<string?> device = command.AddOption("--device", "Device [cuda or cuda:<index>; default cuda:0].", "device");
         Option<bool> csv = command.AddSwitch("--csv", "Print comma-separated values.");
         Option<bool> markdown = command.AddSwitch("--md", "Print a table of Markdown.");
@@ -45,6 +45,8 @@ internal static class BenchCommand
                 : run.Parsed.GetValue(csv) ? report.ToCsv()
                 : run.Parsed.GetValue(markdown) ? report.ToMarkdown()
                 : report.ToText());
+            if (report.Measurements.FirstOrDefault(one => one.Error is not null) is { } failed)
+                throw new DdoqException($"{failed.Kernel} failed: {failed.Error}", "The other kernels' rows stand. ddoq doctor says whether the device works.");
         });
     }
 
@@ -72,6 +74,8 @@ internal static class BenchCommand
             ["teraflops_per_second"] = one.TeraflopsPerSecond,
             ["share_of_copy"] = one.ShareOfCopy,
             ["share_of_roofline"] = one.ShareOfRoofline,
+            ["remark"] = one.Remark,
+            ["error"] = one.Error,
         })]),
     };
 }

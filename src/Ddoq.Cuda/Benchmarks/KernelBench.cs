@@ -5,8 +5,9 @@ namespace Ddoq.Cuda.Benchmarks;
 
 /// <summary>Measures the kernels on a device: times by device events, bytes and arithmetic by the kernels' contracts.</summary>
 /// <remarks>
-/// Launches are recorded as a graph, so that the host's time between launches does not count; each works on another set of
-/// arrays until twice the second-level cache has gone by. After a warm-up the median of many samples is taken.
+/// Launches are recorded as a graph, so that the host's time between launches does not count. A launch that touches less than
+/// four times the second-level cache takes turns among several sets of arrays. After a warm-up the median of many samples is
+/// taken. A kernel that the driver refuses costs its own row; after a fault that ends the context the others are not run.
 /// </remarks>
 public static unsafe class KernelBench
 {
@@ -14,11 +15,21 @@ public static unsafe class KernelBench
     private const int MostLaunches = 1000;
     private const double SampleSeconds = 2e-3;
 
+    // The kernels of the default fit and of the loss first: a run that is cut off has them.
+    private static readonly string[] s_first =
+    [
+        "ddoq_assign_k64_f16", "ddoq_gram_tensor_f16", "ddoq_cluster_lloyd_f32", "ddoq_class_mean_f16", "ddoq_center_f16", "ddoq_centroids_mean_f16",
+        "ddoq_centroid_parts_f16", "ddoq_distances_f16", "ddoq_weighted_ce_warp_f16", "ddoq_weighted_ce_block_f16",
+    ];
+
     private static readonly KernelCase[] s_cases =
-        [.. RowKernelCases.All().Concat(ClusterKernelCases.All()).Concat(LossKernelCases.All()).OrderBy(one => one.Kernel, StringComparer.Ordinal)];
+    [
+        .. RowKernelCases.All().Concat(ClusterKernelCases.All()).Concat(LossKernelCases.All())
+            .OrderBy(one => (uint)Array.IndexOf(s_first, one.Kernel)).ThenBy(one => one.Kernel, StringComparer.Ordinal),
+    ];
 
     /// <summary>The kernels that are measured, by symbol.</summary>
-    /// <param name="filter">Part of a name; null for all.</param>
+    /// <param name="filter">Parts of names with commas between; null for all.</param>
     public static IReadOnlyList<string> List(string? filter = null) => [.. Matching(filter).Select(one => one.Kernel)];
 
     /// <summary>Measures.</summary>
@@ -41,20 +52,22 @@ public static unsafe class KernelBench
         using var context = new ContextHandle(device);
         using var catalog = new KernelCatalog(KernelImage.Find(), device);
         using var stream = new StreamHandle();
-        BenchSizes sizes = device.IsEmulated ? BenchSizes.Emulated : BenchSizes.Device;
+        BenchSizes sizes = BenchSizes.For(device);
         var measurements = new List<KernelMeasurement>();
         progress.Begin("bench", cases.Length, "kernels");
         try
         {
-            double copy = MeasureCopy(catalog, stream, sizes, device, options.Samples);
+            using var data = new BenchData(stream, sizes);
+            double copy = MeasureCopy(catalog, stream, data, device, options);
             foreach (KernelCase one in cases)
             {
                 cancellation.ThrowIfCancellationRequested();
-                using var bench = new BenchContext(catalog, stream, sizes, device);
-                PreparedKernel prepared = one.Prepare(bench);
-                (double seconds, double noise) = Measure(prepared.Launches, stream, device, options.Samples);
-                measurements.Add(Evaluate(one.Kernel, prepared, seconds, noise, copy, device));
+                (KernelMeasurement measured, bool lost) = MeasureCase(one, catalog, stream, data, device, options, copy);
+                measurements.Add(measured);
+                options.OnMeasured?.Invoke(measured);
                 progress.Advance(1);
+                if (lost)
+                    break;
             }
 
             return new KernelBenchReport(device, device.IsEmulated ? null : copy / 1e9, measurements);
@@ -66,12 +79,14 @@ public static unsafe class KernelBench
     }
 
     /// <summary>Turns a time into rates and shares; an emulated device's into none.</summary>
-    internal static KernelMeasurement Evaluate(string kernel, PreparedKernel prepared, double seconds, double noise, double copyBytesPerSecond, CudaDevice device)
+    internal static KernelMeasurement Evaluate(
+        string kernel, PreparedKernel prepared, double seconds, double noise, double copyBytesPerSecond, KernelBenchOptions options, CudaDevice device)
     {
-        if (device.IsEmulated)
-            return new KernelMeasurement(kernel, prepared.Shape, null, null, null, null, null, null);
+        if (device.IsEmulated || options.Once)
+            return KernelMeasurement.WithoutNumbers(kernel, prepared.Shape);
         double? rate = prepared.Bytes / seconds;
-        double? least = prepared.Operations / PeakRate.Of(device, prepared.OnTensorCores) is { } arithmetic && prepared.Bytes is { } bytes
+        double? peak = 1e12 * (prepared.OnTensorCores ? options.MatrixTeraflops : options.SingleTeraflops);
+        double? least = prepared.Operations / peak is { } arithmetic && prepared.Bytes is { } bytes
             ? Math.Max(arithmetic, bytes / copyBytesPerSecond)
             : null;
         return new KernelMeasurement(
@@ -95,22 +110,47 @@ public static unsafe class KernelBench
     }
 
     private static IEnumerable<KernelCase> Matching(string? filter) =>
-        s_cases.Where(one => filter is null || one.Kernel.Contains(filter, StringComparison.OrdinalIgnoreCase));
+        s_cases.Where(one => filter is null || filter.Split(',').Any(part => one.Kernel.Contains(part, StringComparison.OrdinalIgnoreCase)));
 
-    // Bytes read and written per second.
-    private static double MeasureCopy(KernelCatalog catalog, StreamHandle stream, BenchSizes sizes, CudaDevice device, int samples)
+    private static (KernelMeasurement Measured, bool ContextLost) MeasureCase(
+        KernelCase one, KernelCatalog catalog, StreamHandle stream, BenchData data, CudaDevice device, KernelBenchOptions options, double copy)
     {
-        using var bench = new BenchContext(catalog, stream, sizes, device);
-        double bytes = 2.0 * sizes.CopyBytes;
-        Action<StreamHandle>[] copies = bench.Rotate(bytes, () =>
+        using var bench = new BenchContext(catalog, stream, data, device);
+        try
         {
-            ulong source = bench.Zeros(sizes.CopyBytes), destination = bench.Zeros(sizes.CopyBytes);
-            return on => CudaCall.Check(DriverApi.MemcpyDtoDAsync(destination, source, (nuint)sizes.CopyBytes, on.Value), "cuMemcpyDtoDAsync");
-        });
-        return bytes / Measure(copies, stream, device, samples).Seconds;
+            PreparedKernel prepared = one.Prepare(bench);
+            (double seconds, double noise) = Measure(prepared.Launches, stream, device, options);
+            KernelMeasurement measured = Evaluate(one.Kernel, prepared, seconds, noise, copy, options, device);
+            return (measured with { Remark = prepared.Describe?.Invoke() }, false);
+        }
+        catch (CudaException exception)
+        {
+            return (KernelMeasurement.WithoutNumbers(one.Kernel, string.Empty) with { Error = exception.Message }, exception.EndsContext);
+        }
     }
 
-    private static (double Seconds, double Noise) Measure(Action<StreamHandle>[] launches, StreamHandle stream, CudaDevice device, int samples)
+    // Bytes read and written per second, of bytes without a pattern.
+    private static double MeasureCopy(KernelCatalog catalog, StreamHandle stream, BenchData data, CudaDevice device, KernelBenchOptions options)
+    {
+        using var bench = new BenchContext(catalog, stream, data, device);
+        long size = bench.Sizes.CopyBytes;
+        double bytes = 2.0 * size;
+        Action<StreamHandle>[] copies = bench.Rotate(bytes, () =>
+        {
+            ulong source = bench.Random(size), destination = bench.Zeros(size);
+            return on => CudaCall.Check(DriverApi.MemcpyDtoDAsync(destination, source, (nuint)size, on.Value), "cuMemcpyDtoDAsync");
+        });
+        (double seconds, double noise) = Measure(copies, stream, device, options);
+        double rate = bytes / seconds;
+        string shape = $"{size >> 20} MiB";
+        options.OnMeasured?.Invoke(
+            device.IsEmulated || options.Once
+                ? KernelMeasurement.WithoutNumbers("copy", shape)
+                : new KernelMeasurement("copy", shape, 1e3 * seconds, noise, rate / 1e9, null, 1, 1));
+        return rate;
+    }
+
+    private static (double Seconds, double Noise) Measure(Action<StreamHandle>[] launches, StreamHandle stream, CudaDevice device, KernelBenchOptions options)
     {
         using EventHandle begin = new(timed: true), end = new(timed: true);
         double Time(Action work)
@@ -128,6 +168,8 @@ public static unsafe class KernelBench
                 launch(stream);
         }
 
+        if (options.Once)
+            return (Time(() => launches[0](stream)), 0);
         if (!device.IsEmulated)
             Time(Once); // the first launch of a kernel loads it
         double estimate = Time(Once) / launches.Length;
@@ -138,7 +180,7 @@ public static unsafe class KernelBench
                 Once();
         });
         int warmUps = device.IsEmulated ? 0 : WarmUps;
-        var times = new double[device.IsEmulated ? 1 : samples];
+        var times = new double[device.IsEmulated ? 1 : options.Samples];
         for (int i = -warmUps; i < times.Length; i++)
         {
             double seconds = Time(() => graph.Launch(stream)) / (rounds * launches.Length);
@@ -156,11 +198,26 @@ public sealed record KernelBenchOptions
     /// <summary>The device, 0-based.</summary>
     public int Device { get; init; }
 
-    /// <summary>Kernels whose names contain this; null for all.</summary>
+    /// <summary>Kernels whose names contain this, or one of several parts with commas between; null for all.</summary>
     public string? Filter { get; init; }
 
     /// <summary>Timed samples per kernel, of which the median is taken; at least 1.</summary>
     public int Samples { get; init; } = 20;
+
+    /// <summary>Launches each kernel once, untimed, for a profiler that watches.</summary>
+    public bool Once { get; init; }
+
+    /// <summary>
+    /// The fastest dense product of fp16 matrices measured on the device, in 10^12 additions and multiplications a second;
+    /// without it kernels on tensor cores have no share of the roofline.
+    /// </summary>
+    public double? MatrixTeraflops { get; init; }
+
+    /// <summary>The same of fp32 matrices outside tensor cores, for all other kernels.</summary>
+    public double? SingleTeraflops { get; init; }
+
+    /// <summary>Receives each row as soon as it is there; the first is that of the copy.</summary>
+    public Action<KernelMeasurement>? OnMeasured { get; init; }
 }
 
 /// <summary>A kernel to measure: how to set it up.</summary>
@@ -168,10 +225,12 @@ public sealed record KernelBenchOptions
 /// <param name="Prepare">Allocates and fills its arrays.</param>
 internal sealed record KernelCase(string Kernel, Func<BenchContext, PreparedKernel> Prepare);
 
-/// <summary>A kernel ready to launch, on several sets of arrays so that no launch finds its data in the cache.</summary>
+/// <summary>A kernel ready to launch, on sets of arrays so that no launch finds its data in the cache.</summary>
 /// <param name="Shape">Sizes in words.</param>
 /// <param name="Bytes">Bytes that a launch moves by its contract, null where that depends on the data.</param>
 /// <param name="Operations">Additions and multiplications of a launch, likewise.</param>
 /// <param name="OnTensorCores">Whether they run on tensor cores.</param>
 /// <param name="Launches">One per set of arrays.</param>
-internal sealed record PreparedKernel(string Shape, double? Bytes, double? Operations, bool OnTensorCores, Action<StreamHandle>[] Launches);
+/// <param name="Describe">What the last launch did, in words, where its time depends on the data.</param>
+internal sealed record PreparedKernel(
+    string Shape, double? Bytes, double? Operations, bool OnTensorCores, Action<StreamHandle>[] Launches, Func<string>? Describe = null);

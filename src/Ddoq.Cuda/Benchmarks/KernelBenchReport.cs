@@ -12,7 +12,7 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
     /// <summary>What stands where a number would, on a device that has no speed.</summary>
     public const string NoSpeed = "emulated: no speed";
 
-    private static readonly string[] s_columns = ["kernel", "shape", "ms", "noise %", "GB/s", "TFLOP/s", "% of copy", "% of roofline"];
+    private static readonly string[] s_columns = ["kernel", "shape", "ms", "noise %", "GB/s", "TFLOP/s", "% of copy", "% of roofline", "remark"];
 
     /// <summary>What the numbers are relative to, in one line.</summary>
     public string Summary => Device.IsEmulated
@@ -23,7 +23,7 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
     public string ToMarkdown()
     {
         var text = new StringBuilder($"{Summary}\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", s_columns)} |\n|---|---|{string.Concat(Enumerable.Repeat("---:|", s_columns.Length - 2))}\n");
+        text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", s_columns)} |\n|---|---|{string.Concat(Enumerable.Repeat("---:|", s_columns.Length - 3))}---|\n");
         foreach (KernelMeasurement one in Measurements)
             text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", Cells(one))} |\n");
         return text.ToString();
@@ -37,7 +37,7 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
         {
             double?[] numbers = [one.Milliseconds, one.Noise, one.GigabytesPerSecond, one.TeraflopsPerSecond, one.ShareOfCopy, one.ShareOfRoofline];
             string cells = string.Join(',', numbers.Select(number => number?.ToString("G6", CultureInfo.InvariantCulture)));
-            text.Append(CultureInfo.InvariantCulture, $"\"{Device.Name}\",{one.Kernel},{one.Shape},{cells},{(Device.IsEmulated ? NoSpeed : string.Empty)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"\"{Device.Name}\",{one.Kernel},{one.Shape},{cells},\"{(Device.IsEmulated ? NoSpeed : Words(one))}\"\n");
         }
 
         return text.ToString();
@@ -50,7 +50,7 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
         int[] widths = [.. s_columns.Select((_, column) => lines.Max(line => line[column].Length))];
         var text = new StringBuilder($"{Summary}\n");
         foreach (string[] line in lines)
-            text.Append(string.Join("  ", line.Select((cell, column) => column < 2 ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column]))).TrimEnd()).Append('\n');
+            text.Append(string.Join("  ", line.Select((cell, column) => column < 2 || column == s_columns.Length - 1 ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column]))).TrimEnd()).Append('\n');
         return text.ToString();
     }
 
@@ -58,9 +58,12 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
     [
         one.Kernel, one.Shape,
         .. Device.IsEmulated
-            ? [NoSpeed, .. Enumerable.Repeat("-", s_columns.Length - 3)]
+            ? [NoSpeed, .. Enumerable.Repeat("-", s_columns.Length - 4)]
             : new[] { Number(one.Milliseconds, "F4"), Percent(one.Noise), Number(one.GigabytesPerSecond, "F0"), Number(one.TeraflopsPerSecond, "F1"), Percent(one.ShareOfCopy), Percent(one.ShareOfRoofline) },
+        Words(one),
     ];
+
+    private static string Words(KernelMeasurement one) => one.Error is { } error ? $"failed: {error}" : one.Remark ?? string.Empty;
 
     private static string Number(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
 
@@ -76,8 +79,8 @@ public sealed record KernelBenchReport(CudaDevice Device, double? CopyGigabytesP
 /// <param name="TeraflopsPerSecond">Additions and multiplications per second, likewise.</param>
 /// <param name="ShareOfCopy">Bytes per second over those of a copy within the device, measured in the same run.</param>
 /// <param name="ShareOfRoofline">
-/// Least possible time, the larger of bytes at the copy's speed and arithmetic at the device's peak, over the time taken;
-/// null where the peak is not known.
+/// Least possible time, the larger of bytes at the copy's speed and arithmetic at the speed of a matrix product, over the time
+/// taken; null where that product has not been measured.
 /// </param>
 public sealed record KernelMeasurement(
     string Kernel,
@@ -87,4 +90,13 @@ public sealed record KernelMeasurement(
     double? GigabytesPerSecond,
     double? TeraflopsPerSecond,
     double? ShareOfCopy,
-    double? ShareOfRoofline);
+    double? ShareOfRoofline)
+{
+    /// <summary>What the launch did where its time depends on the data, for example iterations and moves.</summary>
+    public string? Remark { get; init; }
+
+    /// <summary>Why there are no numbers, or null.</summary>
+    public string? Error { get; init; }
+
+    internal static KernelMeasurement WithoutNumbers(string kernel, string shape) => new(kernel, shape, null, null, null, null, null, null);
+}

@@ -13,7 +13,7 @@ internal static class LossKernelCases
         {
             // A warp to an image up to 2048 classes, a block above: ImageNet-1K's and ImageNet-21K's.
             yield return new($"ddoq_weighted_ce_warp_{format.Suffix}", bench => WeightedCe(bench, format, 1000, bench.Sizes.Images));
-            yield return new($"ddoq_weighted_ce_block_{format.Suffix}", bench => WeightedCe(bench, format, 21841, Math.Max(1, bench.Sizes.Images / 16)));
+            yield return new($"ddoq_weighted_ce_block_{format.Suffix}", bench => WeightedCe(bench, format, 21841, bench.Sizes.ManyClassImages));
         }
 
         yield return new("ddoq_loss_sum_f32", LossSum);

@@ -44,7 +44,7 @@ internal static class RowKernelCases
         double bytes = (values * format.Bytes) + (4 * rows);
         return new(Shape(bench), bytes, 2 * values, false, bench.Rotate(bytes, () =>
         {
-            var p = new NormsParameters { Rows = bench.Normal(rows * stride, format), Norms = bench.Zeros(4 * rows), RowStride = stride, RowCount = rows, Dimension = s.Dimension };
+            var p = new NormsParameters { Rows = bench.Rows(format), Norms = bench.Zeros(4 * rows), RowStride = stride, RowCount = rows, Dimension = s.Dimension };
             return stream => kernel.Launch(p, (rows + KernelShapes.CenterRows - 1) / KernelShapes.CenterRows, stream);
         }));
     }
@@ -60,7 +60,7 @@ internal static class RowKernelCases
             BatchTables tables = Tables(bench, format, Centroids).Tables;
             var p = new CenterParameters
             {
-                Rows = bench.Normal(rows * stride, format),
+                Rows = bench.Rows(format),
                 Means = bench.Normal((long)s.Classes * s.Dimension, RowFormat.F32),
                 Classes = tables.All,
                 TileBegin = tables.Center.Begin,
@@ -84,7 +84,7 @@ internal static class RowKernelCases
             BatchTables tables = Tables(bench, format, Centroids).Tables;
             var p = new ClassMeanParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Classes = tables.All,
                 Means = bench.Zeros(4L * s.Classes * s.Dimension),
                 RowStride = stride,
@@ -106,7 +106,7 @@ internal static class RowKernelCases
             BatchTables tables = Tables(bench, format, k).Tables;
             var p = new CentroidsParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Classes = tables.All,
                 TileBegin = tables.Means.Begin,
                 Labels = bench.Labels((long)s.Classes * s.Rows, k),
@@ -132,7 +132,7 @@ internal static class RowKernelCases
             (BatchClass[] classes, BatchTables tables) = Tables(bench, format, k);
             var p = new CombineParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Means = bench.Normal((long)s.Classes * s.Dimension, RowFormat.F32),
                 Classes = tables.All,
                 TileBegin = tables.Combine.Begin,
@@ -159,7 +159,7 @@ internal static class RowKernelCases
             BatchTables tables = Tables(bench, format, k).Tables;
             var p = new DistancesParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Centroids = bench.Normal((long)s.Classes * k * stride, RowFormat.F32),
                 Classes = tables.All,
                 TileBegin = tables.Distances.Begin,
@@ -185,7 +185,7 @@ internal static class RowKernelCases
             BatchTables tables = Tables(bench, format, k).Tables;
             var p = new ClvqUpdateParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Classes = tables.All,
                 TileBegin = tables.Means.Begin,
                 Labels = bench.Labels((long)s.Classes * s.Rows, k),
@@ -241,7 +241,7 @@ internal static class RowKernelCases
             BatchTables tables = bench.Classes(k, format, KernelShapes.Gram, shape).Tables;
             var p = new AssignParameters
             {
-                Rows = bench.Normal((long)s.Classes * s.Rows * stride, format),
+                Rows = bench.Rows(format),
                 Centroids = bench.Normal(parts * count * stride, format),
                 CentroidNorms = bench.Normal(count, RowFormat.F32),
                 Classes = tables.All,

@@ -1,6 +1,8 @@
 using System.Text.RegularExpressions;
 using Ddoq.Cuda.Benchmarks;
 using Ddoq.Cuda.Tests.Emulation;
+using Ddoq.Latents;
+using Ddoq.Quantization;
 using Ddoq.Tests.Quantization;
 
 namespace Ddoq.Cuda.Tests.Benchmarks;
@@ -51,19 +53,61 @@ public partial class KernelBenchTests
     public void Rates_AndShares_AreThoseOfTheContract()
     {
         EmulatedDriver.Start();
-        CudaDevice device = CudaDevice.List()[0] with { IsEmulated = false, ComputeCapability = new Version(9, 0), MultiprocessorCount = 100, ClockRate = 1e9 };
+        CudaDevice device = CudaDevice.List()[0] with { IsEmulated = false };
         var prepared = new PreparedKernel("N=1", 2e9, 4e12, true, []);
-        KernelMeasurement one = KernelBench.Evaluate("ddoq_x", prepared, 0.02, 0.1, 1e12, device);
+        var measured = new KernelBenchOptions { MatrixTeraflops = 400, SingleTeraflops = 50 };
+        KernelMeasurement Of(PreparedKernel kernel, KernelBenchOptions options) => KernelBench.Evaluate("ddoq_x", kernel, 0.02, 0.1, 1e12, options, device);
+        KernelMeasurement one = Of(prepared, measured);
         Assert.Multiple(() =>
         {
             Assert.That(one.Milliseconds, Is.EqualTo(20));
             Assert.That(one.GigabytesPerSecond, Is.EqualTo(100).Within(1e-9));
             Assert.That(one.TeraflopsPerSecond, Is.EqualTo(200).Within(1e-9));
             Assert.That(one.ShareOfCopy, Is.EqualTo(0.1).Within(1e-12));
-            Assert.That(one.ShareOfRoofline, Is.EqualTo(4e12 / (4096 * 100 * 1e9) / 0.02).Within(1e-12), "arithmetic takes longer than the copy");
-            Assert.That(KernelBench.Evaluate("ddoq_x", prepared with { Operations = 1 }, 0.02, 0, 1e12, device).ShareOfRoofline, Is.EqualTo(0.1).Within(1e-12));
-            Assert.That(KernelBench.Evaluate("ddoq_x", prepared with { Bytes = null }, 0.02, 0, 1e12, device).ShareOfRoofline, Is.Null);
+            Assert.That(one.ShareOfRoofline, Is.EqualTo(0.5).Within(1e-12), "arithmetic at the speed of a matrix product takes longer than the copy");
+            Assert.That(Of(prepared with { Operations = 1 }, measured).ShareOfRoofline, Is.EqualTo(0.1).Within(1e-12));
+            Assert.That(Of(prepared with { Bytes = null }, measured).ShareOfRoofline, Is.Null);
+            Assert.That(Of(prepared, new()).ShareOfRoofline, Is.Null, "no product has been measured");
+            Assert.That(Of(prepared, new() { Once = true }).Milliseconds, Is.Null, "under a profiler");
         });
+    }
+
+    [Test]
+    public void ARefusedLaunch_CostsOneRow_AndRowsComeAsTheyAreMeasured()
+    {
+        EmulatedDriver.Start();
+        EmulatedDriver.Fail("cuLaunchKernel", 3, 701); // launch out of resources
+        var rows = new List<KernelMeasurement>();
+        KernelBenchReport report = KernelBench.Run(new() { Filter = "norms_f16,distances_f16,loss_sum", OnMeasured = rows.Add }, NullProgress.Instance, default);
+        Assert.Multiple(() =>
+        {
+            Assert.That(report.Measurements.Count(one => one.Error is not null), Is.EqualTo(1));
+            Assert.That(report.Measurements, Has.Count.EqualTo(3));
+            Assert.That(rows.Select(one => one.Kernel), Is.EqualTo(report.Measurements.Select(one => one.Kernel).Prepend("copy")));
+            Assert.That(report.ToText(), Does.Contain("failed: CUDA call"));
+        });
+        EmulatedDriver.ExpectClean();
+    }
+
+    [Test]
+    public void AFaultThatEndsTheContext_EndsTheBench()
+    {
+        EmulatedDriver.Start();
+        EmulatedDriver.Fail("cuEventSynchronize", 3, 719);
+        KernelBenchReport report = KernelBench.Run(new() { Filter = "norms" }, NullProgress.Instance, default);
+        Assert.That(report.Measurements, Has.Count.EqualTo(1));
+        Assert.That(report.Measurements[0].Error, Does.Contain("719").Or.Contain("LAUNCH_FAILED"));
+    }
+
+    [Test]
+    public void Clusterings_AreMeasuredOnLatentsThatMakeThemWork()
+    {
+        // Rows that repeat after a few end at once. As on latents of a real set: dozens of iterations, hundreds of moves.
+        Half[] rows = PowerLawLatents.Draw(1, 1300, 256)[0];
+        using var quantizer = new CpuQuantizer();
+        ClassQuantization fit = quantizer.FitClass(new InMemoryLatents(new LatentShape(1, 1, 256), ["class0"], [rows]), 0, new QuantizerOptions { CentroidCount = 50 }, default);
+        Assert.That(fit.IterationCount, Is.GreaterThan(20));
+        Assert.That(fit.MoveCount, Is.GreaterThan(100));
     }
 
     [Test]

@@ -1,7 +1,7 @@
 using Ddoq.Latents;
 using Ddoq.Numerics;
 
-namespace Ddoq.Bench.Device;
+namespace Ddoq.Cuda.Benchmarks;
 
 /// <summary>
 /// Latents in memory: standard deviation of coordinate j falls as j^(-1/2), variance 1 on average without the modes, 20
@@ -15,10 +15,17 @@ internal static class PowerLawLatents
     /// <summary>All classes, drawn on every processor; the numbers depend on the sizes alone.</summary>
     public static InMemoryLatents Create(int classes, int rows, int dimension)
     {
+        Half[][] values = Draw(classes, rows, dimension);
+        return new InMemoryLatents(new LatentShape(1, 1, dimension), [.. Enumerable.Range(0, classes).Select(c => $"class{c}")], values);
+    }
+
+    /// <summary>The same as bare arrays, (N, D) row-major for each class.</summary>
+    public static Half[][] Draw(int classes, int rows, int dimension)
+    {
         float[] scale = Scale(dimension);
         var values = new Half[classes][];
         Parallel.For(0, classes, c => values[c] = Class(c, rows, scale));
-        return new InMemoryLatents(new LatentShape(1, 1, dimension), [.. Enumerable.Range(0, classes).Select(c => $"class{c}")], values);
+        return values;
     }
 
     private static float[] Scale(int dimension)
