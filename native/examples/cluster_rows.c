@@ -25,11 +25,14 @@ static void kernel_call(ddoq_status status) {
     exit(1);
 }
 
+static CUstream stream;
+
+/* On the stream of the kernels, which so find the copy made. */
 static void* device_copy(const void* host, size_t bytes) {
     CUdeviceptr memory;
     CU(cuMemAlloc(&memory, bytes));
     if (host != NULL)
-        CU(cuMemcpyHtoD(memory, host, bytes));
+        CU(cuMemcpyHtoDAsync(memory, host, bytes, stream));
     return (void*)(uintptr_t)memory;
 }
 
@@ -46,7 +49,6 @@ static const int32_t* tiles(ddoq_operation operation, const ddoq_class_range* cl
 int main(void) {
     CUdevice device;
     CUcontext context;
-    CUstream stream;
     ddoq_kernels* kernels;
     CU(cuInit(0));
     CU(cuDeviceGet(&device, 0));
@@ -76,7 +78,7 @@ int main(void) {
         cluster_classes[c].combination_begin = (int64_t)c * CentroidsPerClass * RowsPerClass;
         cluster_classes[c].number = c;
         cluster_classes[c].trials = ddoq_cluster_trials(CentroidsPerClass);
-        workspace += ddoq_cluster_workspace(&classes[c], cluster_classes[c].trials);
+        workspace += ddoq_cluster_workspace(DDOQ_CLUSTER_LLOYD, &classes[c], cluster_classes[c].trials);
         reports[c].distortion = INFINITY;
     }
     const size_t all_rows = Classes * RowsPerClass, all_centroids = Classes * CentroidsPerClass;

@@ -144,6 +144,47 @@ void kernels_run_late() {
     OK(cuMemFreeHost(pinned));
 }
 
+// A small copy from pageable memory may reach its place after the call has returned: a stream that does not wait for
+// the default stream sees either. In the order of one stream it is there.
+void small_copies_arrive_late() {
+    int early = 0, ordered = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        Session s(seed);
+        const CUstream stream = s.stream();
+        const CUdeviceptr memory = s.allocate(8);
+        int* pinned;
+        OK(cuMemHostAlloc(reinterpret_cast<void**>(&pinned), 8, 0));
+        const int values[2] = {7, 8}, zeros[2] = {0, 0};
+        OK(cuMemcpyHtoDAsync_v2(memory, zeros, 8, stream));
+        OK(cuStreamSynchronize(stream));
+        OK(cuMemcpyHtoD_v2(memory, values, 8));
+        OK(cuMemcpyDtoHAsync_v2(pinned, memory, 8, stream));
+        OK(cuStreamSynchronize(stream));
+        early += pinned[0] == 0;
+        OK(cuMemcpyHtoDAsync_v2(memory, zeros, 8, stream));
+        OK(cuMemcpyHtoDAsync_v2(memory, values, 8, stream));
+        OK(cuMemcpyDtoHAsync_v2(pinned, memory, 8, stream));
+        OK(cuStreamSynchronize(stream));
+        ordered += pinned[0] == 7;
+        OK(cuMemFreeHost(pinned));
+    }
+    check(early > 0 && early < 40, early, " of 40 orders read before a copy of the default stream");
+    check(ordered == 40, ordered, " of 40 orders keep the order of one stream");
+}
+
+// A copy to the host of memory that nothing wrote is made, and told of.
+void unwritten_memory_is_told() {
+    Session s;
+    const CUdeviceptr memory = s.allocate(32);
+    unsigned char back[32];
+    OK(cuMemsetD8Async(memory, 1, 16, nullptr));
+    OK(cuMemcpyDtoH_v2(back, memory, 16));
+    check(fault_text().empty(), "written memory: ", fault_text());
+    OK(cuMemcpyDtoH_v2(back, memory, 32));
+    check(fault_text().find("bytes 16 to 23 of 32 were never written") != std::string::npos, "the fault says '",
+          fault_text(), "'");
+}
+
 // Two streams without an event between them run in either order; with one, in the order asked for.
 void streams_and_events() {
     int without_event[2] = {}, with_event[2] = {};
@@ -296,6 +337,8 @@ int main(int argc, char** argv) {
     const int result = run_cases(argc, argv,
                                  {{"order of states", order_of_states},
                                   {"kernels run late", kernels_run_late},
+                                  {"small copies arrive late", small_copies_arrive_late},
+                                  {"unwritten memory is told", unwritten_memory_is_told},
                                   {"streams and events", streams_and_events},
                                   {"graphs", graphs},
                                   {"misuse is refused", misuse_is_refused},

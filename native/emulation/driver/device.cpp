@@ -49,6 +49,7 @@ void Device::reset(uint64_t seed) {
     for (CUgraphExec executable : executables)
         delete executable;
     streams.clear();
+    staged_.queue.clear();
     events.clear();
     modules.clear();
     graphs.clear();
@@ -116,12 +117,21 @@ CUresult Device::enqueue(CUstream stream, Operation operation) {
     return CUDA_SUCCESS;
 }
 
+CUresult Device::enqueue_staged(Operation operation) {
+    const CUresult before = synchronize_all();
+    if (before == CUDA_SUCCESS)
+        staged_.queue.push_back(std::move(operation));
+    return before;
+}
+
 // Does the operation at the head of a random stream that can go on. False when no stream can.
 bool Device::step() {
     std::vector<CUstream> able;
     for (CUstream stream : streams)
         if (!stream->queue.empty() && (!stream->queue.front().is_reached || stream->queue.front().is_reached()))
             able.push_back(stream);
+    if (!staged_.queue.empty())
+        able.push_back(&staged_);
     if (able.empty())
         return false;
     CUstream stream = able[random() % able.size()];
@@ -154,7 +164,7 @@ CUresult Device::synchronize_all() {
         for (CUstream stream : streams)
             if (!stream->queue.empty())
                 return false;
-        return true;
+        return staged_.queue.empty();
     });
 }
 

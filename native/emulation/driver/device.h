@@ -111,6 +111,8 @@ class Device {
 
     // Enqueues work, or records it while the stream captures. The null stream waits for all others and works at once.
     CUresult enqueue(CUstream stream, Operation operation);
+    // Enqueues a copy that neither the caller nor a stream waits for, until everything is synchronised.
+    CUresult enqueue_staged(Operation operation);
     // Does work, in random order among streams, until `done` says so.
     CUresult work_until(const std::function<bool()>& done);
     CUresult synchronize(CUstream stream);
@@ -131,6 +133,7 @@ class Device {
     std::vector<InjectedFailure> failures_;
     uint64_t random_state_ = 1;
     uint64_t operations_done_ = 0;
+    CUstream_st staged_;
 };
 
 // Runs the body of an exported function under the lock, unless a failure is injected into this call.

@@ -20,20 +20,34 @@ CUresult check_device_range(Device& device, CUdeviceptr pointer, size_t bytes, c
     return CUDA_ERROR_INVALID_VALUE;
 }
 
+// What compute-sanitizer's initcheck sees: fresh memory holds bytes of ones, and no result is two words of them. A copy
+// of such words goes on, and the fault is told when somebody asks.
+void note_unwritten(Device& device, const unsigned char* source, size_t bytes) {
+    constexpr size_t Word = 8;
+    static const unsigned char unwritten[Word] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    for (size_t i = 0; i + Word <= bytes && device.fault.empty(); i += Word)
+        if (std::memcmp(source + i, unwritten, Word) == 0)
+            device.fault = "copy from the device: bytes " + std::to_string(i) + " to " + std::to_string(i + Word - 1) +
+                           " of " + std::to_string(bytes) + " were never written";
+}
+
 // The ranges are checked when the call is made and again when its work is done: memory may be freed between.
 CUresult copy_later(Device& device, CUstream stream, unsigned char* destination, const unsigned char* source,
-                    size_t bytes, const unsigned char* device_side) {
+                    size_t bytes, const unsigned char* device_side, bool to_host = false) {
     return device.enqueue(stream,
-                          {[&device, destination, source, bytes, device_side] {
+                          {[&device, destination, source, bytes, device_side, to_host] {
                                if (!device.memory.is_device(device_side, bytes))
                                    return device.fail("a copy's device memory was freed before the copy was made");
+                               if (to_host)
+                                   note_unwritten(device, source, bytes);
                                std::memmove(destination, source, bytes);
                                return CUDA_SUCCESS;
                            },
                            {}});
 }
 
-CUresult copy_to_device(Device& device, CUdeviceptr destination, const void* source, size_t bytes, CUstream stream) {
+CUresult copy_to_device(Device& device, CUdeviceptr destination, const void* source, size_t bytes, CUstream stream,
+                        bool arrives_late = false) {
     if (!device.owns(stream))
         return CUDA_ERROR_INVALID_HANDLE;
     if (bytes == 0)
@@ -46,14 +60,14 @@ CUresult copy_to_device(Device& device, CUdeviceptr destination, const void* sou
     if (device.memory.is_pinned(source, bytes) || (stream != nullptr && stream->capturing))
         return copy_later(device, stream, address(destination), from, bytes, address(destination));
     auto staged = std::make_shared<std::vector<unsigned char>>(from, from + bytes);
-    return device.enqueue(stream,
-                          {[&device, destination, staged] {
-                               if (!device.memory.is_device(address(destination), staged->size()))
-                                   return device.fail("a copy's device memory was freed before the copy was made");
-                               std::memcpy(address(destination), staged->data(), staged->size());
-                               return CUDA_SUCCESS;
-                           },
-                           {}});
+    Operation copy{[&device, destination, staged] {
+                       if (!device.memory.is_device(address(destination), staged->size()))
+                           return device.fail("a copy's device memory was freed before the copy was made");
+                       std::memcpy(address(destination), staged->data(), staged->size());
+                       return CUDA_SUCCESS;
+                   },
+                   {}};
+    return arrives_late ? device.enqueue_staged(std::move(copy)) : device.enqueue(stream, std::move(copy));
 }
 
 CUresult copy_from_device(Device& device, void* destination, CUdeviceptr source, size_t bytes, CUstream stream) {
@@ -68,7 +82,7 @@ CUresult copy_from_device(Device& device, void* destination, CUdeviceptr source,
     const bool captured = stream != nullptr && stream->capturing;
     if (device.memory.is_pinned(destination, bytes) && !captured)
         std::memset(destination, 0xFF, bytes); // not the result until something has waited for it
-    const CUresult enqueued = copy_later(device, stream, to, address(source), bytes, address(source));
+    const CUresult enqueued = copy_later(device, stream, to, address(source), bytes, address(source), true);
     if (enqueued != CUDA_SUCCESS || captured || device.memory.is_pinned(destination, bytes))
         return enqueued;
     return device.synchronize(stream); // a copy to pageable memory has been made when the call returns
@@ -202,8 +216,13 @@ DDOQ_EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr destination, CUdeviceptr s
     });
 }
 
+// Up to 64 KB of pageable memory the call returns when the bytes are staged, maybe before they reach their place: a
+// stream that does not wait for the default stream must not use them yet.
 DDOQ_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr destination, const void* source, size_t bytes) {
+    constexpr size_t StagedBytes = 64 << 10;
     return guarded_in_context("cuMemcpyHtoD_v2", [&](Device& device) {
+        if (bytes <= StagedBytes && !device.memory.is_pinned(source, bytes))
+            return copy_to_device(device, destination, source, bytes, nullptr, true);
         return at_once(device, [&] { return copy_to_device(device, destination, source, bytes, nullptr); });
     });
 }

@@ -48,6 +48,13 @@ internal sealed unsafe class DeviceBuffer<T> : DriverHandle
             CudaCall.Check(DriverApi.MemcpyHtoDAsync(At(first), source, Bytes(count), stream.Value), "cuMemcpyHtoDAsync");
     }
 
+    /// <summary>Zeroes the first elements, when the stream gets there.</summary>
+    public void Clear(long count, StreamHandle stream)
+    {
+        if (count > 0)
+            CudaCall.Check(DriverApi.MemsetD8Async(Address, 0, Bytes(count), stream.Value), "cuMemsetD8Async");
+    }
+
     /// <summary>Copies to pinned memory, when the stream gets there.</summary>
     public void Download(PinnedBuffer<T> destination, long count, StreamHandle stream)
     {
