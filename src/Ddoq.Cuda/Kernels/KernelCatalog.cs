@@ -56,11 +56,6 @@ internal sealed unsafe record Kernel(string Symbol, nint Function, int Threads, 
     /// <param name="stream">The stream.</param>
     /// <exception cref="CudaException">The launch was refused.</exception>
     public void Launch<T>(in T parameters, long work, StreamHandle stream)
-        where T : unmanaged =>
-        Launch(parameters, work, stream.Value);
-
-    /// <summary>The same on a stream that somebody else owns; 0 is the default stream.</summary>
-    public void Launch<T>(in T parameters, long work, nint stream)
         where T : unmanaged
     {
         if (work <= 0)
@@ -69,7 +64,7 @@ internal sealed unsafe record Kernel(string Symbol, nint Function, int Threads, 
         fixed (T* pointer = &parameters)
         {
             void* argument = pointer;
-            CudaResult result = DriverApi.LaunchKernel(Function, grid, 1, 1, (uint)Threads, 1, 1, (uint)SharedBytes, stream, &argument, null);
+            CudaResult result = DriverApi.LaunchKernel(Function, grid, 1, 1, (uint)Threads, 1, 1, (uint)SharedBytes, stream.Value, &argument, null);
             if (result != CudaResult.Success)
                 CudaCall.Throw(result, $"cuLaunchKernel({Symbol}, {grid} blocks of {Threads} threads, {SharedBytes} bytes shared)");
         }
