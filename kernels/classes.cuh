@@ -29,6 +29,13 @@ DDOQ_HOST_DEVICE constexpr int ceiling_divide(int value, int divisor) {
     return (value + divisor - 1) / divisor;
 }
 
+// The tile of a block in wave `wave` of a grid that strides over all tiles: each wave is dealt to the blocks turned by
+// one, so that where the tiles of a class divide the grid, the short last one of every class does not always fall to
+// the same blocks. Every number from wave * grid to wave * grid + grid - 1 once.
+DDOQ_HOST_DEVICE constexpr int dealt_tile(int wave, int block, int grid) {
+    return wave * grid + (block + wave) % grid;
+}
+
 // The class whose tiles begin at or before `tile`: the last c with begin[c] <= tile. `begin` has classes + 1 entries.
 // Classes without tiles are passed over.
 DDOQ_HOST_DEVICE inline int find_class(const int32_t* begin, int classes, int tile) {

@@ -37,13 +37,15 @@ struct ClusterClass {
 static_assert(sizeof(ClusterClass) == 24);
 
 struct ClusterReport {
-    double distortion;  // in, out: sum of squared distances of the kept run; set to infinity before the first restart
+    double distortion;  // in, out: sum of squared distances of the kept run, support: the energy that falls; set to
+                        // infinity before the first restart
     int64_t iterations; // of the kept run
     int64_t moves;
-    int32_t restart;     // the kept run
-    float zero_distance; // squared distances below it are rounding
+    int32_t restart;        // the kept run
+    float zero_distance;    // squared distances below it are rounding
+    double energy_distance; // support: of the rows and the points, else NaN
 };
-static_assert(sizeof(ClusterReport) == 32);
+static_assert(sizeof(ClusterReport) == 40);
 
 struct ClusterParameters {
     const float* gram;                   // class c at classes[c].gram_begin
@@ -58,12 +60,13 @@ struct ClusterParameters {
     int64_t* running_counts;             // (centroids) out: batches and CLVQ, else 0
     double* companion_weights;           // (centroids) out: CLVQ, else 0
     ClusterReport* reports;              // (C) in, out
+    int32_t* next_class;                 // (1) in: 0, out; or null
     int32_t class_count;                 // C
     int32_t reserved;
     ClusterOptions options;
 };
-static_assert(sizeof(ClusterParameters) == 184 && offsetof(ClusterParameters, class_count) == 96 &&
-              offsetof(ClusterParameters, options) == 104);
+static_assert(sizeof(ClusterParameters) == 192 && offsetof(ClusterParameters, class_count) == 104 &&
+              offsetof(ClusterParameters, options) == 112);
 
 constexpr int ClusterThreads =
     384; // two blocks to a multiprocessor leave 80 registers a thread; 512 would leave 64 and spill
@@ -144,7 +147,6 @@ struct ClusterArrays {
         return at;
     }
 
-  private:
     template <class T>
     DDOQ_HOST_DEVICE static void take(uintptr_t& at, T*& array, int64_t count) {
         array = reinterpret_cast<T*>(at);
@@ -152,10 +154,43 @@ struct ClusterArrays {
     }
 };
 
+constexpr int ClusterSupportHistory = 4; // rounds that Anderson's mixture is made of
+
+// Where the arrays of support points lie, behind the others: positions, each coefficients and then products (K,
+// stride).
+struct SupportArrays {
+    float* positions;
+    float* shares;     // (K, stride) 1 / distance of point and row
+    double* pairs;     // (K, K) 1 / distance of two points
+    double* pulls;     // (K) sums of shares
+    double* distances; // (K) sums of distances to the rows
+    double* ties;      // (K)
+    int64_t stride;
+    int64_t position; // elements of one of the two arrays of a position
+
+    DDOQ_HOST_DEVICE float* coefficients(int slot) const { return positions + slot * 2 * position; }
+    DDOQ_HOST_DEVICE float* products(int slot) const { return coefficients(slot) + position; }
+
+    DDOQ_HOST_DEVICE uintptr_t lay_out(uintptr_t base, int64_t centroids, int64_t gram_stride) {
+        uintptr_t at = base;
+        stride = gram_stride;
+        position = centroids * gram_stride;
+        ClusterArrays::take(at, positions, (1 + 2 * ClusterSupportHistory) * 2 * position);
+        ClusterArrays::take(at, shares, position);
+        ClusterArrays::take(at, pairs, centroids * centroids);
+        ClusterArrays::take(at, pulls, centroids);
+        ClusterArrays::take(at, distances, centroids);
+        ClusterArrays::take(at, ties, centroids);
+        return at;
+    }
+};
+
 // Working space of one class, a multiple of 16 bytes.
-inline int64_t cluster_workspace_bytes(const ClassRange& range, int32_t trials) {
+inline int64_t cluster_workspace_bytes(const ClassRange& range, int32_t trials, bool support = false) {
     ClusterArrays arrays;
-    return static_cast<int64_t>(arrays.lay_out(0, range.row_count, range.centroid_count, range.gram_stride, trials));
+    SupportArrays more;
+    const uintptr_t end = arrays.lay_out(0, range.row_count, range.centroid_count, range.gram_stride, trials);
+    return static_cast<int64_t>(support ? more.lay_out(end, range.centroid_count, range.gram_stride) : end);
 }
 
 } // namespace ddoq

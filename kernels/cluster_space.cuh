@@ -28,6 +28,7 @@ constexpr int ClusterWarps = ClusterThreads / 32;
 // Shared by the threads of a block: one class.
 struct ClusterSpace {
     ClusterArrays a;
+    uintptr_t arrays_end; // of the class's working space that the arrays take
     const float* gram;
     const float* row_norms;
     CounterRandom random;         // used by thread 0 alone
@@ -41,6 +42,7 @@ struct ClusterSpace {
     int32_t picked[ClusterMaximumTrials];
     int32_t flag;
     int32_t found;
+    int32_t dealt;     // the class that the block takes next
     int32_t rows;      // N
     int32_t centroids; // K
     int32_t stride;
@@ -73,8 +75,9 @@ __device__ inline void open_space(ClusterSpace& s, const ClusterParameters& p, i
         s.trials = cluster_class.trials;
         s.gram = p.gram + range.gram_begin;
         s.row_norms = p.row_norms + range.row_begin;
-        s.a.lay_out(reinterpret_cast<uintptr_t>(p.workspace) + static_cast<uintptr_t>(cluster_class.workspace_begin),
-                    s.rows, s.centroids, s.stride, s.trials);
+        s.arrays_end = s.a.lay_out(reinterpret_cast<uintptr_t>(p.workspace) +
+                                       static_cast<uintptr_t>(cluster_class.workspace_begin),
+                                   s.rows, s.centroids, s.stride, s.trials);
     }
     __syncthreads();
     double total = 0.0;

@@ -110,6 +110,8 @@ class MatrixTile {
                              (b_parts == 1 || b_part_stride % Vector<T>::Count == 0);
         const int stage_bytes = (Rows + b_parts * Columns) * RowBytes;
         const int steps = (dimension + StepElements - 1) / StepElements;
+        // A warp whose rows or columns all lie past the end copies with the others and multiplies nothing.
+        const bool has_work = warp_row() * (Rows / WarpRows) < a.count && group() * (Columns / WarpColumns) < b.count;
         const auto load = [&](int step) {
             unsigned char* stage = shared + step % Stages * stage_bytes;
             load_rows<Rows>(stage, a, step * StepElements, dimension, aligned);
@@ -137,7 +139,8 @@ class MatrixTile {
             if (step + Stages - 1 < steps)
                 load(step + Stages - 1);
             copy_async_commit();
-            multiply_stage(shared + step % Stages * stage_bytes, b_parts);
+            if (has_work)
+                multiply_stage(shared + step % Stages * stage_bytes, b_parts);
         }
         copy_async_wait<0>();
         __syncthreads();

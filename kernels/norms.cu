@@ -6,8 +6,14 @@
 //            <x_i - m, x_j - m> = <x_i, x_j> - shifts[i] - shifts[j];
 //            high = nearest T to c, low = nearest T to c - high, norms[k] = |high + low|^2 (|high|^2 with one part).
 // Numerics   fp32: 32 interleaved partial sums, then a tree. Error against fp64 at most twice that of a plain fp32
-// loop. Determinism  one warp per row, fixed order. Launch     NormsThreads threads, no shared memory, grid: any; warps
-// stride over rows. Bytes      each element read once; parts written once.
+//            loop.
+// Determinism  one warp per row, fixed order.
+// Launch     NormsThreads threads, no shared memory, grid: any; warps stride over rows.
+// Bytes      each element read once; parts written once.
+// Roofline   memory. On paper, H100, 1000 classes of 1300 x 4096 halves: 10.7 GB at 3.0 TB/s are 3.6 ms.
+// Versions   1. The mean of the class element by element: eight loads of a lane, 32 bytes from those of the next
+//            lane.
+//            2. Where it is aligned, by two loads of 16 bytes; the same additions. Not yet timed on a GPU.
 #include "norms.cuh"
 #include "ptx.cuh"
 #include "rows.cuh"
@@ -42,11 +48,12 @@ __device__ __forceinline__ void center(const CenterParameters& p) {
         const int64_t row = p.classes[c].row_begin + row_of_class;
         const float* mean = p.means + static_cast<int64_t>(c) * p.dimension;
         float norm = 0.0f, shift = 0.0f;
-        visit_row(static_cast<const T*>(p.rows) + row * p.row_stride, p.dimension, lane, [&](int i, float value) {
-            const float m = mean[i], centred = value - m;
-            norm = fmaf(centred, centred, norm);
-            shift = fmaf(m, value - 0.5f * m, shift);
-        });
+        visit_row_beside(static_cast<const T*>(p.rows) + row * p.row_stride, mean, p.dimension, lane,
+                         [&](float value, float m) {
+                             const float centred = value - m;
+                             norm = fmaf(centred, centred, norm);
+                             shift = fmaf(m, value - 0.5f * m, shift);
+                         });
         norm = sum_over_warp(norm);
         shift = sum_over_warp(shift);
         if (lane == 0) {
@@ -95,13 +102,13 @@ DDOQ_KERNEL(ddoq_norms_f32, ddoq::NormsParameters, ddoq::NormsThreads, 1) {
     ddoq::norms<float>(parameters);
 }
 
-DDOQ_KERNEL(ddoq_center_f16, ddoq::CenterParameters, ddoq::NormsThreads, 1) {
+DDOQ_KERNEL(ddoq_center_f16, ddoq::CenterParameters, ddoq::NormsThreads, 4) {
     ddoq::center<ddoq::half_t>(parameters);
 }
-DDOQ_KERNEL(ddoq_center_bf16, ddoq::CenterParameters, ddoq::NormsThreads, 1) {
+DDOQ_KERNEL(ddoq_center_bf16, ddoq::CenterParameters, ddoq::NormsThreads, 4) {
     ddoq::center<ddoq::bfloat16_t>(parameters);
 }
-DDOQ_KERNEL(ddoq_center_f32, ddoq::CenterParameters, ddoq::NormsThreads, 1) {
+DDOQ_KERNEL(ddoq_center_f32, ddoq::CenterParameters, ddoq::NormsThreads, 4) {
     ddoq::center<float>(parameters);
 }
 

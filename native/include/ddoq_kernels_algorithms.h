@@ -11,12 +11,14 @@ extern "C" {
 typedef enum ddoq_cluster_algorithm {
     DDOQ_CLUSTER_LLOYD = 0,   /* with options.refine: Lloyd, then Hartigan's moves */
     DDOQ_CLUSTER_BATCHES = 1, /* D4M's pass, or random mini-batches */
-    DDOQ_CLUSTER_CLVQ = 2
+    DDOQ_CLUSTER_CLVQ = 2,
+    DDOQ_CLUSTER_SUPPORT = 3 /* support points: K points with the least energy distance to the rows */
 } ddoq_cluster_algorithm;
 
 typedef struct ddoq_cluster_options {
     uint64_t seed;
-    double tolerance;          /* Lloyd: stops when the distortion falls by less than this fraction */
+    double tolerance;          /* Lloyd: stops when the distortion falls by less than this fraction. Support: when the
+                                  energy falls twice in turn by less than this part of K random rows'; 1e-4 at least */
     double reassignment_ratio; /* batches */
     double clvq_scale;         /* 0: steps by the centroid's wins; else step i is clvq_scale / (clvq_offset + i) */
     double clvq_offset;
@@ -40,11 +42,12 @@ typedef struct ddoq_cluster_class {
 } ddoq_cluster_class;
 
 typedef struct ddoq_cluster_report {
-    double distortion; /* in, out: infinity before the first restart */
+    double distortion; /* in, out: infinity before the first restart; support: the energy that falls */
     int64_t iterations;
     int64_t moves;
     int32_t restart;
     float zero_distance;
+    double energy_distance; /* support: of the rows and the points; else NaN */
 } ddoq_cluster_report;
 
 typedef struct ddoq_cluster_parameters {
@@ -60,6 +63,7 @@ typedef struct ddoq_cluster_parameters {
     int64_t* running_counts;      /* (centroids) out */
     double* companion_weights;    /* (centroids) out */
     ddoq_cluster_report* reports; /* (C) in, out */
+    int32_t* next_class;          /* (1) in: 0, out: any; blocks take classes as they come. Or NULL: they stride */
     int32_t class_count;
     int32_t reserved;
     ddoq_cluster_options options;
@@ -68,7 +72,8 @@ typedef struct ddoq_cluster_parameters {
 /* Host: candidates per centroid of greedy k-means++. */
 DDOQ_KERNELS_API int32_t ddoq_cluster_trials(int32_t centroids);
 /* Host: working space of a class in bytes, a multiple of 16. `range` is host memory. */
-DDOQ_KERNELS_API int64_t ddoq_cluster_workspace(const ddoq_class_range* range, int32_t trials);
+DDOQ_KERNELS_API int64_t ddoq_cluster_workspace(ddoq_cluster_algorithm algorithm, const ddoq_class_range* range,
+                                                int32_t trials);
 /* Clusters every class in Gram space, one thread block per class; put the largest first. */
 DDOQ_KERNELS_API ddoq_status ddoq_cluster(ddoq_kernels* kernels, ddoq_cluster_algorithm algorithm,
                                           const ddoq_cluster_parameters* parameters, ddoq_stream stream);

@@ -31,7 +31,7 @@ DDOQ_SAME(ddoq_combine_parameters, CombineParameters, class_count);
 DDOQ_SAME(ddoq_distances_parameters, DistancesParameters, class_count);
 DDOQ_SAME(ddoq_cluster_options, ClusterOptions, max_no_improvement);
 DDOQ_SAME(ddoq_cluster_class, ClusterClass, trials);
-DDOQ_SAME(ddoq_cluster_report, ClusterReport, zero_distance);
+DDOQ_SAME(ddoq_cluster_report, ClusterReport, energy_distance);
 DDOQ_SAME(ddoq_cluster_parameters, ClusterParameters, options);
 DDOQ_SAME(ddoq_clvq_update_parameters, ClvqUpdateParameters, prior);
 DDOQ_SAME(ddoq_weighted_ce_parameters, WeightedCeParameters, gradient_scale);
@@ -193,12 +193,12 @@ int32_t ddoq_cluster_trials(int32_t centroids) {
     return centroids < 1 ? 2 : std::min(ClusterMaximumTrials, 2 + static_cast<int32_t>(std::log(centroids)));
 }
 
-int64_t ddoq_cluster_workspace(const ddoq_class_range* range, int32_t trials) {
+int64_t ddoq_cluster_workspace(ddoq_cluster_algorithm algorithm, const ddoq_class_range* range, int32_t trials) {
     ClassRange own{};
     own.row_count = range->row_count;
     own.centroid_count = range->centroid_count;
     own.gram_stride = range->gram_stride;
-    return cluster_workspace_bytes(own, trials);
+    return cluster_workspace_bytes(own, trials, algorithm == DDOQ_CLUSTER_SUPPORT);
 }
 
 ddoq_status ddoq_cluster(ddoq_kernels* kernels, ddoq_cluster_algorithm algorithm, const ddoq_cluster_parameters* p,
@@ -209,9 +209,10 @@ ddoq_status ddoq_cluster(ddoq_kernels* kernels, ddoq_cluster_algorithm algorithm
     const char* name = algorithm == DDOQ_CLUSTER_LLOYD     ? "lloyd_"
                        : algorithm == DDOQ_CLUSTER_BATCHES ? "batches_"
                        : algorithm == DDOQ_CLUSTER_CLVQ    ? "clvq_"
+                       : algorithm == DDOQ_CLUSTER_SUPPORT ? "support_"
                                                            : nullptr;
     if (name == nullptr)
-        return fail(DDOQ_INVALID_ARGUMENT, "algorithm is " + std::to_string(algorithm) + ", allowed are 0 to 2");
+        return fail(DDOQ_INVALID_ARGUMENT, "algorithm is " + std::to_string(algorithm) + ", allowed are 0 to 3");
     return run(kernels, (std::string("ddoq_cluster_") + name).c_str(), DDOQ_FP32,
                {p->class_count, ClusterThreads, ClusterSharedBytes}, p, stream);
 }

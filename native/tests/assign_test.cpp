@@ -229,6 +229,24 @@ void fiber_orders() {
                     .seed = order + 100});
 }
 
+// An H100's 132 blocks and six tiles a class, the last of them short: every tile once, and no block gets more than one
+// short tile above another.
+void dealing() {
+    constexpr int Grid = 132, Tiles = 6, Classes = 1000;
+    std::vector<int> taken(Classes * Tiles), short_tiles(Grid);
+    for (int block = 0; block < Grid; block++)
+        for (int wave = 0;; wave++) {
+            const int tile = dealt_tile(wave, block, Grid);
+            if (tile >= Classes * Tiles)
+                break;
+            taken[static_cast<size_t>(tile)]++;
+            short_tiles[static_cast<size_t>(block)] += tile % Tiles == Tiles - 1;
+        }
+    check(std::count(taken.begin(), taken.end(), 1) == Classes * Tiles, "a tile is not taken once");
+    const auto [least, most] = std::minmax_element(short_tiles.begin(), short_tiles.end());
+    check(*most - *least <= 1, "a block has ", *least, " short tiles, another ", *most);
+}
+
 // No wrong value may pass as right: rows of NaN get no label, one NaN centroid is never chosen.
 void not_a_number() {
     const Variant variant = variants<half_t>()[0];
@@ -272,5 +290,6 @@ int main(int argc, char** argv) {
                       {"fiber orders f16", fiber_orders<half_t>},
                       {"fiber orders bf16", fiber_orders<bfloat16_t>},
                       {"fiber orders f32", fiber_orders<float>},
+                      {"dealing of tiles", dealing},
                       {"not a number", not_a_number}});
 }

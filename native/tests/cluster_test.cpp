@@ -62,7 +62,7 @@ class Problem {
             cluster_classes.push_back({bytes, elements, 40 - static_cast<int>(cluster_classes.size()), trials});
             bytes += cluster_workspace_bytes(range, trials);
             elements += int64_t{range.centroid_count} * range.gram_stride;
-            reports.push_back({INFINITY, -1, -1, -1, 0});
+            reports.push_back({INFINITY, -1, -1, -1, 0, NAN});
         }
         workspace.resize(static_cast<size_t>(bytes / 8), 0xFFFFFFFFFFFFFFFFull);
         labels.resize(static_cast<size_t>(classes.rows), -7);
@@ -73,7 +73,8 @@ class Problem {
         companion.resize(counts.size(), NAN);
     }
 
-    void launch(Algorithm algorithm, const ClusterOptions& o, unsigned grid = 2, uint64_t order = 0) {
+    void launch(Algorithm algorithm, const ClusterOptions& o, unsigned grid = 2, uint64_t order = 0,
+                int32_t* next_class = nullptr) {
         ClusterParameters p{};
         p.gram = gram.data();
         p.row_norms = norms.data();
@@ -87,6 +88,7 @@ class Problem {
         p.running_counts = running.data();
         p.companion_weights = companion.data();
         p.reports = reports.data();
+        p.next_class = next_class;
         p.class_count = classes.count();
         p.options = o;
         emulation::launch(symbol_of(algorithm), shape(grid, ClusterThreads, ClusterSharedBytes, order), &p);
@@ -340,6 +342,29 @@ void restarts() {
     }
 }
 
+// Classes dealt by the counter, to any number of blocks: each once, with the results of a stride.
+void dealt_classes() {
+    for (const Algorithm algorithm : {Algorithm::Lloyd, Algorithm::Batches, Algorithm::Clvq}) {
+        ClusterOptions o = options(12);
+        o.max_iterations = 20;
+        const std::vector<ClassSize> sizes{{40, 5}, {0, 0}, {0, 0}, {33, 12}, {5, 0}, {1, 1}, {7, 3}, {0, 0}, {31, 4}};
+        Problem strided(sizes, 4, 8);
+        strided.launch(algorithm, o, 1);
+        for (const unsigned grid : {1u, 2u, 3u, 8u, 9u, 20u}) {
+            Problem dealt(sizes, 4, 8);
+            int32_t next_class = 0;
+            dealt.launch(algorithm, o, grid, grid, &next_class);
+            const std::string where = std::string(symbol_of(algorithm)) + ", " + std::to_string(grid) + " blocks";
+            check(next_class == static_cast<int32_t>(sizes.size()), where, ": ", next_class, " classes taken of ",
+                  sizes.size());
+            check(dealt.labels == strided.labels && dealt.counts == strided.counts &&
+                      std::memcmp(dealt.combinations.data(), strided.combinations.data(),
+                                  strided.combinations.size() * sizeof(float)) == 0,
+                  where, ": other results");
+        }
+    }
+}
+
 // Every order of fibers gives the same bits.
 void fiber_orders() {
     for (const Algorithm algorithm : {Algorithm::Lloyd, Algorithm::Batches, Algorithm::Clvq}) {
@@ -411,6 +436,7 @@ int main(int argc, char** argv) {
                       {"random batches", random_batches},
                       {"CLVQ", clvq},
                       {"restarts", restarts},
+                      {"dealt classes", dealt_classes},
                       {"fiber orders", fiber_orders},
                       {"fiber orders of ties", fiber_orders_of_ties}});
 }

@@ -58,7 +58,7 @@ void failures() {
     const ddoq_weighted_ce_parameters loss{};
     expect(DDOQ_INVALID_ARGUMENT, ddoq_weighted_ce(kernels, DDOQ_FP16, &loss, nullptr), "temperature");
     ddoq_cluster_parameters cluster{};
-    expect(DDOQ_INVALID_ARGUMENT, ddoq_cluster(kernels, static_cast<ddoq_cluster_algorithm>(3), &cluster, nullptr),
+    expect(DDOQ_INVALID_ARGUMENT, ddoq_cluster(kernels, static_cast<ddoq_cluster_algorithm>(4), &cluster, nullptr),
            "algorithm is 3");
     ddoq_kernels_destroy(kernels);
     ddoq_kernels_destroy(nullptr);

@@ -73,6 +73,14 @@ mutate("copies: D's tail one element short" ${tile}
        "dimension - column : 0;\n    const int elements" "dimension - column - 1 : 0;\n    const int elements" gram)
 mutate("low part of the centroids ignored" ${tile}
        "for (int part = 0; part < b_parts; part++) {\n                const" "for (int part = 0; part < 1; part++) {\n                const" assign)
+mutate("main loop: a warp with one row left out" ${tile}
+       "(Rows / WarpRows) < a.count" "(Rows / WarpRows) < a.count - 1" assign)
+mutate("main loop: a warp with one column left out" ${tile}
+       "(Columns / WarpColumns) < b.count" "(Columns / WarpColumns) < b.count - 1" assign)
+mutate("assign: tiles turned past the grid" kernels/classes.cuh
+       "(block + wave) % grid" "(block + wave)" assign)
+mutate("assign: short tiles to the same blocks" kernels/classes.cuh
+       "(block + wave) % grid" "block" assign)
 mutate("assign: barrier before the merge removed" kernels/assign.cu
        "            __syncthreads();\n            if (thread < Tile::BlockRows)" "            if (thread < Tile::BlockRows)" assign)
 mutate("assign: barrier after the merge removed" kernels/assign.cu
@@ -87,6 +95,8 @@ mutate("gram: last column left out" kernels/gram.cu
        "column >= range.row_count" "column >= range.row_count - 1" gram)
 mutate("gram: lower triangle not stored" kernels/gram.cu
        "if (row != column)" "if (false)" gram)
+mutate("gram: shift of the columns left out" kernels/gram.cu
+       "(row_shift + column_shifts[j])" "row_shift" gram)
 mutate("fma tile: barrier removed" kernels/fma_tile.cuh
        "copy_async_wait<Stages - 2>();\n            __syncthreads();" "copy_async_wait<Stages - 2>();" gram)
 mutate("fma tile: accumulators not zeroed" kernels/fma_tile.cuh
@@ -94,6 +104,12 @@ mutate("fma tile: accumulators not zeroed" kernels/fma_tile.cuh
 mutate("norms: tail left out" kernels/rows.cuh
        "i < dimension; i += 32)" "i < dimension - 1; i += 32)" assign)
 
+mutate("center: first half of the mean for both" kernels/rows.cuh
+       "other + i + e * 4" "other + i" gram)
+mutate("distances: first half of the centroid for both" kernels/rows.cuh
+       "other + i + e * 4" "other + i" centroids)
+mutate("distances: tail beside left out" kernels/rows.cuh
+       "i < dimension; i += 32)\n        visit(to_float(row[i]), other[i])" "i < done; i += 32)\n        visit(to_float(row[i]), other[i])" centroids)
 mutate("centroids: barrier before the list is read removed" kernels/columns.cuh
        "= index;\n    __syncthreads();" "= index;" centroids)
 mutate("centroids: barrier before the list is rewritten removed" kernels/columns.cuh
@@ -116,6 +132,22 @@ mutate("cluster: ties of centroids to the highest index" kernels/cluster_space.c
        "if (value < best) {" "if (value <= best) {" cluster)
 mutate("cluster: sums of cells not zeroed" kernels/cluster_cells.cuh
        "s.a.actions[k] == AddChanges && column + e * 32 < s.rows ?" "column + e * 32 < s.rows ?" cluster)
+mutate("cluster: classes taken twice" kernels/cluster.cu
+       "grid + atomicAdd" "atomicAdd" cluster)
+mutate("cluster: barrier before a class is dealt removed" kernels/cluster.cu
+       "__syncthreads(); // all threads have read the last one" "" cluster)
+mutate("cluster: barrier after a class is dealt removed" kernels/cluster.cu
+       "atomicAdd(p.next_class, 1);\n    __syncthreads();" "atomicAdd(p.next_class, 1);" cluster)
+mutate("support: points do not push each other" kernels/cluster_support.cuh
+       "l == k ? u.ties[k] : -mass" "l == k ? 0.0 : 0.0 * mass" support)
+mutate("support: rows weigh as one" kernels/cluster_support.cuh
+       "static_cast<double>(s.rows) / s.centroids;" "1.0;" support)
+mutate("support: mixture kept where the energy rises" kernels/cluster_support.cuh
+       "if (!(reached.energy < energy))" "if (reached.energy == INFINITY)" support)
+mutate("support: barrier after the products removed" kernels/cluster_support.cuh
+       "[column] = sums[k];\n        }\n    }\n    __syncthreads();" "[column] = sums[k];\n        }\n    }" support)
+mutate("support: the last restart is kept" kernels/cluster.cu
+       "!(distortion < p.reports[c].distortion)" "false" support)
 mutate("random numbers: nine rounds" kernels/counter_random.cuh
        "round < 10" "round < 9" cluster)
 mutate("weighted_ce: maximum not taken off" kernels/weighted_ce.cu

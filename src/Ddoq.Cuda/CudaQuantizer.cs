@@ -65,6 +65,9 @@ public sealed class CudaQuantizer : IQuantizer
     /// <inheritdoc/>
     public string Description => $"CUDA, {string.Join(" and ", _workers.Select(worker => worker.Device.Name))}";
 
+    /// <summary>Device time so far from rows to results in the devices' memory, without the copies from and to the host.</summary>
+    internal double ComputeSeconds => _workers.Sum(worker => worker.ComputeSeconds);
+
     /// <summary>The devices in use.</summary>
     public IReadOnlyList<CudaDevice> Devices => [.. _workers.Select(worker => worker.Device)];
 
@@ -228,6 +231,6 @@ public sealed record CudaQuantizerOptions
     /// <summary>Bytes of one piece of the page-locked ring that rows go through; there are four per device.</summary>
     internal long PieceBytes { get; init; } = 8 << 20;
 
-    /// <summary>Most classes in a batch; 0 chooses by the device.</summary>
+    /// <summary>Classes in a batch, as many as the memory holds of them; 0 chooses by the device.</summary>
     internal int BatchClasses { get; init; }
 }

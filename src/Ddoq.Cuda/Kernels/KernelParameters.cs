@@ -112,6 +112,7 @@ internal struct ClusterReport
     public long Moves;
     public int Restart;
     public float ZeroDistance;
+    public double EnergyDistance;
 }
 
 /// <summary>ddoq_cluster_*.</summary>
@@ -130,6 +131,7 @@ internal struct ClusterParameters
     public ulong RunningCounts;
     public ulong CompanionWeights;
     public ulong Reports;
+    public ulong NextClass;
     public int ClassCount;
     public int Reserved;
     public ClusterOptions Options;

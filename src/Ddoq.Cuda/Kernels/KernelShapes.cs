@@ -21,6 +21,7 @@ internal static class KernelShapes
     public const int ClusterThreads = 384;
     public const int ClusterSharedBytes = 4096;
     public const int ClusterMaximumTrials = 16;
+    public const int ClusterSupportHistory = 4;
     public const int WeightedCeThreads = 256;
     public const int WeightedCeSharedBytes = WeightedCeThreads / 32 * 8;
     public const int WeightedCeWarpClasses = 2048;
@@ -52,6 +53,13 @@ internal static class KernelShapes
 
     /// <summary>Candidates per centroid of greedy k-means++.</summary>
     public static int Trials(int centroids) => Math.Min(ClusterMaximumTrials, 2 + (int)Math.Log(Math.Max(1, centroids)));
+
+    /// <summary>What ddoq_cluster_support_f32 needs behind that (SupportArrays of kernels/cluster.cuh).</summary>
+    public static long SupportWorkspaceBytes(long centroids, long stride) =>
+        Array((1 + (2 * ClusterSupportHistory)) * 2 * centroids * stride, 4) // positions
+        + Array(centroids * stride, 4) // shares
+        + Array(centroids * centroids, 8) // pairs
+        + (3 * Array(centroids, 8)); // pulls, distances, ties
 
     /// <summary>Working space of ddoq_cluster_* for one class, in bytes (ClusterArrays of kernels/cluster.cuh).</summary>
     public static long ClusterWorkspaceBytes(long rows, long centroids, long stride, long trials)

@@ -26,6 +26,9 @@ internal sealed unsafe class BatchBuffers : IDisposable
 
     public DeviceBuffer<int> Counts { get; } = new();
 
+    /// <summary>The class that the next free block of the clustering takes.</summary>
+    public DeviceBuffer<int> NextClass { get; } = new();
+
     public DeviceBuffer<int> Combined { get; } = new();
 
     public DeviceBuffer<float> Combinations { get; } = new();
@@ -73,6 +76,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
         Workspace.Reserve(last.WorkspaceEnd);
         Cells.Reserve(rows);
         Counts.Reserve(centroids);
+        NextClass.Reserve(1);
         Combined.Reserve(centroids);
         Combinations.Reserve(last.CombinationEnd);
         Parts.Reserve(2 * centroids * stride);
@@ -103,6 +107,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
         Workspace.Free();
         Cells.Free();
         Counts.Free();
+        NextClass.Free();
         Combined.Free();
         Combinations.Free();
         Parts.Free();
@@ -126,7 +131,7 @@ internal sealed unsafe class BatchBuffers : IDisposable
     {
         IDisposable[] owned =
         [
-            Tables, Rows, Means, Norms, Shifts, Gram, Workspace, Cells, Counts, Combined, Combinations, Parts, PartNorms, Centroids, Labels, Distances,
+            Tables, Rows, Means, Norms, Shifts, Gram, Workspace, Cells, Counts, NextClass, Combined, Combinations, Parts, PartNorms, Centroids, Labels, Distances,
             Running, Companion, HostCentroids, HostCells, HostLabels, HostDistances, HostRunning, HostCompanion, HostReports,
         ];
         foreach (IDisposable one in owned)

@@ -78,10 +78,11 @@ internal sealed class BatchDeal
             var batch = new List<BatchClass>();
             long device = 0, result = 0;
             int share = (_waiting.Count + _devices - 1) / _devices;
+            int full = limits.FullClasses(share);
             while (_waiting.First is { } first && batch.Count < Math.Max(1, share) && !IsStopped)
             {
                 int index = first.Value;
-                var next = new BatchClass(index, Source.RowCount(index), Source.Shape.Length, Format, Options, batch.Count == 0 ? default : batch[^1]);
+                var next = new BatchClass(index, Source.RowCount(index), Source.Shape.Length, Format, Options, ClusterSettings.KernelOf(Options.Algorithm), batch.Count == 0 ? default : batch[^1]);
                 if (next.DeviceBytes > limits.DeviceBytes)
                 {
                     _waiting.RemoveFirst();
@@ -89,7 +90,7 @@ internal sealed class BatchDeal
                     continue;
                 }
 
-                if (!limits.Admit(batch.Count, device, result, next))
+                if (!limits.Admit(batch.Count, full, device, result, next))
                     break;
                 _waiting.RemoveFirst();
                 batch.Add(next);
@@ -167,11 +168,14 @@ internal sealed class BatchDeal
 /// <param name="DeviceBytes">Device memory at most.</param>
 /// <param name="ResultBytes">Page-locked memory of the results at most.</param>
 /// <param name="Classes">Classes at most.</param>
-/// <param name="WaveClasses">Classes that the device works on at a time: a batch of as many is full unless it is tiny.</param>
+/// <param name="WaveClasses">Classes that the device works on at a time: a batch of fewer leaves a part of it idle.</param>
 internal readonly record struct BatchLimits(long DeviceBytes, long ResultBytes, int Classes, int WaveClasses)
 {
     /// <summary>Tile numbers are 32-bit, and a batch beyond this gains nothing.</summary>
     public const int MostClasses = 16384;
+
+    // Blocks take a new class when they are done with one, so the more classes in a launch, the less the slowest counts.
+    private const int MostWaves = 4;
 
     // Page-locked memory is taken from the rest of the machine; four such parts keep within a limit that was asked for.
     private const long MostResultBytes = 1L << 30;
@@ -184,11 +188,17 @@ internal readonly record struct BatchLimits(long DeviceBytes, long ResultBytes, 
     public static long ResultsWithin(long memoryLimit) =>
         memoryLimit > 0 ? Math.Min(MostResultBytes, memoryLimit / PartsOfTheLimit) : MostResultBytes;
 
+    /// <summary>
+    /// Classes of a batch that is full, unless it is tiny: half of those that wait, so that the first batches are long and
+    /// the last, which nothing is sent behind, are short; whole waves.
+    /// </summary>
+    public int FullClasses(int waiting) => WaveClasses * Math.Clamp((waiting + WaveClasses) / 2 / WaveClasses, 1, MostWaves);
+
     /// <summary>Whether a batch takes one class more.</summary>
-    public bool Admit(int classes, long deviceBytes, long resultBytes, in BatchClass next) =>
+    public bool Admit(int classes, int fullClasses, long deviceBytes, long resultBytes, in BatchClass next) =>
         classes == 0
         || (classes < Classes
             && deviceBytes + next.DeviceBytes <= DeviceBytes
             && resultBytes + next.ResultBytes <= ResultBytes
-            && (classes < WaveClasses || deviceBytes < TinyBytes));
+            && (classes < fullClasses || deviceBytes < TinyBytes));
 }

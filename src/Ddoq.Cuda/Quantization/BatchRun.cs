@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Ddoq.Cuda.Interop;
 using Ddoq.Cuda.Kernels;
 using Ddoq.Quantization;
@@ -13,10 +14,13 @@ namespace Ddoq.Cuda.Quantization;
 /// </remarks>
 internal sealed unsafe class BatchRun : IDisposable
 {
+    private const int ClassesPerWorker = 4;
+
     private readonly DeviceStreams _streams;
     private readonly RowUpload _upload;
     private readonly BatchBuffers _buffers;
     private readonly EventHandle _uploaded;
+    private readonly EventHandle _begun;
     private readonly EventHandle _computed;
     private readonly EventHandle _downloaded;
     private readonly RowOrder _order = new();
@@ -33,7 +37,8 @@ internal sealed unsafe class BatchRun : IDisposable
         try
         {
             _uploaded = new EventHandle();
-            _computed = new EventHandle();
+            _begun = new EventHandle(timed: true);
+            _computed = new EventHandle(timed: true);
             _downloaded = new EventHandle();
         }
         catch
@@ -61,6 +66,8 @@ internal sealed unsafe class BatchRun : IDisposable
         _upload.Send(classes, _order, deal, _buffers.Rows, _streams.Upload);
         _uploaded.Record(_streams.Upload);
         _streams.Compute.WaitFor(_uploaded);
+        _begun.Record(_streams.Compute);
+        ClearWhatIsNotWritten();
         Cluster();
         MakeCentroids();
         AssignAll();
@@ -70,7 +77,10 @@ internal sealed unsafe class BatchRun : IDisposable
         _downloaded.Record(_streams.Download);
     }
 
-    /// <summary>Waits for the batch and reports its classes.</summary>
+    /// <summary>Device time of the computing part of all batches so far: from their rows in the device's memory to their results there.</summary>
+    public double ComputeSeconds { get; private set; }
+
+    /// <summary>Waits for the batch and reports its classes in their order.</summary>
     /// <exception cref="CudaException">The device failed while it worked on the batch.</exception>
     public void Finish(BatchDeal deal)
     {
@@ -88,13 +98,22 @@ internal sealed unsafe class BatchRun : IDisposable
                 exception);
         }
 
+        ComputeSeconds += _computed.SecondsSince(_begun);
         double seconds = Stopwatch.GetElapsedTime(_startTime).TotalSeconds / Classes.Length;
-        for (int c = 0; c < Classes.Length && !deal.IsStopped; c++)
+        int workers = deal.Options.Workers > 0 ? deal.Options.Workers : Environment.ProcessorCount;
+        int step = workers * ClassesPerWorker; // as many results wait for their turn at a time
+        var results = new ClassQuantization?[Math.Min(step, Classes.Length)];
+        for (int first = 0; first < Classes.Length && !deal.IsStopped; first += step)
         {
-            if (double.IsFinite(_buffers.HostReports.Pointer[c].Distortion))
-                deal.Report(BatchResults.Collect(_buffers, Classes[c], c, _order, deal, seconds));
-            else
-                deal.LeaveToHost(Classes[c], "its values are beyond what the kernels hold in single precision");
+            int begin = first, count = Math.Min(step, Classes.Length - first);
+            Concurrently(count, workers, i => results[i] = Collect(begin + i, deal, seconds));
+            for (int i = 0; i < count; i++)
+            {
+                if (results[i] is { } result)
+                    deal.Report(result);
+                else
+                    deal.LeaveToHost(Classes[begin + i], "its values are beyond what the kernels hold in single precision");
+            }
         }
 
         Classes = [];
@@ -115,8 +134,36 @@ internal sealed unsafe class BatchRun : IDisposable
     {
         _buffers.Dispose();
         _uploaded?.Dispose();
+        _begun?.Dispose();
         _computed?.Dispose();
         _downloaded?.Dispose();
+    }
+
+    private static void Concurrently(int count, int workers, Action<int> work)
+    {
+        try
+        {
+            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = workers }, work);
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
+        }
+    }
+
+    private ClassQuantization? Collect(int place, BatchDeal deal, double seconds) =>
+        double.IsFinite(_buffers.HostReports.Pointer[place].Distortion)
+            ? BatchResults.Collect(_buffers, Classes[place], place, _order, deal, seconds)
+            : null;
+
+    // What is copied back whole and no kernel writes whole: the centroids' padding, and the cells of held-out rows.
+    private void ClearWhatIsNotWritten()
+    {
+        BatchClass last = Classes[^1];
+        if (last.Stride != last.Dimension)
+            _buffers.Centroids.Clear(last.CentroidEnd * last.Stride, _streams.Compute);
+        if (Classes.Any(one => one.HeldOut > 0))
+            _buffers.Cells.Clear(last.RowEnd, _streams.Compute);
     }
 
     // Gram matrices of the rows less the mean of their class, and the whole algorithm in them.
@@ -168,6 +215,7 @@ internal sealed unsafe class BatchRun : IDisposable
             _streams.Compute);
         for (int restart = 0; restart < _options.Restarts; restart++)
         {
+            _buffers.NextClass.Clear(1, _streams.Compute);
             _kernels.Cluster.Launch(
                 new ClusterParameters
                 {
@@ -183,6 +231,7 @@ internal sealed unsafe class BatchRun : IDisposable
                     RunningCounts = _buffers.Running.Address,
                     CompanionWeights = _buffers.Companion.Address,
                     Reports = tables.Reports,
+                    NextClass = _buffers.NextClass.Address,
                     ClassCount = count,
                     Options = ClusterSettings.Of(_options, restart),
                 },

@@ -51,6 +51,9 @@ internal sealed unsafe class DeviceWorker : IDisposable
     /// <summary>The device.</summary>
     public CudaDevice Device { get; }
 
+    /// <summary>Device time of the computing part of all batches so far.</summary>
+    public double ComputeSeconds => _runs.Sum(run => run.ComputeSeconds);
+
     /// <summary>Works until no class is left or the run stops. Memory is kept for the next run.</summary>
     /// <remarks>After a failure, results that are on their way are still brought in, and other classes given back.</remarks>
     /// <exception cref="CudaException">The device failed.</exception>
@@ -66,7 +69,7 @@ internal sealed unsafe class DeviceWorker : IDisposable
                 _budget / BatchesInFlight,
                 BatchLimits.ResultsWithin(deal.Options.MemoryLimit),
                 _options.BatchClasses > 0 ? _options.BatchClasses : BatchLimits.MostClasses,
-                kernels.Cluster.ResidentBlocks);
+                _options.BatchClasses > 0 ? _options.BatchClasses : kernels.Cluster.ResidentBlocks);
             while ((taken = deal.Take(limits)).Length > 0)
             {
                 BatchRun next = running == _runs[0] ? _runs[1] : _runs[0];

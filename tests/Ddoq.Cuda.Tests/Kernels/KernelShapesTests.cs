@@ -26,7 +26,7 @@ public class KernelShapesTests
         foreach ((string name, int value) in new[]
         {
             ("NormsThreads", KernelShapes.NormsThreads), ("CentroidsThreads", KernelShapes.CentroidsThreads), ("DistancesThreads", KernelShapes.DistancesThreads),
-            ("ClusterMaximumTrials", KernelShapes.ClusterMaximumTrials), ("ClusterSharedBytes", KernelShapes.ClusterSharedBytes), ("ClusterThreads", KernelShapes.ClusterThreads),
+            ("ClusterMaximumTrials", KernelShapes.ClusterMaximumTrials), ("ClusterSupportHistory", KernelShapes.ClusterSupportHistory), ("ClusterSharedBytes", KernelShapes.ClusterSharedBytes), ("ClusterThreads", KernelShapes.ClusterThreads),
             ("CombineCentroids", KernelShapes.CombineCentroids), ("WeightedCeWarpThreads", KernelShapes.WeightedCeThreads), ("WeightedCeBlockThreads", KernelShapes.WeightedCeThreads),
             ("WeightedCeWarpClasses", KernelShapes.WeightedCeWarpClasses),
         })

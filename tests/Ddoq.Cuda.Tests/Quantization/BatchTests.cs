@@ -1,3 +1,4 @@
+using Ddoq.Cuda.Quantization;
 using Ddoq.Cuda.Tests.Emulation;
 using Ddoq.Latents;
 using Ddoq.Quantization;
@@ -91,6 +92,27 @@ public class BatchTests
         HashSet<int> skipped = [.. Enumerable.Range(classes, 6 - classes)];
         quantizer.Fit(Source(), s_options with { Restarts = restarts }, _ => { }, skipped, NullProgress.Instance, default);
         Assert.That(EmulatedDriver.Launches, Is.EqualTo(8 + restarts));
+    }
+
+    // As compute-sanitizer's initcheck sees it: the padding of centroids, and the cells of rows that are held out.
+    [Test]
+    public void EverythingCopiedBack_WasWritten()
+    {
+        EmulatedDriver.Start();
+        var source = new ArrayLatentSource(5, [.. new[] { 30, 7 }.Select((count, index) => TestRows.Gaussian(count, 5, (ulong)index))]);
+        Fit(source, s_options with { HoldOutFraction = 0.3 }, new());
+        EmulatedDriver.ExpectClean();
+    }
+
+    [Test]
+    public void ABatch_IsOfWholeWaves_AndTheLastIsShort()
+    {
+        var limits = new BatchLimits(long.MaxValue, long.MaxValue, BatchLimits.MostClasses, 264);
+        var batches = new List<int>();
+        for (int waiting = 1000; waiting > 0; waiting -= batches[^1])
+            batches.Add(Math.Min(waiting, limits.FullClasses(waiting)));
+        Assert.That(batches, Is.EqualTo([528, 264, 208]));
+        Assert.That(limits.FullClasses(21_841), Is.EqualTo(4 * 264));
     }
 
     [Test]
