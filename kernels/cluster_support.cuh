@@ -6,6 +6,9 @@
 // mixture of the last SupportHistory of them, taken where its energy is lower. Draws, floors and the end are those of
 // Ddoq.Quantization.Algorithms.SupportIteration, whose energy this reaches up to rounding. Source: S. Mak and
 // V. R. Joseph, "Support points" (Annals of Statistics, 2018).
+//
+// Roofline   fp32 multiply-adds: on paper, H100, 1000 classes of 1300 rows, K = 50, 60 rounds: 10 Tflop, 170 ms; each
+//            round reads G once per SupportTile points, from L2. Not yet timed on a GPU.
 #pragma once
 
 #include "cluster_space.cuh"

@@ -96,12 +96,12 @@ internal sealed unsafe class BenchContext : IDisposable
 
     /// <summary>Equal classes, and their tables on the device.</summary>
     public (BatchClass[] Classes, BatchTables Tables) Classes(
-        int centroids, RowFormat format, TileShape gram, TileShape assign, ClusterKernel kernel = ClusterKernel.Lloyd)
+        int centroids, RowFormat format, TileShape gram, TileShape assign, QuantizationAlgorithm algorithm = QuantizationAlgorithm.Hartigan)
     {
-        var options = new QuantizerOptions { CentroidCount = Math.Min(centroids, Sizes.MostCentroids) };
+        var options = new QuantizerOptions { CentroidCount = Math.Min(centroids, Sizes.MostCentroids), Algorithm = algorithm };
         var classes = new BatchClass[Sizes.Classes];
         for (int c = 0; c < classes.Length; c++)
-            classes[c] = new BatchClass(c, Sizes.Rows, Sizes.Dimension, format, options, kernel, c == 0 ? default : classes[c - 1]);
+            classes[c] = new BatchClass(c, Sizes.Rows, Sizes.Dimension, format, options, c == 0 ? default : classes[c - 1]);
         var tables = Own(new BatchTables());
         tables.Reserve(classes.Length);
         tables.Fill(classes, gram, assign);

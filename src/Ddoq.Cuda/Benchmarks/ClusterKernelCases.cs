@@ -15,13 +15,12 @@ internal static class ClusterKernelCases
     {
         foreach (RowFormat format in new[] { RowFormat.F16, RowFormat.BF16, RowFormat.F32 })
             yield return new(GramSymbol(format), bench => Gram(bench, format));
-        foreach ((ClusterKernel kernel, QuantizationAlgorithm algorithm) in new[]
+        foreach (QuantizationAlgorithm algorithm in new[]
         {
-            (ClusterKernel.Lloyd, QuantizationAlgorithm.Hartigan), (ClusterKernel.Batches, QuantizationAlgorithm.D4m), (ClusterKernel.Clvq, QuantizationAlgorithm.Clvq),
-            (ClusterKernel.Support, QuantizationAlgorithm.Lloyd),
+            QuantizationAlgorithm.Hartigan, QuantizationAlgorithm.D4m, QuantizationAlgorithm.Clvq, QuantizationAlgorithm.Support,
         })
         {
-            yield return new(ClusterSettings.Symbol(kernel), bench => Cluster(bench, kernel, algorithm));
+            yield return new(ClusterSettings.Symbol(algorithm), bench => Cluster(bench, algorithm));
         }
     }
 
@@ -41,13 +40,13 @@ internal static class ClusterKernelCases
     }
 
     // How long the whole algorithm takes depends on the data: its time is told with its iterations and moves.
-    private static PreparedKernel Cluster(BenchContext bench, ClusterKernel chosen, QuantizationAlgorithm algorithm)
+    private static PreparedKernel Cluster(BenchContext bench, QuantizationAlgorithm algorithm)
     {
         BenchSizes s = bench.Sizes;
         int k = Math.Min(Centroids, s.MostCentroids);
         var options = new QuantizerOptions { CentroidCount = k, Algorithm = algorithm };
-        Kernel kernel = bench.Catalog.Get(ClusterSettings.Symbol(chosen), KernelShapes.ClusterThreads, KernelShapes.ClusterSharedBytes);
-        var gram = MakeGram(bench, RowFormat.F16, k, chosen);
+        Kernel kernel = bench.Catalog.Get(ClusterSettings.Symbol(algorithm), KernelShapes.ClusterThreads, KernelShapes.ClusterSharedBytes);
+        var gram = MakeGram(bench, RowFormat.F16, k, algorithm);
         gram.Launch(bench.Stream);
         BatchClass last = gram.Classes[^1];
         long rows = last.RowEnd, centroids = last.CentroidEnd;
@@ -70,7 +69,7 @@ internal static class ClusterKernelCases
         };
         // A batch's classes are dealt by a counter; here there is a block for every class, where the device has as many.
         return new(
-            $"C={s.Classes} N={s.Rows} K={k} {(chosen == ClusterKernel.Support ? "Support" : algorithm.ToString())}", null, null, false, [stream => kernel.Launch(p, s.Classes, stream)], () => Describe(bench.Reports(gram.Tables, s.Classes)));
+            $"C={s.Classes} N={s.Rows} K={k} {algorithm}", null, null, false, [stream => kernel.Launch(p, s.Classes, stream)], () => Describe(bench.Reports(gram.Tables, s.Classes)));
     }
 
     /// <summary>Iterations and moves of classes, by which their times are to be judged.</summary>
@@ -81,12 +80,12 @@ internal static class ClusterKernelCases
 
     // Of the rows less the mean of their class, as in a fit.
     private static (BatchClass[] Classes, BatchTables Tables, GramParameters Parameters, Action<Interop.StreamHandle> Launch) MakeGram(
-        BenchContext bench, RowFormat format, int centroids, ClusterKernel clustering = ClusterKernel.Lloyd)
+        BenchContext bench, RowFormat format, int centroids, QuantizationAlgorithm algorithm = QuantizationAlgorithm.Hartigan)
     {
         BenchSizes s = bench.Sizes;
         TileShape shape = format == RowFormat.F32 ? KernelShapes.GramFp32 : KernelShapes.Gram;
         Kernel kernel = bench.Catalog.Get(GramSymbol(format), shape.Threads, shape.SharedBytes(1));
-        (BatchClass[] classes, BatchTables tables) = bench.Classes(centroids, format, shape, KernelShapes.Assign(centroids), clustering);
+        (BatchClass[] classes, BatchTables tables) = bench.Classes(centroids, format, shape, KernelShapes.Assign(centroids), algorithm);
         BatchClass last = classes[^1];
         ulong rows = bench.Rows(format), means = bench.Zeros(4L * s.Classes * s.Dimension);
         ulong norms = bench.Zeros(4 * last.RowEnd), shifts = bench.Zeros(4 * last.RowEnd);

@@ -7,7 +7,7 @@ namespace Ddoq.Cuda.Quantization;
 internal readonly struct BatchClass
 {
     /// <summary>Sizes of a class; its place is that behind <paramref name="previous"/>.</summary>
-    public BatchClass(int classIndex, int rows, int dimension, RowFormat format, QuantizerOptions options, ClusterKernel kernel, BatchClass previous)
+    public BatchClass(int classIndex, int rows, int dimension, RowFormat format, QuantizerOptions options, BatchClass previous)
     {
         ClassIndex = classIndex;
         Format = format;
@@ -19,7 +19,7 @@ internal readonly struct BatchClass
         GramStride = (TrainingRows + 3) / 4 * 4;
         Trials = KernelShapes.Trials(Centroids);
         WorkspaceBytes = KernelShapes.ClusterWorkspaceBytes(TrainingRows, Centroids, GramStride, Trials)
-            + (kernel == ClusterKernel.Support ? KernelShapes.SupportWorkspaceBytes(Centroids, GramStride) : 0);
+            + (options.Algorithm == QuantizationAlgorithm.Support ? KernelShapes.SupportWorkspaceBytes(Centroids, GramStride) : 0);
         RowBegin = previous.RowEnd;
         CentroidBegin = previous.CentroidEnd;
         GramBegin = previous.GramEnd;

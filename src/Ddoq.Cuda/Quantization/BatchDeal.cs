@@ -82,7 +82,7 @@ internal sealed class BatchDeal
             while (_waiting.First is { } first && batch.Count < Math.Max(1, share) && !IsStopped)
             {
                 int index = first.Value;
-                var next = new BatchClass(index, Source.RowCount(index), Source.Shape.Length, Format, Options, ClusterSettings.KernelOf(Options.Algorithm), batch.Count == 0 ? default : batch[^1]);
+                var next = new BatchClass(index, Source.RowCount(index), Source.Shape.Length, Format, Options, batch.Count == 0 ? default : batch[^1]);
                 if (next.DeviceBytes > limits.DeviceBytes)
                 {
                     _waiting.RemoveFirst();

@@ -18,7 +18,7 @@ internal sealed class BatchKernels
         ClassMean = catalog.Get($"ddoq_class_mean_{type}", KernelShapes.CentroidsThreads, 0);
         Center = catalog.Get($"ddoq_center_{type}", KernelShapes.NormsThreads, 0);
         Gram = catalog.Get(single ? "ddoq_gram_fma_f32" : $"ddoq_gram_tensor_{type}", GramShape.Threads, GramShape.SharedBytes(1));
-        Cluster = catalog.Get(ClusterSettings.Symbol(ClusterSettings.KernelOf(options.Algorithm)), KernelShapes.ClusterThreads, KernelShapes.ClusterSharedBytes);
+        Cluster = catalog.Get(ClusterSettings.Symbol(options.Algorithm), KernelShapes.ClusterThreads, KernelShapes.ClusterSharedBytes);
         Means = catalog.Get($"ddoq_centroids_mean_{type}", KernelShapes.CentroidsThreads, KernelShapes.CentroidsSharedBytes);
         Combine = catalog.Get($"ddoq_centroids_combine_{type}", KernelShapes.CentroidsThreads, 0);
         Parts = catalog.Get(single ? "ddoq_norms_f32" : $"ddoq_centroid_parts_{type}", KernelShapes.NormsThreads, 0);
@@ -63,32 +63,15 @@ internal sealed class BatchKernels
         string.Join(", ", new[] { ClassMean, Center, Gram, Cluster, Means, Combine, Parts, Assign, Distances }.Select(kernel => kernel.Symbol));
 }
 
-/// <summary>The kernels that hold a whole algorithm.</summary>
-internal enum ClusterKernel
-{
-    Lloyd,
-    Batches,
-    Clvq,
-    Support,
-}
-
 /// <summary>A quantiser's options as the cluster kernels take them.</summary>
 internal static class ClusterSettings
 {
     /// <summary>The kernel of an algorithm.</summary>
-    public static ClusterKernel KernelOf(QuantizationAlgorithm algorithm) => algorithm switch
+    public static string Symbol(QuantizationAlgorithm algorithm) => algorithm switch
     {
-        QuantizationAlgorithm.D4m or QuantizationAlgorithm.MiniBatch => ClusterKernel.Batches,
-        QuantizationAlgorithm.Clvq => ClusterKernel.Clvq,
-        _ => ClusterKernel.Lloyd,
-    };
-
-    /// <summary>Its symbol.</summary>
-    public static string Symbol(ClusterKernel kernel) => kernel switch
-    {
-        ClusterKernel.Batches => "ddoq_cluster_batches_f32",
-        ClusterKernel.Clvq => "ddoq_cluster_clvq_f32",
-        ClusterKernel.Support => "ddoq_cluster_support_f32",
+        QuantizationAlgorithm.D4m or QuantizationAlgorithm.MiniBatch => "ddoq_cluster_batches_f32",
+        QuantizationAlgorithm.Clvq => "ddoq_cluster_clvq_f32",
+        QuantizationAlgorithm.Support => "ddoq_cluster_support_f32",
         _ => "ddoq_cluster_lloyd_f32",
     };
 
@@ -96,10 +79,13 @@ internal static class ClusterSettings
     public static bool GivesMeans(QuantizationAlgorithm algorithm) =>
         algorithm is QuantizationAlgorithm.Lloyd or QuantizationAlgorithm.Hartigan;
 
+    /// <summary>Whether it keeps counts of its own.</summary>
+    public static bool KeepsCounts(QuantizationAlgorithm algorithm) =>
+        algorithm is QuantizationAlgorithm.D4m or QuantizationAlgorithm.MiniBatch or QuantizationAlgorithm.Clvq;
+
     /// <summary>Why the kernels do not offer some options, which the processor then works on; null when they do.</summary>
     public static string? NotOffered(QuantizerOptions options) =>
-        options.Algorithm == QuantizationAlgorithm.Support ? "support points have no kernel yet"
-        : options.Initialization == CentroidInitialization.Given ? "given first centres need not be rows, and the kernels start from rows"
+        options.Initialization == CentroidInitialization.Given ? "given first centres need not be rows, and the kernels start from rows"
         : options.Space == QuantizationSpace.Direct ? "the kernels work on Gram matrices, and direct space was asked for"
         : null;
 

@@ -50,7 +50,7 @@ internal static unsafe class BatchResults
             empty += count == 0 ? 1 : 0;
         }
 
-        bool counted = !ClusterSettings.GivesMeans(options.Algorithm);
+        bool counted = ClusterSettings.KeepsCounts(options.Algorithm);
         return new ClassQuantization
         {
             ClassIndex = one.ClassIndex,
@@ -64,6 +64,7 @@ internal static unsafe class BatchResults
             Distortion = training / one.TrainingRows,
             HeldOutDistortion = one.HeldOut > 0 ? heldOut / one.HeldOut : null,
             HeldOutRowCount = one.HeldOut,
+            EnergyDistance = options.Algorithm == QuantizationAlgorithm.Support ? report.EnergyDistance : null,
             CompanionWeights = options.Algorithm == QuantizationAlgorithm.Clvq ? buffers.HostCompanion.Span(one.CentroidBegin, one.Centroids).ToArray() : null,
             RunningCounts = counted ? buffers.HostRunning.Span(one.CentroidBegin, one.Centroids).ToArray() : null,
             IterationCount = report.Iterations,

