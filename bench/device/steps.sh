@@ -76,7 +76,7 @@ step_facts() {
     local compiler
     compiler=$(tool nvcc) && "$compiler" --version
     command -v nvidia-smi >/dev/null || skip "there is no nvidia-smi"
-    nvidia-smi
+    nvidia-smi || return 1
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit,ecc.mode.current,compute_cap --format=csv
     nvidia-smi -q -d CLOCK | grep -E 'Clocks|Graphics|SM|Memory' | head -20 || true
 }
