@@ -2,11 +2,12 @@
 # Trains the reference models of a data set on a GPU that is lent for minutes, on a machine without a network.
 #
 #   train.sh pack FOLDER DATA             here: FOLDER/data.tar.xz from the class folders or archives of DATA
-#   train.sh run OUT FOLDER               there: trains and measures; OUT gets what is to come back
+#   train.sh run OUT FOLDER               there: trains and measures; OUT gets what is to come back; networks whose weights lie in
+#                                         FOLDER/weights, from an earlier call that was cut off, are taken as they are
 #   train.sh finish OUT FOLDER OUTPUT     here: exports what came back in OUT to OUTPUT/model, with its card
 #
 # OUT gets seven files of less than 16 MiB: weights/*.safetensors (four networks), evaluation.json, transformer.png, train.log.
-# A finished network's weights are there from the moment it is finished; a second run with the same OUT and work folder goes on.
+# A finished network's weights are there from the moment it is finished.
 #
 # DDOQ_TRAIN_CONFIG   settings (default cifar10.toml of tools/reference_models)
 # DDOQ_TRAIN_SECONDS  time of each network (default below: 440 s of training, about 8 minutes with reading, compiling, measuring)
@@ -20,7 +21,7 @@ config=${DDOQ_TRAIN_CONFIG:-$tools/cifar10.toml}
 limit_bytes=$((45 * 1024 * 1024)) # so much may be carried beside the checkout
 
 usage() {
-    sed -n '2,15p' "${BASH_SOURCE[0]}"
+    sed -n '2,16p' "${BASH_SOURCE[0]}"
     exit 2
 }
 
@@ -35,8 +36,8 @@ unpack() { # unpack FOLDER: prints the folder of the data set
         [ -f "$1/data.tar.xz" ] || fail "there is no $1/data.tar.xz" "make it with: train.sh pack $1 DATA"
         rm -rf "$data"
         mkdir -p "$data"
-        # Where there is no xz, Python has it.
-        "$python" -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$1/data.tar.xz" "$data" 2>&1 | grep -v Warning >&2 || true
+        # By Python, which has xz everywhere.
+        "$python" -W ignore -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$1/data.tar.xz" "$data" >&2
         touch "$data/complete"
     fi
     echo "$data/images"
@@ -60,6 +61,7 @@ run)
     out=$(cd "$2" && pwd)
     work=${DDOQ_TRAIN_WORK:-$3/work}
     mkdir -p "$work"
+    [ ! -d "$3/weights" ] || cp -n "$3"/weights/*.safetensors "$out/weights/"
     [ -e "$work/weights" ] || ln -s "$out/weights" "$work/weights"
     keep() { # what is complete comes back, however the training ends
         cp -f "$work/evaluation.json" "$work/transformer.png" "$out/" 2>/dev/null || true
@@ -75,10 +77,10 @@ run)
     ;;
 finish)
     [ $# -eq 4 ] || usage
-    [ -f "$2/evaluation.json" ] || fail "$2 has no evaluation.json" "the training has not ended: run it again, or train on with train.py --output"
+    [ -f "$2/weights/transformer.safetensors" ] || fail "$2 has no weights/transformer.safetensors" "copy $2/weights to $3/weights and run again: what is finished is kept"
     mkdir -p "$4/weights"
     cp "$2"/weights/*.safetensors "$4/weights/"
-    cp "$2/evaluation.json" "$4/"
+    if [ -f "$2/evaluation.json" ]; then cp "$2/evaluation.json" "$4/"; else echo "no figures came back: measuring here"; fi
     "$python" "$tools/train.py" --config "$config" --data "$(unpack "$3")" --output "$4"
     ;;
 *)

@@ -73,7 +73,7 @@ class Evaluation:
     def test(self):
         """Reconstruction and classification of the test images."""
         original, factor = data.to_unit(self.data.test_images), self.latents.scaling_factor
-        mean, _ = latents.encode(self.current, self.encoder, self.data.test_images)
+        mean, _ = latents.encode(self.encoder, self.data.test_images)
         rebuilt = decode(self.decoder, mean * factor, factor, self.data.channels)
         error = (rebuilt - original).square().mean((1, 2, 3)).double().clamp(min=1e-12)
         return {

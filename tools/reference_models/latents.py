@@ -27,12 +27,9 @@ class Latents:
 
 
 @torch.no_grad()
-def encode(current, encoder, images, batch_size=500):
+def encode(encoder, images, batch_size=500):
     """Means and standard deviations of the posteriors, unscaled."""
-    parts = []
-    with current.autocast():
-        for part in images.split(batch_size):
-            parts.append(encoder(data.to_signed(part).contiguous(memory_format=torch.channels_last)).float())
+    parts = [encoder(data.to_signed(part).contiguous(memory_format=torch.channels_last)).float() for part in images.split(batch_size)]
     mean, log_variance = torch.cat(parts).chunk(2, 1)
     return mean.contiguous(), (0.5 * log_variance).exp()
 
@@ -46,7 +43,8 @@ def load(current):
             return Latents(known["mean"], known["deviation"], known["scaling_factor"])
     encoder, images = autoencoder.load(current).encoder, current.data.images
     views = [images, images.flip(-1)] if current.settings.images.mirror else [images]
-    mean, deviation = (torch.stack(part) for part in zip(*(encode(current, encoder, view) for view in views)))
+    with current.autocast():  # its rounding stays far below the deviation of the posterior
+        mean, deviation = (torch.stack(part) for part in zip(*(encode(encoder, view) for view in views)))
     variance = mean[0].double().var() + deviation[0].double().square().mean()
     known = {"mean": mean.half(), "deviation": deviation.half(), "scaling_factor": float(variance.rsqrt()), "autoencoder": source}
     weights.replace_file(path, lambda stream: torch.save(known, stream))

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Ddoq.Latents;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
@@ -43,13 +44,13 @@ public class TrainedModelTests
     [Test]
     public void Scripts_PassTheirOwnChecks() => Assert.That(_exitCode, Is.Zero, _report);
 
-    [TestCase("colour", 8)]
-    [TestCase("grey", 4)]
-    public void Networks_GiveTheirSourcesNumbers(string name, int channels)
+    [TestCase("colour", 64, 8)]
+    [TestCase("grey", 32, 4)]
+    public void Networks_GiveTheirSourcesNumbers(string name, int size, int channels)
     {
         ModelFolder folder = ModelFolder.Open(_folder.File(name, "model"));
-        Assert.That((folder.Layout, folder.ImageSize, folder.ClassCount), Is.EqualTo((ModelLayout.DiT, 32, 3)));
-        Assert.That(folder.LatentShape.Channels, Is.EqualTo(channels));
+        Assert.That((folder.Layout, folder.ImageSize, folder.ClassCount), Is.EqualTo((ModelLayout.DiT, size, 3)));
+        Assert.That(folder.LatentShape, Is.EqualTo(new LatentShape(channels, 8, 8)));
         Assert.That(ModelInspection.Run(folder).Select(part => part.Error), Has.All.Null);
 
         float[] sample = Vectors(name, "vae_encoder.sample"), parameters = Vectors(name, "vae_encoder.latent_parameters");
@@ -72,7 +73,7 @@ public class TrainedModelTests
         using Teacher teacher = Teacher.Open(folder.TeacherFolder!);
         Assert.That(teacher.ClassNames, Is.EqualTo(folder.ClassNames));
         var logits = new float[2 * 3];
-        teacher.Logits(Denormalised(name, Vectors(name, "teacher.pixel_values")), 2, logits);
+        teacher.Logits(Denormalised(name, size, Vectors(name, "teacher.pixel_values")), 2, logits);
         Assert.That(logits, Is.EqualTo(Vectors(name, "teacher.logits")).Within(1e-4));
     }
 
@@ -112,11 +113,11 @@ public class TrainedModelTests
     }
 
     // The vectors are what the network takes; the teacher takes images in [0, 1].
-    private float[] Denormalised(string name, float[] pixels)
+    private float[] Denormalised(string name, int size, float[] pixels)
     {
         using var preprocessor = System.Text.Json.JsonDocument.Parse(File.ReadAllText(_folder.File(name, "model", "teacher", "preprocessor_config.json")));
         float[] mean = Channels("image_mean"), deviation = Channels("image_std");
-        return [.. pixels.Select((value, i) => (value * deviation[i / (32 * 32) % 3]) + mean[i / (32 * 32) % 3])];
+        return [.. pixels.Select((value, i) => (value * deviation[i / (size * size) % 3]) + mean[i / (size * size) % 3])];
 
         float[] Channels(string key) => [.. preprocessor.RootElement.GetProperty(key).EnumerateArray().Select(v => v.GetSingle())];
     }

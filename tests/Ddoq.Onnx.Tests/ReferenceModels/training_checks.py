@@ -32,7 +32,9 @@ except ImportError as error:
     print(error)
     sys.exit(77)
 
+import autoencoder
 import data
+import dit
 import export
 import export_unet
 import run
@@ -71,7 +73,7 @@ steps = 2
 images_per_class = 3
 guidance_scales = [1.0, 2.0]
 """
-COLOUR = 'name = "colour"\n' + SMALL
+COLOUR = 'name = "colour"\n[images]\nsize = 64\n' + SMALL.replace("widths = [4, 8, 12]\nblocks = [1, 1, 1]", "widths = [4, 8, 8, 12]\nblocks = [1, 1, 0, 1]")
 GREY = 'name = "grey"\n[images]\nfit = "pad"\nclass_names = ["first/one", "second", "third"]\n' + SMALL.replace("latent_channels = 8", "latent_channels = 4") \
     .replace("[generation]", "[unet]\nsteps = 2\nbatch_size = 4\n[generation]")
 CLASSES = ["ape", "bee", "cod"]
@@ -198,6 +200,14 @@ class NetworkTests(unittest.TestCase):
         folded = teacher.Teacher(sizes, 3, 5, [0.0] * 3, [1.0] * 3, folded=True)
         folded.load_state_dict(teacher.fold(network.state_dict()))
         self.assertTrue(torch.allclose(folded(folded.normalise(images)), network(network.normalise(images)), atol=1e-4))
+
+    def test_the_shipped_settings_make_small_model_folders(self):
+        for name in ("cifar10", "fashion-mnist"):
+            shipped = settings.load(TOOLS / f"{name}.toml")
+            channels, side = shipped.images.channels, shipped.images.size // shipped.autoencoder.downsample
+            networks = [autoencoder.Autoencoder(shipped.autoencoder, channels), dit.DiT(shipped.transformer, shipped.autoencoder.latent_channels, side, 10),
+                        teacher.Teacher(shipped.teacher, channels, 10, [0.0] * channels, [1.0] * channels, folded=True)]
+            self.assertLess(2 * sum(p.numel() for network in networks for p in network.parameters()), 24.8e6, name)
 
     def test_weights_come_back_with_large_tensors_in_half_precision(self):
         tensors = {"large": torch.randn(64, 32), "small": torch.randn(7), "count": torch.tensor(3)}
