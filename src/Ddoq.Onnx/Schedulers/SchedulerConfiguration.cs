@@ -137,3 +137,74 @@ public sealed record SchedulerConfiguration
         }
     }
 }
+
+/// <summary>How the noise variances of the forward process run over the training timesteps.</summary>
+public enum BetaSchedule
+{
+    /// <summary><c>linear</c>: evenly spaced betas.</summary>
+    Linear,
+
+    /// <summary><c>scaled_linear</c>: evenly spaced square roots of the betas (Stable Diffusion).</summary>
+    ScaledLinear,
+
+    /// <summary><c>squaredcos_cap_v2</c>: alpha-bar follows a squared cosine, betas capped at 0.999 (Nichol and Dhariwal, 2021).</summary>
+    SquaredCosCapV2,
+}
+
+/// <summary>The variance of an ancestral step (<see cref="SchedulerKind.Ddpm"/>).</summary>
+public enum PosteriorVariance
+{
+    /// <summary><c>fixed_small</c>: the posterior variance <c>beta (1 - a') / (1 - a)</c>.</summary>
+    FixedSmall,
+
+    /// <summary><c>fixed_large</c>: beta of the respaced step.</summary>
+    FixedLarge,
+
+    /// <summary><c>learned_range</c>: the network's second half interpolates between the logarithms of the two.</summary>
+    LearnedRange,
+}
+
+/// <summary>What the network predicts.</summary>
+public enum PredictionType
+{
+    /// <summary>The noise.</summary>
+    Epsilon,
+
+    /// <summary><c>v = sqrt(a) noise - sqrt(1 - a) data</c> (Salimans and Ho, 2022).</summary>
+    VPrediction,
+
+    /// <summary>The data.</summary>
+    Sample,
+}
+
+/// <summary>Which of the training timesteps are kept (the names of the diffusers configuration).</summary>
+public enum TimestepSpacing
+{
+    /// <summary>Whole multiples of <c>train / steps</c> plus the offset; the noisiest timestep is left out.</summary>
+    Leading,
+
+    /// <summary>Evenly from 0 to the noisiest timestep.</summary>
+    Linspace,
+
+    /// <summary>Evenly, counted down from the noisiest timestep.</summary>
+    Trailing,
+}
+
+/// <summary>The samplers of the reverse process.</summary>
+public enum SchedulerKind
+{
+    /// <summary>DDIM (Song et al., 2021); deterministic at eta 0.</summary>
+    Ddim,
+
+    /// <summary>DPM-Solver++ of second order, multistep, midpoint (Lu et al., 2022).</summary>
+    DpmSolverPlusPlus,
+
+    /// <summary>Euler steps on the probability-flow ODE in sigma (Karras et al., 2022).</summary>
+    Euler,
+
+    /// <summary>PNDM without Runge-Kutta warm-up, that is PLMS (Liu et al., 2022): D4M's sampler.</summary>
+    Pndm,
+
+    /// <summary>Ancestral sampling on the respaced steps (Ho et al., 2020), with learned variance where the network predicts it.</summary>
+    Ddpm,
+}

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 
 namespace Ddoq.Onnx.Sessions;
@@ -50,5 +51,34 @@ internal static class BatchLoop
         {
             ExceptionDispatchInfo.Throw(exception.InnerExceptions.FirstOrDefault(e => e is not OperationCanceledException) ?? exception.InnerExceptions[0]);
         }
+    }
+}
+
+/// <summary>Lanes (buffers and bindings of one batch in flight) that are made when needed and used again.</summary>
+internal sealed class LanePool<TLane>(Func<TLane> create) : IDisposable
+    where TLane : class, IDisposable
+{
+    private readonly ConcurrentBag<TLane> _free = [];
+
+    public TLane Rent() => _free.TryTake(out TLane? lane) ? lane : create();
+
+    public void Return(TLane lane) => _free.Add(lane);
+
+    public void Dispose()
+    {
+        while (_free.TryTake(out TLane? lane))
+            lane.Dispose();
+    }
+}
+
+/// <summary>Checks that spans of rows are long enough.</summary>
+internal static class RowSpans
+{
+    /// <exception cref="ArgumentException">The span is shorter than its rows.</exception>
+    public static void Check(string name, int length, int count, int rowLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (length < (long)count * rowLength)
+            throw new ArgumentException($"{name} holds {length} values; {count} rows of {rowLength} are {(long)count * rowLength}", name);
     }
 }
