@@ -72,12 +72,14 @@ internal static class DoctorCommand
         ModelFolder? model = null;
         checks.Add(Check("model", () =>
         {
-            model = ModelFolder.Open(configuration.TryGet(DataSettings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel);
-            string condition = model.Layout == ModelLayout.DiT ? $"DiT, {model.ClassCount} classes" : "Stable Diffusion UNet, text-conditional";
+            model = ModelFolder.Open(configuration.TryGet(DataSettings.Model, out string? folder) ? folder : ShippedResources.ReferenceModel, ModelUse.Present);
+            string condition = !model.HasDiffusion ? "no diffusion network" : model.Layout == ModelLayout.DiT ? $"DiT, {model.ClassCount} classes" : "Stable Diffusion UNet, text-conditional";
             return $"{model.Path}: {condition}, latents {model.LatentShape}, images of {model.ImageSize} pixels";
         }));
         if (model is null)
             return;
+        foreach (string line in model.Assumptions)
+            checks.Add(("model, assumed", "ok", line));
         foreach (ModelPartReport part in ModelInspection.Run(model))
             checks.Add(Check($"model, {part.Part}", () => part.Error is null ? part.Signature : throw part.Error));
         if (model.TeacherFolder is null)

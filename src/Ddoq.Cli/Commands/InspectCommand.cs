@@ -109,7 +109,7 @@ internal static class InspectCommand
 
     private static JsonObject DescribeModel(string path)
     {
-        ModelFolder model = ModelFolder.Open(path);
+        ModelFolder model = ModelFolder.Open(path, ModelUse.Present);
         return new JsonObject
         {
             ["model"] = path,

@@ -9,53 +9,23 @@ namespace Ddoq.Onnx.Backbones;
 /// <c>class_labels</c> [b] to <c>noise_pred</c> [b, c or 2c, h, w].
 /// </summary>
 /// <remarks>In a guided batch the rows with a class come first, those with the null class second.</remarks>
-public sealed class DiTBackbone : IOnnxBackbone
+public sealed class DiTBackbone : OnnxBackbone
 {
-    private const long LargestSmallLatent = 32 * 32;
-
-    private readonly OnnxSession _session;
     private readonly TensorSignature _timestep;
     private readonly TensorSignature _labels;
     private readonly int _nullClass;
-    private readonly BackboneTensors _tensors;
 
     private DiTBackbone(ModelFolder folder, OnnxSession session)
+        : base("DiT", FindTensors(folder, session))
     {
-        _session = session;
-        LatentShape = folder.LatentShape;
         ClassCount = folder.ClassCount;
         _nullClass = folder.NullClass;
-        int c = LatentShape.Channels, h = LatentShape.Height, w = LatentShape.Width;
-        session.RequireInputCount(3);
-        TensorSignature latents = session.RequireInput(new TensorContract(["hidden_states"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
         _timestep = session.RequireInput(new TensorContract(["timestep"], [.. TensorContract.Integers, .. TensorContract.Floats], new Dimension("b")));
         _labels = session.RequireInput(new TensorContract(["class_labels"], TensorContract.Integers, new Dimension("b")));
-        TensorSignature prediction = session.RequireOutput(new TensorContract(["noise_pred"], TensorContract.Floats, new("b"), new("c or 2c"), new("h", h), new("w", w)));
-        int outputs = prediction.Dimensions[1] ?? folder.OutputChannels ?? c;
-        if (outputs != c && outputs != 2 * c)
-            throw new DdoqException($"{session.Path}: output 'noise_pred' has {outputs} channels; {c} (noise) or {2 * c} (noise and variance) are expected");
-        _tensors = new BackboneTensors(session, latents, prediction, LatentShape, outputs, ConditionalFirst: true);
     }
 
     /// <inheritdoc/>
-    public LatentShape LatentShape { get; }
-
-    /// <inheritdoc/>
-    public int ClassCount { get; }
-
-    /// <inheritdoc/>
-    public bool PredictsVariance => _tensors.OutputChannels == 2 * LatentShape.Channels;
-
-    BackboneTensors IOnnxBackbone.Tensors => _tensors;
-
-    /// <inheritdoc/>
-    public int LaneCount => _session.LaneCount;
-
-    /// <inheritdoc/>
-    public string Description => $"DiT, {_session.Description}";
-
-    /// <inheritdoc/>
-    public string Signature => _session.Signature;
+    public override int ClassCount { get; }
 
     /// <summary>Loads the transformer of a model folder.</summary>
     /// <param name="folder">The model.</param>
@@ -72,34 +42,23 @@ public sealed class DiTBackbone : IOnnxBackbone
         {
             InputShapes = new Dictionary<string, int[]> { ["hidden_states"] = [shape.Channels, shape.Height, shape.Width] },
         };
-        OnnxSession session = OnnxSession.Open(folder.BackboneFile, options, progress);
-        try
-        {
-            return new DiTBackbone(folder, session);
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
-        }
+        return OnnxSession.Open(folder.BackboneFile, options, progress, session => new DiTBackbone(folder, session));
     }
 
-    /// <inheritdoc/>
-    public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
-        _session.Path, _tensors.Latents.Dimensions[0], guided,
-        requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
+    internal override BackboneConditions CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
 
-    /// <inheritdoc/>
-    public IBackboneBatch CreateBatch(int batchSize, bool guided)
+    private static BackboneTensors FindTensors(ModelFolder folder, OnnxSession session)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        return new HostBatch(this, batchSize, guided);
+        LatentShape shape = folder.LatentShape;
+        int c = shape.Channels;
+        session.RequireInputCount(3);
+        TensorSignature latents = session.RequireInput(NetworkTensors.Latents("hidden_states", shape));
+        TensorSignature prediction = session.RequireOutput(new TensorContract(["noise_pred"], TensorContract.Floats, new("b"), new("c or 2c"), new("h", shape.Height), new("w", shape.Width)));
+        int outputs = prediction.Dimensions[1] ?? folder.OutputChannels ?? c;
+        if (outputs != c && outputs != 2 * c)
+            throw new DdoqException($"{session.Path}: output 'noise_pred' has {outputs} channels; {c} (noise) or {2 * c} (noise and variance) are expected");
+        return new BackboneTensors(session, latents, prediction, shape, outputs, ConditionalFirst: true);
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
-
-    BackboneConditions IOnnxBackbone.CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
 
     private sealed class Conditions : BackboneConditions
     {

@@ -12,7 +12,7 @@ internal sealed class HostBatch : IBackboneBatch
     private readonly BoundCall _call;
     private readonly bool _guided;
 
-    public HostBatch(IOnnxBackbone backbone, int batchSize, bool guided)
+    public HostBatch(OnnxBackbone backbone, int batchSize, bool guided)
     {
         _tensors = backbone.Tensors;
         _guided = guided;

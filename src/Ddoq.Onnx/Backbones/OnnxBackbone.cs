@@ -3,16 +3,64 @@ using Ddoq.Onnx.Sessions;
 
 namespace Ddoq.Onnx.Backbones;
 
-/// <summary>A backbone that is one network of ONNX Runtime, for those who bind its tensors themselves.</summary>
-internal interface IOnnxBackbone : IDiffusionBackbone
+/// <summary>A backbone that is one network of ONNX Runtime: what class-conditional and text-conditional ones have in common.</summary>
+public abstract class OnnxBackbone : IDiffusionBackbone
 {
-    /// <summary>The network and its tensors.</summary>
-    BackboneTensors Tensors { get; }
+    private const long LargestSmallLatent = 32 * 32;
+
+    private readonly string _kind;
+
+    private protected OnnxBackbone(string kind, BackboneTensors tensors) => (_kind, Tensors) = (kind, tensors);
+
+    /// <inheritdoc/>
+    public LatentShape LatentShape => Tensors.Shape;
+
+    /// <inheritdoc/>
+    public abstract int ClassCount { get; }
+
+    /// <inheritdoc/>
+    public bool PredictsVariance => Tensors.OutputChannels == 2 * LatentShape.Channels;
+
+    /// <inheritdoc/>
+    public int LaneCount => Tensors.Session.LaneCount;
+
+    /// <inheritdoc/>
+    public string Description => $"{_kind}, {Tensors.Session.Description}";
+
+    /// <inheritdoc/>
+    public string Signature => Tensors.Session.Signature;
+
+    /// <summary>The network and its tensors, for those who bind them themselves.</summary>
+    internal BackboneTensors Tensors { get; }
+
+    /// <inheritdoc/>
+    public int FitBatchSize(int requested, bool guided)
+    {
+        if (Tensors.Latents.Dimensions[0] is not { } rows)
+            return requested > 0 ? requested : Tensors.Session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent);
+        if (guided && rows % 2 != 0)
+            throw new DdoqException($"{Tensors.Session.Path} was exported with a fixed batch of {rows}; guidance needs an even one", "export it with a free batch dimension, or use guidance scale 1");
+        return guided ? rows / 2 : rows;
+    }
+
+    /// <inheritdoc/>
+    public IBackboneBatch CreateBatch(int batchSize, bool guided)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        return new HostBatch(this, batchSize, guided);
+    }
+
+    /// <inheritdoc/>
+    public virtual void Dispose()
+    {
+        Tensors.Session.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     /// <summary>Makes the other inputs of one batch in flight.</summary>
     /// <param name="batchSize">Rows, before guidance doubles them.</param>
     /// <param name="guided">Whether every row has a second one without condition.</param>
-    BackboneConditions CreateConditions(int batchSize, bool guided);
+    internal abstract BackboneConditions CreateConditions(int batchSize, bool guided);
 }
 
 /// <summary>What the two kinds of backbones have in common: a network from noisy latents to predictions.</summary>
@@ -48,18 +96,4 @@ internal abstract class BackboneConditions(TensorBuffer timestep, TensorBuffer r
 
     /// <summary>Sets the timestep of all rows.</summary>
     public void SetTimestep(double value) => timestep.Fill(value);
-}
-
-/// <summary>Rows per batch for networks that may have been exported with a fixed batch.</summary>
-internal static class FixedBatch
-{
-    /// <exception cref="DdoqException">The fixed batch is odd and guidance needs pairs.</exception>
-    public static int Fit(string path, int? fixedRows, bool guided, int wanted)
-    {
-        if (fixedRows is not { } rows)
-            return wanted;
-        if (guided && rows % 2 != 0)
-            throw new DdoqException($"{path} was exported with a fixed batch of {rows}; guidance needs an even one", "export it with a free batch dimension, or use guidance scale 1");
-        return guided ? rows / 2 : rows;
-    }
 }

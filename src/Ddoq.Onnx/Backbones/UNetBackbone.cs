@@ -10,50 +10,23 @@ namespace Ddoq.Onnx.Backbones;
 /// <c>encoder_hidden_states</c> [b, length, width] to <c>out_sample</c> [b,c,h,w]. A class is its prompt.
 /// </summary>
 /// <remarks>In a guided batch the rows with the negative prompt come first, those with the class's prompt second.</remarks>
-public sealed class UNetBackbone : IOnnxBackbone
+public sealed class UNetBackbone : OnnxBackbone
 {
-    private const long LargestSmallLatent = 32 * 32;
-
-    private readonly OnnxSession _session;
     private readonly PromptConditions _conditions;
     private readonly TensorSignature _timestep;
     private readonly TensorSignature _states;
-    private readonly BackboneTensors _tensors;
 
     private UNetBackbone(ModelFolder folder, OnnxSession session, PromptConditions conditions)
+        : base("UNet", FindTensors(folder, session))
     {
-        _session = session;
         _conditions = conditions;
-        LatentShape = folder.LatentShape;
         (int length, int width) = conditions.Shape;
-        int c = LatentShape.Channels, h = LatentShape.Height, w = LatentShape.Width;
-        session.RequireInputCount(3);
-        TensorSignature sample = session.RequireInput(new TensorContract(["sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
         _timestep = session.RequireInput(new TensorContract(["timestep"], [.. TensorContract.Integers, .. TensorContract.Floats], new Dimension("1 or b")) { OtherRanks = [0] });
         _states = session.RequireInput(new TensorContract(["encoder_hidden_states"], TensorContract.Floats, new("b"), new("length", length), new("width", width)));
-        TensorSignature prediction = session.RequireOutput(new TensorContract(["out_sample"], TensorContract.Floats, new("b"), new("c", c), new("h", h), new("w", w)));
-        _tensors = new BackboneTensors(session, sample, prediction, LatentShape, c, ConditionalFirst: false);
     }
 
     /// <inheritdoc/>
-    public LatentShape LatentShape { get; }
-
-    BackboneTensors IOnnxBackbone.Tensors => _tensors;
-
-    /// <inheritdoc/>
-    public int ClassCount => _conditions.Count;
-
-    /// <inheritdoc/>
-    public bool PredictsVariance => false;
-
-    /// <inheritdoc/>
-    public int LaneCount => _session.LaneCount;
-
-    /// <inheritdoc/>
-    public string Description => $"UNet, {_session.Description}";
-
-    /// <inheritdoc/>
-    public string Signature => _session.Signature;
+    public override int ClassCount => _conditions.Count;
 
     /// <summary>Loads the UNet, the text encoder and the tokenizer of a model folder.</summary>
     /// <param name="folder">The model.</param>
@@ -78,7 +51,6 @@ public sealed class UNetBackbone : IOnnxBackbone
 
         // Prompts are encoded one by one, each once.
         TextEncoder encoder = TextEncoder.Open(folder, options with { RowsPerCall = Math.Min(options.RowsPerCall, 1) }, progress);
-        OnnxSession? session = null;
         try
         {
             var conditions = new PromptConditions(encoder, classPrompts, negativePrompt, progress ?? NullProgress.Instance);
@@ -88,37 +60,35 @@ public sealed class UNetBackbone : IOnnxBackbone
             {
                 InputShapes = new Dictionary<string, int[]> { ["sample"] = [shape.Channels, shape.Height, shape.Width], ["encoder_hidden_states"] = [length, width] },
             };
-            session = OnnxSession.Open(folder.BackboneFile, options, progress);
-            return new UNetBackbone(folder, session, conditions);
+            return OnnxSession.Open(folder.BackboneFile, options, progress, session => new UNetBackbone(folder, session, conditions));
         }
         catch
         {
-            session?.Dispose();
             encoder.Dispose();
             throw;
         }
     }
 
     /// <inheritdoc/>
-    public int FitBatchSize(int requested, bool guided) => FixedBatch.Fit(
-        _session.Path, _tensors.Latents.Dimensions[0], guided,
-        requested > 0 ? requested : _session.ChooseBatchSize((long)LatentShape.Height * LatentShape.Width, LargestSmallLatent));
-
-    /// <inheritdoc/>
-    public IBackboneBatch CreateBatch(int batchSize, bool guided)
+    public override void Dispose()
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        return new HostBatch(this, batchSize, guided);
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _session.Dispose();
+        base.Dispose();
         _conditions.Dispose();
     }
 
-    BackboneConditions IOnnxBackbone.CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
+    internal override BackboneConditions CreateConditions(int batchSize, bool guided) => new Conditions(this, batchSize, guided);
+
+    private static BackboneTensors FindTensors(ModelFolder folder, OnnxSession session)
+    {
+        session.RequireInputCount(3);
+        return new BackboneTensors(
+            session,
+            session.RequireInput(NetworkTensors.Latents("sample", folder.LatentShape)),
+            session.RequireOutput(NetworkTensors.Latents("out_sample", folder.LatentShape)),
+            folder.LatentShape,
+            folder.LatentShape.Channels,
+            ConditionalFirst: false);
+    }
 
     private sealed class Conditions : BackboneConditions
     {
@@ -154,7 +124,7 @@ public sealed class UNetBackbone : IOnnxBackbone
             if (timestep.Dimensions[0] is { } size)
                 return [size];
             string symbol = timestep.Symbols[0];
-            return [symbol.Length > 0 && symbol == owner._tensors.Latents.Symbols[0] ? rows : 1];
+            return [symbol.Length > 0 && symbol == owner.Tensors.Latents.Symbols[0] ? rows : 1];
         }
     }
 }

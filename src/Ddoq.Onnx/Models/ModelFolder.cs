@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Ddoq.Latents;
 using Ddoq.Onnx.Schedulers;
+using Ddoq.Onnx.Sessions;
 
 namespace Ddoq.Onnx.Models;
 
@@ -11,10 +13,8 @@ namespace Ddoq.Onnx.Models;
 /// </remarks>
 public sealed class ModelFolder
 {
-    // The factor of the autoencoders of Stable Diffusion 1.x and DiT, and the default of the file format.
-    private const double DefaultScalingFactor = 0.18215;
-
     private readonly ModelParts _parts;
+    private bool _encoderSaysScaling;
 
     private ModelFolder(ModelParts parts) => _parts = parts;
 
@@ -24,6 +24,9 @@ public sealed class ModelFolder
     /// <summary>Which network runs the reverse process.</summary>
     public ModelLayout Layout { get; private init; }
 
+    /// <summary>Whether the folder has a network for the reverse process.</summary>
+    public bool HasDiffusion { get; private init; }
+
     /// <summary>Class names in label order; empty for text-conditional models, which take any.</summary>
     public IReadOnlyList<string> ClassNames { get; private init; } = [];
 
@@ -31,9 +34,9 @@ public sealed class ModelFolder
     public int ImageSize { get; private init; }
 
     /// <summary>How images of another size are made to fit.</summary>
-    public ImageFit Fit { get; private init; }
+    public ModelFit Fit { get; private init; }
 
-    /// <summary>Grey value of the padding under <see cref="ImageFit.Pad"/>, 0 to 255.</summary>
+    /// <summary>Grey value of the padding under <see cref="ModelFit.Pad"/>, 0 to 255.</summary>
     public int PadValue { get; private init; }
 
     /// <summary>Shape of one latent.</summary>
@@ -70,7 +73,7 @@ public sealed class ModelFolder
     public string DecoderFile => _parts.NetworkOf("vae_decoder");
 
     /// <summary>The network of the reverse process.</summary>
-    public string BackboneFile => _parts.NetworkOf(Layout == ModelLayout.DiT ? "transformer" : "unet");
+    public string BackboneFile => _parts.NetworkOf(BackboneOf(Layout));
 
     /// <summary>The network that turns a prompt's tokens into the UNet's condition (<see cref="ModelLayout.StableDiffusion"/>).</summary>
     public string TextEncoderFile => _parts.NetworkOf("text_encoder");
@@ -78,68 +81,62 @@ public sealed class ModelFolder
     /// <summary>The folder of the tokenizer's vocabulary (<see cref="ModelLayout.StableDiffusion"/>).</summary>
     public string TokenizerFolder => _parts.FolderOf("tokenizer");
 
+    /// <summary>What no file says and was assumed, a line each: to be told to the user before work begins.</summary>
+    public IReadOnlyList<string> Assumptions { get; private init; } = [];
+
     /// <summary>Reads a model folder.</summary>
     /// <param name="path">The folder that holds <c>model_index.json</c>.</param>
+    /// <param name="use">The networks that will be run; parts of others may be absent.</param>
     /// <exception cref="DdoqException">The folder or a part is missing, or a configuration file is malformed or contradicts another.</exception>
-    public static ModelFolder Open(string path)
+    public static ModelFolder Open(string path, ModelUse use = ModelUse.All)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string full = System.IO.Path.GetFullPath(path);
         if (!Directory.Exists(full))
             throw new DdoqException($"model folder {full} does not exist", "give the folder that holds model_index.json");
         if (!File.Exists(System.IO.Path.Combine(full, "model_index.json")))
-            throw new DdoqException($"{full} holds no model_index.json, so it is not a model folder", "give the folder that holds model_index.json, vae_encoder/, vae_decoder/ and transformer/ or unet/");
+            throw new DdoqException($"{full} holds no model_index.json, so it is not a model folder", "give the folder that holds model_index.json and the folders of its networks (docs/models.md)");
 
         ConfigurationFile index = ConfigurationFile.Load(System.IO.Path.Combine(full, "model_index.json"));
         ModelParts parts = ModelParts.Read(full, index);
-        bool hasTransformer = Directory.Exists(parts.FolderOf("transformer"));
-        bool hasUNet = Directory.Exists(parts.FolderOf("unet"));
-        if (hasTransformer == hasUNet)
-            throw new DdoqException($"{full} holds {(hasTransformer ? "both" : "neither")} transformer/ {(hasTransformer ? "and" : "nor")} unet/; one of them is expected", "export the model again");
-        ModelLayout layout = hasTransformer ? ModelLayout.DiT : ModelLayout.StableDiffusion;
-        string backbone = hasTransformer ? "transformer" : "unet";
-        foreach (string part in hasTransformer ? (ReadOnlySpan<string>)["vae_encoder", "vae_decoder", backbone] : ["vae_encoder", "vae_decoder", backbone, "text_encoder"])
-        {
-            if (!File.Exists(parts.NetworkOf(part)))
-                throw new DdoqException($"{parts.NetworkOf(part)} is missing", "export the model to ONNX again; the folder is incomplete");
-        }
+        if (use == ModelUse.Present)
+            use = PresentIn(parts);
+        ModelLayout? layout = FindLayout(parts, use.HasFlag(ModelUse.Diffusion));
+        ConfigurationFile? network = layout is null ? null : ConfigurationFile.Load(System.IO.Path.Combine(parts.FolderOf(BackboneOf(layout.Value)), "config.json"));
+        foreach (string part in NeededParts(use, layout))
+            ModelFileCheck.Verify(parts.NetworkOf(part));
 
-        ConfigurationFile network = ConfigurationFile.Load(System.IO.Path.Combine(parts.FolderOf(backbone), "config.json"));
-        ConfigurationFile? autoencoder = ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(parts.FolderOf("vae_decoder"), "config.json"))
-            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(parts.FolderOf("vae_encoder"), "config.json"))
-            ?? ConfigurationFile.LoadIfPresent(System.IO.Path.Combine(full, "vae", "config.json"));
-        ConfigurationFile? preprocess = index.Section("preprocess");
-        ConfigurationFile? defaults = index.Section("defaults");
-        ModelDefaults usual = ModelDefaults.For(layout);
-
-        int latentSize = Positive(network, "sample_size", "side of a latent");
-        int channels = Positive(network, "in_channels", "channels of a latent");
-        int factor = autoencoder?.Integer("downsample_factor") ?? DownsampleFactor(autoencoder);
-        int imageSize = preprocess?.Integer("image_size") ?? (latentSize * factor);
-        if (imageSize != latentSize * factor)
-            throw new DdoqException($"{index.Path}: 'preprocess.image_size' is {imageSize}, but latents of {latentSize} at a downsampling factor of {factor} decode to {latentSize * factor}");
-
+        ConfigurationFile? preprocess = index.Section("preprocess"), defaults = index.Section("defaults");
+        var usual = ModelDefaults.For(layout ?? ModelLayout.DiT);
+        var assumptions = new List<string>();
+        bool usesAutoencoder = (use & (ModelUse.Encoder | ModelUse.Decoder)) != 0;
+        var autoencoder = AutoencoderConfiguration.Read(parts, assumptions);
+        (LatentShape shape, int imageSize) = Sizes(index, preprocess, network, autoencoder, usesAutoencoder, assumptions);
+        if (!usesAutoencoder)
+            assumptions.Clear();
         IReadOnlyList<string> names = index.Names("id2label") ?? [];
-        int classes = layout == ModelLayout.StableDiffusion ? 0 : network.Integer("num_embeds_ada_norm") ?? network.Integer("num_classes") ?? names.Count;
+        int classes = layout is not ModelLayout.DiT ? 0 : network!.Integer("num_embeds_ada_norm") ?? network.Integer("num_classes") ?? names.Count;
         if (layout == ModelLayout.DiT && (classes < 1 || names.Count != classes))
-            throw new DdoqException($"{index.Path}: 'id2label' names {names.Count} classes, {network.Path} has {classes}; they must agree", "write id2label with one entry per class");
-
-        double scaling = autoencoder?.Number("scaling_factor") ?? DefaultScalingFactor;
-        if (!(scaling > 0))
-            throw new DdoqException($"{autoencoder!.Path}: 'scaling_factor' is {scaling}; it must be positive");
+            throw new DdoqException($"{index.Path}: 'id2label' names {names.Count} classes, {network!.Path} has {classes}; they must agree", "write id2label with one entry per class");
+        ModelFit? fit = preprocess?.Choice("fit", ("pad", ModelFit.Pad), ("crop", ModelFit.Crop), ("stretch", ModelFit.Stretch));
+        if (fit is null && use.HasFlag(ModelUse.Encoder))
+            assumptions.Add($"{index.Path} names no 'preprocess.fit': images are cropped to the middle square");
+        string schedule = System.IO.Path.Combine(parts.FolderOf("scheduler"), "scheduler_config.json");
         return new ModelFolder(parts)
         {
-            Layout = layout,
+            Layout = layout ?? ModelLayout.DiT,
+            HasDiffusion = layout is not null,
             ClassNames = names,
             ClassCount = classes,
-            NullClass = network.Integer("null_class_id") ?? classes,
+            NullClass = network?.Integer("null_class_id") ?? classes,
             ImageSize = imageSize,
-            Fit = preprocess?.Choice("fit", ("pad", ImageFit.Pad), ("crop", ImageFit.Crop), ("stretch", ImageFit.Stretch)) ?? ImageFit.Crop,
+            Fit = fit ?? ModelFit.Crop,
             PadValue = preprocess?.Integer("pad_value") ?? 0,
-            LatentShape = new LatentShape(channels, latentSize, latentSize),
-            ScalingFactor = scaling,
-            ShiftFactor = autoencoder?.Number("shift_factor") ?? 0,
-            OutputChannels = network.Integer("out_channels"),
+            LatentShape = shape,
+            ScalingFactor = autoencoder.ScalingFactor,
+            ShiftFactor = autoencoder.ShiftFactor,
+            _encoderSaysScaling = autoencoder.EncoderSaysScaling,
+            OutputChannels = network?.Integer("out_channels"),
             Defaults = usual with
             {
                 GuidanceScale = defaults?.Number("guidance_scale") ?? usual.GuidanceScale,
@@ -148,9 +145,19 @@ public sealed class ModelFolder
                 Prompt = defaults?.Text("prompt"),
                 NegativePrompt = defaults?.Text("negative_prompt"),
             },
-            Scheduler = SchedulerConfiguration.Load(System.IO.Path.Combine(parts.FolderOf("scheduler"), "scheduler_config.json")),
+            Scheduler = layout is null && !File.Exists(schedule) ? SchedulerConfiguration.DiT : SchedulerConfiguration.Load(schedule),
             TeacherFolder = File.Exists(parts.NetworkOf("teacher")) ? parts.FolderOf("teacher") : null,
+            Assumptions = assumptions,
         };
+    }
+
+    /// <summary>Tells what was assumed because no file says it.</summary>
+    /// <param name="progress">Where to tell it.</param>
+    public void TellAssumptions(IProgressSink progress)
+    {
+        ArgumentNullException.ThrowIfNull(progress);
+        foreach (string line in Assumptions)
+            progress.Message(line);
     }
 
     /// <summary>
@@ -161,12 +168,65 @@ public sealed class ModelFolder
     /// <exception cref="DdoqException">A file cannot be read.</exception>
     public IReadOnlyDictionary<string, string> ComputeFileHashes() => _parts.ComputeFileHashes();
 
-    /// <summary>One SHA-256 that changes when any file of the encoder does; a latent store keeps it.</summary>
+    /// <summary>One SHA-256 that changes when any file of the encoder does, or the factor its latents are scaled by; a latent store keeps it.</summary>
     /// <exception cref="DdoqException">A file cannot be read.</exception>
     public string ComputeEncoderHash()
     {
         string listing = string.Join('\n', ModelParts.HashFolder(_parts.FolderOf("vae_encoder")).Select(entry => $"{entry.Key} {entry.Value}"));
+
+        // A factor that the encoder's own folder states is in its hash already.
+        if (!_encoderSaysScaling)
+            listing += string.Create(CultureInfo.InvariantCulture, $"\nscaling {ScalingFactor:R} {ShiftFactor:R}");
         return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(listing)));
+    }
+
+    private static string BackboneOf(ModelLayout layout) => layout == ModelLayout.DiT ? "transformer" : "unet";
+
+    private static ModelLayout? FindLayout(ModelParts parts, bool isNeeded)
+    {
+        bool hasTransformer = Directory.Exists(parts.FolderOf("transformer")), hasUNet = Directory.Exists(parts.FolderOf("unet"));
+        if (hasTransformer && hasUNet)
+            throw new DdoqException($"{parts.Root} holds both transformer/ and unet/; one of them is expected", "export the model again");
+        if (!hasTransformer && !hasUNet && isNeeded)
+            throw new DdoqException($"{parts.Root} holds neither transformer/ nor unet/; one of them is expected", "export the model again, or decode the prototypes without diffusion: --start-alpha-bar 1");
+        return hasTransformer ? ModelLayout.DiT : hasUNet ? ModelLayout.StableDiffusion : null;
+    }
+
+    private static ModelUse PresentIn(ModelParts parts) =>
+        (File.Exists(parts.NetworkOf("vae_encoder")) ? ModelUse.Encoder : 0)
+        | (File.Exists(parts.NetworkOf("vae_decoder")) ? ModelUse.Decoder : 0)
+        | (Directory.Exists(parts.FolderOf("transformer")) || Directory.Exists(parts.FolderOf("unet")) ? ModelUse.Diffusion : 0);
+
+    private static List<string> NeededParts(ModelUse use, ModelLayout? layout)
+    {
+        var needed = new List<string>();
+        if (use.HasFlag(ModelUse.Encoder))
+            needed.Add("vae_encoder");
+        if (use.HasFlag(ModelUse.Decoder))
+            needed.Add("vae_decoder");
+        if (use.HasFlag(ModelUse.Diffusion) && layout is { } known)
+            needed.AddRange(known == ModelLayout.DiT ? ["transformer"] : ["unet", "text_encoder"]);
+        return needed;
+    }
+
+    // The diffusion network's latents where there is one, else the autoencoder's; all that say a size must agree.
+    private static (LatentShape Shape, int ImageSize) Sizes(
+        ConfigurationFile index, ConfigurationFile? preprocess, ConfigurationFile? network, AutoencoderConfiguration autoencoder, bool usesAutoencoder, List<string> assumptions)
+    {
+        int? latentSize = network is null ? null : Positive(network, "sample_size", "side of a latent");
+        int? channels = network is null ? autoencoder.LatentChannels : Positive(network, "in_channels", "channels of a latent");
+        int factor = autoencoder.Factor(assumptions);
+        int imageSize = preprocess?.Integer("image_size") ?? (latentSize * factor) ?? autoencoder.ImageSize
+            ?? throw new DdoqException($"{index.Path} names no 'preprocess.image_size', and the autoencoder's config.json no 'sample_size'", "write the side of the images in pixels as \"preprocess\": {\"image_size\": 64}");
+        if (imageSize < 1 || imageSize % factor != 0 || (latentSize is { } side && imageSize != side * factor))
+            throw new DdoqException($"{index.Path}: 'preprocess.image_size' is {imageSize}, but latents of {latentSize ?? imageSize / factor} at a downsampling factor of {factor} decode to {(latentSize ?? imageSize / factor) * factor}");
+        if (channels is null && !usesAutoencoder)
+            return (default, imageSize);
+        if (channels is null)
+            throw new DdoqException($"{index.Path}: neither a diffusion network nor the autoencoder's config.json names the channels of a latent", "write \"latent_channels\" to vae_encoder/config.json");
+        if (autoencoder.LatentChannels is { } own && own != channels)
+            throw new DdoqException($"{autoencoder.Path}: 'latent_channels' is {own}, {network!.Path} has 'in_channels' {channels}; they must agree", "use the autoencoder that the diffusion network was trained with");
+        return (new LatentShape(channels.Value, imageSize / factor, imageSize / factor), imageSize);
     }
 
     private static int Positive(ConfigurationFile file, string key, string meaning)
@@ -174,13 +234,29 @@ public sealed class ModelFolder
         int value = file.Integer(key) ?? throw file.Missing(key, meaning);
         return value > 0 ? value : throw new DdoqException($"{file.Path}: '{key}' ({meaning}) is {value}; it must be positive");
     }
+}
 
-    // Every block but the last halves the resolution.
-    private static int DownsampleFactor(ConfigurationFile? autoencoder) =>
-        autoencoder is not null && autoencoder.Root.TryGetProperty("block_out_channels", out System.Text.Json.JsonElement blocks)
-            && blocks.ValueKind == System.Text.Json.JsonValueKind.Array && blocks.GetArrayLength() is > 0 and < 16 and int count
-            ? 1 << (count - 1)
-            : 8;
+/// <summary>The networks of a model that a task runs: other parts need not be there.</summary>
+[Flags]
+public enum ModelUse
+{
+    /// <summary>None: configuration only.</summary>
+    None = 0,
+
+    /// <summary><c>vae_encoder</c>.</summary>
+    Encoder = 1,
+
+    /// <summary><c>vae_decoder</c>.</summary>
+    Decoder = 2,
+
+    /// <summary><c>transformer</c>, or <c>unet</c> with <c>text_encoder</c> and <c>tokenizer</c>.</summary>
+    Diffusion = 4,
+
+    /// <summary>All of them.</summary>
+    All = Encoder | Decoder | Diffusion,
+
+    /// <summary>Those that the folder has.</summary>
+    Present = 8,
 }
 
 /// <summary>Which network runs the reverse process.</summary>
@@ -194,7 +270,7 @@ public enum ModelLayout
 }
 
 /// <summary>How an image of another size becomes a square of the model's size.</summary>
-public enum ImageFit
+public enum ModelFit
 {
     /// <summary><c>stretch</c>: resized to the square without keeping the aspect ratio (D4M).</summary>
     Stretch,

@@ -80,6 +80,21 @@ public sealed class OnnxSession : IDisposable
         return Create(path, null, options, ExecutionProvider.Cpu, version, $"cpu, {threads} {(threads == 1 ? "thread" : "threads")}, ONNX Runtime {version}{reason}");
     }
 
+    /// <summary>Loads a network for an object that owns it, and closes it again when that cannot be made.</summary>
+    internal static T Open<T>(string path, OnnxSessionOptions options, IProgressSink? progress, Func<OnnxSession, T> create)
+    {
+        OnnxSession session = Open(path, options, progress);
+        try
+        {
+            return create(session);
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens a network the program wrote itself, on the device of another; under TensorRT by CUDA, since an engine is not worth its building.</summary>
     internal static OnnxSession OpenGenerated(byte[] network, string name, OnnxSession like)
     {

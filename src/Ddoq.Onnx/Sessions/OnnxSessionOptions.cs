@@ -44,6 +44,10 @@ public sealed record OnnxSessionOptions
     /// <summary>Rows per call for autoencoder and teacher; 0 takes 8 on the CPU and 64 elsewhere, fewer for large images.</summary>
     public int BatchSize { get; init; }
 
+    /// <summary>These options for a network of one input that is called with whole batches.</summary>
+    internal OnnxSessionOptions ForRows(string input, params int[] shape) =>
+        this with { RowsPerCall = BatchSize, InputShapes = new Dictionary<string, int[]> { [input] = shape } };
+
     internal void Validate()
     {
         if (Threads < 0)

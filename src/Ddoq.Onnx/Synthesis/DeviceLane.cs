@@ -37,7 +37,7 @@ internal sealed class DeviceLane : ISynthesisLane
     private readonly BoundCall _network;
     private readonly BoundCall _advance;
 
-    public DeviceLane(LaneSettings settings, IOnnxBackbone backbone, StepNetwork step)
+    public DeviceLane(LaneSettings settings, OnnxBackbone backbone, StepNetwork step)
     {
         _settings = settings;
         _step = step;

@@ -16,6 +16,9 @@ namespace Ddoq.Onnx.Synthesis;
 /// </remarks>
 public sealed class DiffusionSynthesizer : IDisposable
 {
+    // How far the nearest kept level may lie from the one asked for; 25 steps are within 0.05 of any.
+    private const double MostStartDistance = 0.25;
+
     // High byte of synthesis streams; the streams of quantisers are (class, step) with the high byte clear.
     private const ulong StreamTag = 0x53;
     private const int StreamIndexBits = 28;
@@ -46,13 +49,14 @@ public sealed class DiffusionSynthesizer : IDisposable
         _options = options;
         BatchSize = backbone.FitBatchSize(options.BatchSize ?? 0, options.IsGuided);
         INoiseScheduler scheduler = CreateScheduler();
+        _ = StartOf(configuration, options);
         CallCount = scheduler.CallCount;
         StartAlphaBar = scheduler.StartAlphaBar;
         StartTimestep = scheduler.CallCount > 0 ? scheduler.Timestep(0) : 0;
         Scheduler = scheduler.Kind;
         var settings = new LaneSettings(backbone, options, BatchSize, CreateScheduler);
         _step = OpenStep(settings);
-        _lanes = new LanePool<ISynthesisLane>(() => _step is null ? new HostLane(settings) : new DeviceLane(settings, (IOnnxBackbone)backbone, _step));
+        _lanes = new LanePool<ISynthesisLane>(() => _step is null ? new HostLane(settings) : new DeviceLane(settings, (OnnxBackbone)backbone, _step));
     }
 
     /// <summary>Rows per network call, before guidance doubles them.</summary>
@@ -72,6 +76,29 @@ public sealed class DiffusionSynthesizer : IDisposable
 
     /// <summary>Whether latents stay on the device between calls of the network.</summary>
     public bool KeepsLatentsOnDevice => _step is not null;
+
+    /// <summary>alpha-bar of the kept level that a run starts at.</summary>
+    /// <param name="configuration">The model's noise schedule.</param>
+    /// <param name="options">How the reverse process is run, with every choice made.</param>
+    /// <exception cref="UsageException">
+    /// No kept level is near the one asked for: with few steps a grid may hold no noisy level at all, and what ran then would hardly
+    /// be a reverse process.
+    /// </exception>
+    public static double StartOf(SchedulerConfiguration configuration, SynthesisOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(options);
+        SchedulerKind kind = options.Scheduler ?? configuration.Kind;
+        StartLevel start = options.Start!.Value;
+        var grid = TimestepGrid.Create(kind, options.Spacing is { } spacing ? configuration with { Spacing = spacing } : configuration, options.NumInferenceSteps!.Value);
+        int index = start.SelectIndex(grid.AlphaBars);
+        double found = index < grid.AlphaBars.Length ? grid.AlphaBars[index] : 1;
+        return start.IsStrength || start.IsNoDiffusion || Math.Abs(found - (start.AlphaBar ?? 0)) <= MostStartDistance
+            ? found
+            : throw new UsageException(
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{options.NumInferenceSteps} inference steps of {kind} keep no noise level near {start}: the nearest has alpha-bar {found:0.####}"),
+                "use more steps (--num-inference-steps), or --scheduler dpm-solver++, whose first step is the noisiest");
+    }
 
     /// <summary>The noise stream of one prototype: the same whichever shard, batch or order it is synthesised in.</summary>
     /// <param name="classIndex">The class, 0-based, below 2^28.</param>
@@ -158,7 +185,7 @@ public sealed class DiffusionSynthesizer : IDisposable
     // Samplers that clip or follow a learned variance are no sums and stay on the CPU.
     private StepNetwork? OpenStep(LaneSettings settings)
     {
-        if (CallCount == 0 || _backbone is not IOnnxBackbone { Tensors: { } tensors }
+        if (CallCount == 0 || _backbone is not OnnxBackbone { Tensors: { } tensors }
             || !(_options.KeepLatentsOnDevice ?? tensors.Session.Provider != ExecutionProvider.Cpu)
             || LinearSchedule.TryTrace(CreateScheduler()) is not { } schedule)
         {

@@ -6,7 +6,8 @@ namespace Ddoq.Onnx.Teachers;
 public sealed class ClassOrderCheck
 {
     // A teacher that knows the classes is far above this multiple of chance even on poor images.
-    private const double SuspiciousMultiple = 2;
+    private const double SuspiciousMultiple = 2, MostSuspicious = 0.5, SuspiciousOfTwo = 0.6;
+    private const string OverrideHint = "or take the teacher at its word: --class-check warn";
     private const int NamedPairs = 5;
 
     private ClassOrderCheck(int rows, int classCount, double top1, int[] permutation, double permutedTop1, string diagnosis)
@@ -37,8 +38,14 @@ public sealed class ClassOrderCheck
     /// <summary>The share <see cref="Top1"/> would be under that matching.</summary>
     public double PermutedTop1 { get; }
 
-    /// <summary>Whether <see cref="Top1"/> is no better than twice chance plus three standard errors.</summary>
+    /// <summary>Share up to which a teacher is refused: twice chance, at most one half; 0.6 of two classes.</summary>
+    public double Limit => LimitOf(ClassCount);
+
+    /// <summary>Whether <see cref="Top1"/> is not above <see cref="Limit"/>.</summary>
     public bool IsNearChance { get; private init; }
+
+    /// <summary>Whether <see cref="Top1"/> is above <see cref="Limit"/> by less than two standard errors: too few images to be sure.</summary>
+    public bool IsUncertain { get; private init; }
 
     /// <summary>
     /// Whether at least two labels are each seen as one and the same other class by more than half of their rows, of which
@@ -79,23 +86,28 @@ public sealed class ClassOrderCheck
         (int[] permutation, int matched) = Match(confusion, classes);
         double top1 = (double)right / rows, chance = 1.0 / classes, permuted = (double)matched / rows;
 
-        // With very few rows the margin alone would condemn a perfect score.
-        bool nearChance = classes > 1 && top1 <= Math.Min(0.5, SuspiciousMultiple * chance) + (3 * Math.Sqrt(chance * (1 - chance) / rows)) && top1 < 0.9;
-        bool betterOrder = PrefersOtherClasses(confusion, permutation, labels);
-        return new ClassOrderCheck(rows, classes, top1, permutation, permuted, Describe(top1, chance, permuted, nearChance, betterOrder, permutation, classNames, teacherClassNames))
+        double limit = LimitOf(classes);
+        bool nearChance = classes > 1 && top1 <= limit, betterOrder = PrefersOtherClasses(confusion, permutation, labels);
+        bool uncertain = classes > 1 && !nearChance && top1 <= limit + (2 * Math.Sqrt(top1 * (1 - top1) / rows));
+        return new ClassOrderCheck(rows, classes, top1, permutation, permuted, Describe(rows, top1, limit, permuted, nearChance, uncertain, betterOrder, permutation, classNames, teacherClassNames))
         {
             IsNearChance = nearChance,
+            IsUncertain = uncertain,
             HasBetterOrder = betterOrder,
         };
     }
 
-    /// <summary>Stops when the teacher is near chance.</summary>
-    /// <exception cref="DdoqException"><see cref="IsNearChance"/>.</exception>
-    public void ThrowIfNearChance()
+    /// <summary>Stops when the teacher is near chance, or sees labels as each other's classes.</summary>
+    /// <exception cref="DdoqException"><see cref="IsNearChance"/> or <see cref="HasBetterOrder"/>.</exception>
+    public void ThrowIfWrong()
     {
+        if (HasBetterOrder)
+            throw new DdoqException(Diagnosis, $"correct the order of id2label in the teacher's config.json, {OverrideHint}");
         if (IsNearChance)
-            throw new DdoqException(Diagnosis, "make the class folders sort in the teacher's order, use the teacher of this dataset, or look at the images: they may not show their class");
+            throw new DdoqException(Diagnosis, $"use a teacher of this dataset, look at the images: they may not show their class, {OverrideHint}");
     }
+
+    private static double LimitOf(int classes) => classes == 2 ? SuspiciousOfTwo : Math.Min(MostSuspicious, SuspiciousMultiple / classes);
 
     // Greedy: the most frequent pairs first, ties by label, then by predicted class; labels left over keep their own
     // class when it is free. A suggestion in a message does not need the optimal assignment.
@@ -152,11 +164,18 @@ public sealed class ClassOrderCheck
         return moved >= 2;
     }
 
-    private static string Describe(double top1, double chance, double permuted, bool nearChance, bool betterOrder, int[] permutation, IReadOnlyList<string> classNames, IReadOnlyList<string>? teacherClassNames)
+    private static string Describe(
+        int rows, double top1, double limit, double permuted, bool nearChance, bool uncertain, bool betterOrder, int[] permutation, IReadOnlyList<string> classNames, IReadOnlyList<string>? teacherClassNames)
     {
-        string head = string.Create(CultureInfo.InvariantCulture, $"the teacher's top-1 on the labelled images is {100 * top1:0.0} % ({100 * chance:0.0##} % is chance)");
+        string head = string.Create(
+            CultureInfo.InvariantCulture,
+            $"the teacher gives {Math.Round(top1 * rows)} of {rows} labelled images their class, {100 * top1:0.0} % ({100.0 / permutation.Length:0.0##} % is chance, up to {100 * limit:0.0##} % is refused)");
         if (!betterOrder)
-            return nearChance ? head + ": it does not recognise the images' classes, and no reordering of its classes helps" : head;
+        {
+            return nearChance ? head + ": it does not recognise the images' classes, and no reordering of its classes helps"
+                : uncertain ? head + ": near chance, and too few images to tell" : head;
+        }
+
         var pairs = new List<string>();
         for (int label = 0; label < permutation.Length && pairs.Count < NamedPairs; label++)
         {

@@ -49,16 +49,11 @@ public sealed class TextEncoder : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         options ??= new OnnxSessionOptions();
         int length = ClipTokenizer.Open(folder.TokenizerFolder).Length;
-        OnnxSession session = OnnxSession.Open(folder.TextEncoderFile, options with { InputShapes = new Dictionary<string, int[]> { ["input_ids"] = [length] } }, progress);
-        try
-        {
-            return new TextEncoder(folder, session);
-        }
-        catch
-        {
-            session.Dispose();
-            throw;
-        }
+        return OnnxSession.Open(
+            folder.TextEncoderFile,
+            options with { InputShapes = new Dictionary<string, int[]> { ["input_ids"] = [length] } },
+            progress,
+            session => new TextEncoder(folder, session));
     }
 
     /// <summary>Encodes a prompt.</summary>

@@ -96,7 +96,7 @@ public sealed class DistillRun
     {
         ArgumentNullException.ThrowIfNull(context);
         QuantizerFactory.Require(_quantize.Device);
-        ModelFolder model = _encode.OpenModel();
+        ModelFolder model = _encode.OpenModel(ModelUse.All);
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
         int ipc = _quantize.Quantizer.CentroidCount;
         long perSet = (long)ipc * data.ClassNames.Count;

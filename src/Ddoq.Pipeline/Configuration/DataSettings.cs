@@ -56,6 +56,16 @@ public static class DataSettings
         .In(Label, o => o.Teacher, (o, v) => o with { Teacher = v })
         .In(Train, o => o.Teacher, (o, v) => o with { Teacher = v });
 
+    /// <summary>What the class-order check does.</summary>
+    public static readonly Setting<bool> ClassCheck = new Setting<bool>(
+        "model.class_check",
+        "--class-check",
+        "What follows when the teacher does not recognise the classes of the images, or sees two as each other.",
+        SettingValues.Choice(("stop", true), ("warn", false)))
+    { Stages = PipelineStages.Label | PipelineStages.Train, IsOutsideIdentity = true }
+        .In(Label, o => o.StopsAtClassCheck, (o, v) => o with { StopsAtClassCheck = v })
+        .In(Train, o => o.StopsAtClassCheck, (o, v) => o with { StopsAtClassCheck = v });
+
     /// <summary>The run's seed.</summary>
     public static readonly Setting<long> Seed = new Setting<long>(
         "seed", "--seed", "The one seed of the run.", SettingValues.LargeNumber(0))

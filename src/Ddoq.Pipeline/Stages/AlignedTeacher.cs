@@ -20,12 +20,13 @@ internal sealed class AlignedTeacher : IDisposable
 
     /// <summary>Opens a teacher and matches its classes with the data's by name.</summary>
     /// <exception cref="DdoqException">The teacher is damaged, has another number of classes, or other classes.</exception>
-    public static AlignedTeacher Open(string folder, ExecutionProvider provider, IReadOnlyList<string> classNames, StageContext context)
+    public static AlignedTeacher Open(string folder, ExecutionProvider provider, IReadOnlyList<string> classNames, int imageSide, StageContext context)
     {
         var teacher = Teacher.Open(
             folder,
             context.Networks with { Provider = provider, Threads = context.Workers, AllowHalfPrecision = false },
-            context.Progress);
+            context.Progress,
+            imageSide);
         try
         {
             if (teacher.ClassCount != classNames.Count)
@@ -48,13 +49,36 @@ internal sealed class AlignedTeacher : IDisposable
         }
     }
 
-    /// <summary>Side of the square images the teacher takes.</summary>
-    public int ImageSize => _teacher.ImageSize;
-
     /// <summary>Logits [n, C] in the data's class order, of images [n, 3, H, W] in [0, 1]. Safe for concurrent use.</summary>
-    public void Logits(ReadOnlySpan<float> images, int count, Span<float> logits)
+    public void Logits(ReadOnlySpan<float> images, int count, Span<float> logits) => Logits(images, count, logits, null);
+
+    /// <summary>Logits [n, C] of images [n, 3, side, side] of bytes, in parts, with progress.</summary>
+    /// <exception cref="DdoqException">A logit is not finite; the message has the image's name.</exception>
+    public float[] LogitsOf(byte[] pixels, int count, Func<int, string> nameOf, StageContext context)
     {
-        _teacher.Logits(images, count, logits);
+        const int Part = 1024;
+        int classes = _teacherClassOf.Length, length = pixels.Length / count;
+        var logits = new float[(long)count * classes];
+        var values = new float[Math.Min(Part, count) * length];
+        for (int first = 0; first < count; first += Part)
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            int rows = Math.Min(Part, count - first);
+            Span<float> part = values.AsSpan(0, rows * length);
+            PlanarPixels.ToUnit(pixels.AsSpan(first * length, rows * length), part);
+            int start = first;
+            Logits(part, rows, logits.AsSpan(first * classes, rows * classes), row => nameOf(start + row));
+            context.Progress.Advance(rows);
+        }
+
+        return logits;
+    }
+
+    public void Dispose() => _teacher.Dispose();
+
+    private void Logits(ReadOnlySpan<float> images, int count, Span<float> logits, Func<int, string>? nameOf)
+    {
+        _teacher.Logits(images, count, logits, nameOf);
         if (_isSameOrder)
             return;
         int classes = _teacherClassOf.Length;
@@ -67,26 +91,4 @@ internal sealed class AlignedTeacher : IDisposable
                 own[c] = row[_teacherClassOf[c]];
         }
     }
-
-    /// <summary>Logits [n, C] of images [n, 3, side, side] of bytes, in parts, with progress.</summary>
-    public float[] LogitsOf(byte[] pixels, int count, StageContext context)
-    {
-        const int Part = 1024;
-        int classes = _teacherClassOf.Length, length = pixels.Length / count;
-        var logits = new float[(long)count * classes];
-        var values = new float[Math.Min(Part, count) * length];
-        for (int first = 0; first < count; first += Part)
-        {
-            context.Cancellation.ThrowIfCancellationRequested();
-            int rows = Math.Min(Part, count - first);
-            Span<float> part = values.AsSpan(0, rows * length);
-            PlanarPixels.ToUnit(pixels.AsSpan(first * length, rows * length), part);
-            Logits(part, rows, logits.AsSpan(first * classes, rows * classes));
-            context.Progress.Advance(rows);
-        }
-
-        return logits;
-    }
-
-    public void Dispose() => _teacher.Dispose();
 }

@@ -17,6 +17,9 @@ internal sealed record ClassConditions(int[] Labels, IReadOnlyList<string> Promp
     /// <exception cref="UsageException">A prompt has no place for the class, or is given to a model that takes none.</exception>
     public static ClassConditions Resolve(SynthesizeOptions options, IReadOnlyList<string> classNames, ModelFolder model)
     {
+        int[] own = [.. Enumerable.Range(0, classNames.Count)];
+        if (options.SamplingFor(model).Start is { IsNoDiffusion: true } && !model.HasDiffusion)
+            return new ClassConditions(own, [], string.Empty);
         if (model.Layout == ModelLayout.DiT)
         {
             string? given = options.Prompt is not null ? "--prompt" : options.NegativePrompt is not null ? "--negative-prompt" : options.ClassTexts is not null ? "--class-texts" : null;
@@ -30,7 +33,7 @@ internal sealed record ClassConditions(int[] Labels, IReadOnlyList<string> Promp
             ? ClassTexts.Load(file, classNames)
             : [.. classNames.Select(name => NameOf(name, model.ClassNames))];
         return new ClassConditions(
-            [.. Enumerable.Range(0, classNames.Count)],
+            own,
             [.. words.Select(template.Format)],
             options.NegativePrompt ?? model.Defaults.NegativePrompt ?? string.Empty);
     }

@@ -1,6 +1,5 @@
 using Ddoq.Imaging;
 using Ddoq.Storage;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline;
 

@@ -32,7 +32,7 @@ public sealed record EncodeOptions
     public static EncodeOptions From(PipelineConfiguration configuration) =>
         OptionsRecords.Encode.Read(configuration) with { Images = OptionsRecords.Images.Read(configuration) };
 
-    /// <summary>Opens the model.</summary>
+    /// <summary>Opens the model for the networks that will be run.</summary>
     /// <exception cref="DdoqException">It is not usable.</exception>
-    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
+    internal ModelFolder OpenModel(ModelUse use = ModelUse.Encoder) => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel, use);
 }

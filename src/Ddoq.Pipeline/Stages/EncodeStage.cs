@@ -5,7 +5,6 @@ using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Storage;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -34,6 +33,7 @@ public static class EncodeStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = options.OpenModel();
+        model.TellAssumptions(context.Progress);
         ImageFit fit = options.Images.FitFor(model);
         using IImageDataset dataset = options.Images.OpenTraining(context.Cancellation);
         ProviderChoice.Require(options.Provider);
@@ -118,11 +118,11 @@ public static class EncodeStage
                     noise = new float[values];
                 for (int i = 0; i < batch.Count; i++)
                     RandomStreams.Posterior(options.Seed, batch.Indices[i]).FillGaussian(noise.AsSpan(i * encoder.LatentShape.Length, encoder.LatentShape.Length));
-                encoder.EncodeSample(batch.Values.Span, batch.Count, noise.AsSpan(0, values), latents.AsSpan(0, values), context.Cancellation);
+                encoder.EncodeSample(batch.Values.Span, batch.Count, noise.AsSpan(0, values), latents.AsSpan(0, values), row => dataset.NameOf(batch.Indices[row]), context.Cancellation);
             }
             else
             {
-                encoder.EncodeMean(batch.Values.Span, batch.Count, latents.AsSpan(0, values), context.Cancellation);
+                encoder.EncodeMean(batch.Values.Span, batch.Count, latents.AsSpan(0, values), row => dataset.NameOf(batch.Indices[row]), context.Cancellation);
             }
 
             Append(batch, latents, encoder.LatentShape.Length, writer, reader, damage, ref skipped);

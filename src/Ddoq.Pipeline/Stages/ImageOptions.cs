@@ -1,6 +1,5 @@
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -38,8 +37,8 @@ public sealed record ImageOptions
         model.ImageSize,
         Fit ?? model.Fit switch
         {
-            Onnx.Models.ImageFit.Pad => FitMode.Pad,
-            Onnx.Models.ImageFit.Crop => FitMode.CropCentre,
+            ModelFit.Pad => FitMode.Pad,
+            ModelFit.Crop => FitMode.CropCentre,
             _ => FitMode.Resize,
         },
         PadValue: (byte)model.PadValue);

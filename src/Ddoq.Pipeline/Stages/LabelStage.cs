@@ -16,6 +16,9 @@ public sealed record LabelOptions
     /// <summary>Teacher folder.</summary>
     public string? Teacher { get; init; }
 
+    /// <summary>Whether a teacher that does not recognise the images' classes stops the run, or is only warned of.</summary>
+    public bool StopsAtClassCheck { get; init; } = true;
+
     /// <summary>Execution provider.</summary>
     public ExecutionProvider Provider { get; init; }
 
@@ -30,7 +33,7 @@ public sealed record LabelOptions
     /// <exception cref="DdoqException">Neither the options nor the model name one.</exception>
     internal string RequireTeacher() => FindTeacher() ?? throw new DdoqException($"the model {OpenModel().Path} has no folder 'teacher'", "Give --teacher.");
 
-    private ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
+    private ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel, ModelUse.None);
 }
 
 /// <summary>What the teacher says of a distilled set.</summary>
@@ -70,12 +73,12 @@ public static class LabelStage
 
         ProviderChoice.Announce(options.Provider, context.Progress);
         OpenedSet images = OpenedSet.Load(set, context);
-        using var teacher = AlignedTeacher.Open(folder, options.Provider, images.ClassNames, context);
+        using var teacher = AlignedTeacher.Open(folder, options.Provider, images.ClassNames, images.Side, context);
         context.Progress.Begin("label", images.Count, "images");
         float[] logits;
         try
         {
-            logits = teacher.LogitsOf(images.Pixels, images.Count, context);
+            logits = teacher.LogitsOf(images.Pixels, images.Count, row => $"{Path.Combine(set, DistilledSet.TrainFolder, images.List.Images[row].FileName)}", context);
         }
         finally
         {
@@ -84,7 +87,8 @@ public static class LabelStage
 
         ClassOrderCheck check = ClassOrderCheck.Evaluate(logits, images.Labels, images.ClassNames, images.ClassNames);
         context.Progress.Message(check.Diagnosis);
-        check.ThrowIfNearChance();
+        if (options.StopsAtClassCheck)
+            check.ThrowIfWrong();
         using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), images.Count, images.ClassNames.Count))
         {
             writer.Append(logits, images.Labels);

@@ -7,7 +7,6 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Storage;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -31,7 +30,7 @@ public static class RandomImagesStage
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = source.OpenModel();
+        ModelFolder model = source.OpenModel(throughAutoencoder ? ModelUse.Encoder | ModelUse.Decoder : ModelUse.None);
         ImageFit fit = source.Images.FitFor(model);
         using IImageDataset dataset = source.Images.OpenTraining(context.Cancellation);
         var settings = new Dictionary<string, string>
@@ -101,8 +100,8 @@ public static class RandomImagesStage
                 read(start + i, buffer.Bytes);
                 PlanarPixels.ToSigned(buffer.Bytes, images.AsSpan(i * pixels, pixels));
             });
-            encoder.EncodeMean(images, rows, latents, context.Cancellation);
-            decoder.Decode(latents, rows, images, context.Cancellation);
+            encoder.EncodeMean(images, rows, latents, row => $"image {start + row} of the set", context.Cancellation);
+            decoder.Decode(latents, rows, images, row => $"image {start + row} of the set", context.Cancellation);
             context.ForEach(rows, () => new PixelBuffer(pixels), (i, buffer) =>
             {
                 PlanarPixels.FromSigned(images.AsSpan(i * pixels, pixels), buffer.Bytes);

@@ -50,7 +50,7 @@ public sealed record SynthesisEstimate(
         int rows = synthesizer.BatchSize;
         var latents = new float[rows * model.LatentShape.Length];
         var pixels = new float[rows * 3 * model.ImageSize * model.ImageSize];
-        double decode = Time(() => decoder.Decode(latents, rows, pixels, context.Cancellation));
+        double decode = Time(() => decoder.Decode(latents, rows, pixels, cancellation: context.Cancellation));
         return new SynthesisEstimate(
             images,
             rows,

@@ -6,19 +6,22 @@ using Ddoq.Onnx.Sessions;
 
 namespace Ddoq.Pipeline.Stages;
 
-/// <summary>Network of the reverse process and decoder, loaded side by side: each takes a core, and large ones take long.</summary>
+/// <summary>Network of the reverse process, where it is run, and decoder, loaded side by side: each takes a core, and large ones take long.</summary>
 internal sealed class SynthesisNetworks : IDisposable
 {
-    private SynthesisNetworks(IDiffusionBackbone backbone, VaeDecoder decoder) => (Backbone, Decoder) = (backbone, decoder);
+    private SynthesisNetworks(IDiffusionBackbone? backbone, VaeDecoder decoder) => (Backbone, Decoder) = (backbone, decoder);
 
-    public IDiffusionBackbone Backbone { get; }
+    /// <summary>Null where prototypes are decoded as they are.</summary>
+    public IDiffusionBackbone? Backbone { get; }
 
     public VaeDecoder Decoder { get; }
 
-    /// <summary>Loads both; when one fails, neither stays.</summary>
+    /// <summary>Loads both; when one fails, neither stays. Without conditions the decoder alone.</summary>
     /// <exception cref="DdoqException">A network is missing, damaged, or not what its folder says.</exception>
-    public static SynthesisNetworks Open(ClassConditions conditions, ModelFolder model, OnnxSessionOptions session, IProgressSink progress)
+    public static SynthesisNetworks Open(ClassConditions? conditions, ModelFolder model, OnnxSessionOptions session, IProgressSink progress)
     {
+        if (conditions is null)
+            return new SynthesisNetworks(null, VaeDecoder.Open(model, session, progress));
         VaeDecoder? decoder = null;
         ExceptionDispatchInfo? failure = null;
         var second = new Thread(() =>
@@ -54,6 +57,6 @@ internal sealed class SynthesisNetworks : IDisposable
     public void Dispose()
     {
         Decoder.Dispose();
-        Backbone.Dispose();
+        Backbone?.Dispose();
     }
 }

@@ -7,7 +7,7 @@ namespace Ddoq.Pipeline.Stages;
 
 /// <summary>One batch from prototypes to files. Safe for concurrent use.</summary>
 internal sealed class SynthesisWork(
-    PrototypeSet set, DistilledPlan plan, int[] labels, DiffusionSynthesizer synthesizer, VaeDecoder decoder, string folder, StageContext context)
+    PrototypeSet set, DistilledPlan plan, int[] labels, DiffusionSynthesizer? synthesizer, VaeDecoder decoder, string folder, StageContext context)
 {
     private readonly int _channels = set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1" ? 1 : 3;
 
@@ -27,10 +27,19 @@ internal sealed class SynthesisWork(
             streams[i] = DiffusionSynthesizer.NoiseStream(label, prototype);
         }
 
-        synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation);
+        if (synthesizer is null)
+            context.Progress.Advance(rows);
+        else
+            synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation);
         var images = new float[(long)rows * 3 * decoder.ImageSize * decoder.ImageSize];
-        decoder.Decode(latents, rows, images, context.Cancellation);
+        decoder.Decode(latents, rows, images, row => NameOf(first + row), context.Cancellation);
         return images;
+    }
+
+    private string NameOf(int row)
+    {
+        (int label, int prototype) = plan.Row(row);
+        return $"the image of prototype {prototype} of class {label} '{set.ClassNames[label]}'";
     }
 
     /// <summary>Writes a batch's images as PNG files.</summary>

@@ -34,9 +34,10 @@ public sealed record SynthesizeOptions
     public static SynthesizeOptions From(PipelineConfiguration configuration) =>
         OptionsRecords.Synthesize.Read(configuration) with { Sampling = OptionsRecords.Sampling.Read(configuration) };
 
-    /// <summary>Opens the model.</summary>
+    /// <summary>Opens the model; prototypes that are decoded as they are need its decoder alone.</summary>
     /// <exception cref="DdoqException">It is not usable.</exception>
-    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
+    internal ModelFolder OpenModel() => ModelFolder.Open(
+        Model ?? ShippedResources.ReferenceModel, Sampling.Start is { IsNoDiffusion: true } ? ModelUse.Decoder : ModelUse.Decoder | ModelUse.Diffusion);
 
     /// <summary>The sampling a model is run with: what was asked for, then the model's defaults.</summary>
     internal SynthesisOptions SamplingFor(ModelFolder model) => Sampling.ResolvedFor(model, Provider);

@@ -1,7 +1,8 @@
+using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Onnx.Autoencoders;
-using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline.Configuration;
@@ -17,6 +18,12 @@ namespace Ddoq.Pipeline.Stages;
 /// </remarks>
 public static class SynthesizeStage
 {
+    // Factors are written with up to 17 digits; other tools keep 7.
+    private const double ScalingTolerance = 1e-6;
+
+    // A start this near to the one that was asked for needs no word.
+    private const double StartTolerance = 0.02;
+
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
     /// <param name="options">Model and sampling.</param>
     /// <param name="prototypes">Prototype file.</param>
@@ -36,8 +43,17 @@ public static class SynthesizeStage
                 "Encode and synthesize with the same model.");
         }
 
+        if (set.Info.Latents.ScalingFactor is { } scaling && Math.Abs(scaling - model.ScalingFactor) > ScalingTolerance * model.ScalingFactor)
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"the prototypes {prototypes} are of latents scaled by {scaling:R}, the model {model.Path} scales by {model.ScalingFactor:R}"),
+                "Synthesize with the model that encoded, or correct 'scaling_factor' in the config.json of its autoencoder and encode again.");
+        }
+
+        model.TellAssumptions(context.Progress);
         ProviderChoice.Require(options.Provider);
         SynthesisOptions sampling = options.SamplingFor(model);
+        double start = DiffusionSynthesizer.StartOf(model.Scheduler, sampling);
         ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
         bool isNoise = sampling.Start!.Value.IsPureNoise;
         // Images from noise stand for no cell, so there is nothing to weigh them by.
@@ -67,7 +83,7 @@ public static class SynthesizeStage
             isNoise
                 ? "generated from pure noise with the class only"
                 : sampling.Start.Value.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
-                : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}",
+                : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}{Nearest(sampling.Start.Value, start)}",
             sampling.Seed,
             options.Provider.ToString(),
             isNoise ? null : set.Distortion);
@@ -85,6 +101,10 @@ public static class SynthesizeStage
     /// <summary>Whether the networks may compute in float16, which changes results.</summary>
     internal static bool UsesHalfPrecision(ExecutionProvider provider, StageContext context) =>
         provider == ExecutionProvider.TensorRt && context.Networks.AllowHalfPrecision;
+
+    private static string Nearest(StartLevel asked, double found) => asked.AlphaBar is { } wanted && Math.Abs(found - wanted) > StartTolerance
+        ? string.Create(CultureInfo.InvariantCulture, $" (the nearest kept level, {found:0.####})")
+        : string.Empty;
 
     private static void Generate(
         PrototypeSet set,
@@ -105,12 +125,11 @@ public static class SynthesizeStage
             if (missing == 0)
                 return;
             OnnxSessionOptions session = SessionOptions(options, sampling, context);
-            using var networks = SynthesisNetworks.Open(conditions, model, session, context.Progress);
-            IDiffusionBackbone backbone = networks.Backbone;
+            using var networks = SynthesisNetworks.Open(sampling.Start is { IsNoDiffusion: true } ? null : conditions, model, session, context.Progress);
             VaeDecoder decoder = networks.Decoder;
-            using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
+            using DiffusionSynthesizer? synthesizer = networks.Backbone is { } backbone ? new DiffusionSynthesizer(backbone, model.Scheduler, sampling) : null;
             var work = new SynthesisWork(set, plan, conditions.Labels, synthesizer, decoder, stage.Path, context);
-            int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers);
+            int lanes = Math.Clamp(networks.Backbone?.LaneCount ?? decoder.LaneCount, 1, context.Workers);
             var saving = new Lock();
 
             // Every lane takes a batch from noise to images. Its files are written while it computes the next: much of

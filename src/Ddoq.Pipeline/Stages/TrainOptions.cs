@@ -19,6 +19,9 @@ public sealed record TrainOptions
     /// <summary>Teacher folder; null takes the model's. Only protocols whose batches the teacher labels open it.</summary>
     public string? Teacher { get; init; }
 
+    /// <summary>Whether a teacher that does not recognise the test images' classes stops the run, or is only warned of.</summary>
+    public bool StopsAtClassCheck { get; init; } = true;
+
     /// <summary>Rule that replaces the weights a set stores; null trains with the stored ones.</summary>
     public WeightRule? Weights { get; init; }
 
@@ -49,7 +52,7 @@ public sealed record TrainOptions
 
     /// <summary>Opens the model.</summary>
     /// <exception cref="DdoqException">It is not usable.</exception>
-    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel);
+    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel, ModelUse.None);
 
     /// <summary>The teacher's folder.</summary>
     /// <exception cref="DdoqException">Neither the options nor the model name one.</exception>

@@ -10,7 +10,6 @@ using Ddoq.Quantization;
 using Ddoq.Storage;
 using Ddoq.Training;
 using Ddoq.Training.Protocols;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -112,7 +111,7 @@ public static class TrainStage
         if (teacherFolder is not null)
             test = test with { SoftLabels = TestLogits(teacherFolder, options, test, classNames, context) };
         // The teacher is asked from every student's thread; each call then uses its own.
-        using AlignedTeacher? labeller = teacherFolder is null ? null : AlignedTeacher.Open(teacherFolder, options.Provider, classNames, context with { Workers = 1 });
+        using AlignedTeacher? labeller = teacherFolder is null ? null : AlignedTeacher.Open(teacherFolder, options.Provider, classNames, jobs[0].Set.Side, context with { Workers = 1, Progress = NullProgress.Instance });
         context.Progress.Begin("train", open.Sum(j => (long)jobs[j].Recipe.TotalUpdates(jobs[j].Set.Count)), "updates");
         var sink = new NestedProgress(context.Progress);
         try
@@ -141,9 +140,13 @@ public static class TrainStage
     // A teacher that does not recognise the test images would teach the wrong classes without any other sign.
     private static float[] TestLogits(string folder, TrainOptions options, TrainingImages test, IReadOnlyList<string> classNames, StageContext context)
     {
-        using var teacher = AlignedTeacher.Open(folder, options.Provider, classNames, context);
-        float[] logits = teacher.LogitsOf(test.Pixels, test.Count, context with { Progress = NullProgress.Instance });
-        ClassOrderCheck.Evaluate(logits, test.Labels, classNames, classNames).ThrowIfNearChance();
+        using var teacher = AlignedTeacher.Open(folder, options.Provider, classNames, test.Width, context);
+        float[] logits = teacher.LogitsOf(test.Pixels, test.Count, row => $"test image {row}", context with { Progress = NullProgress.Instance });
+        var check = ClassOrderCheck.Evaluate(logits, test.Labels, classNames, classNames);
+        if (options.StopsAtClassCheck)
+            check.ThrowIfWrong();
+        else if (check.IsNearChance || check.HasBetterOrder)
+            context.Progress.Message(check.Diagnosis);
         return logits;
     }
 

@@ -33,6 +33,17 @@ public class VaeTests
         }
     }
 
+    [TestCase(float.NaN, "gives NaN for row 1")]
+    [TestCase(float.PositiveInfinity, "gives infinity for row 1")]
+    public void Decode_OfWhatIsNotFinite_NamesTheRow(float value, string expected)
+    {
+        using var model = new TinyModel();
+        using VaeDecoder decoder = VaeDecoder.Open(ModelFolder.Open(model.Path), new() { Threads = 1 });
+        var latents = new float[3 * TinyModel.Latent];
+        latents[TinyModel.Latent] = value;
+        Assert.That(() => decoder.Decode(latents, 3, new float[3 * TinyModel.Pixels]), Throws.InstanceOf<DdoqException>().With.Message.Contains(expected));
+    }
+
     [Test]
     public void EncodeSample_ClampsTheVariance()
     {
@@ -129,7 +140,7 @@ public class VaeTests
     {
         using var model = new TinyModel();
         using VaeEncoder encoder = VaeEncoder.Open(ModelFolder.Open(model.Path), new() { Threads = threads });
-        Assert.That(() => encoder.EncodeMean(new float[48 * 40], 40, new float[16 * 40], new CancellationToken(canceled: true)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => encoder.EncodeMean(new float[48 * 40], 40, new float[16 * 40], cancellation: new CancellationToken(canceled: true)), Throws.InstanceOf<OperationCanceledException>());
     }
 
     [Test]

@@ -12,7 +12,7 @@ public class ModelInspectionTests
         IReadOnlyList<ModelPartReport> parts = ModelInspection.Run(ModelFolder.Open(model.Path));
         Assert.Multiple(() =>
         {
-            Assert.That(parts.Select(part => part.Part), Is.EqualTo(new[] { "vae_encoder", "transformer", "vae_decoder", "teacher" }));
+            Assert.That(parts.Select(part => part.Part), Is.EqualTo(new[] { "vae_encoder", "transformer", "vae_decoder", "teacher", "vae_encoder and vae_decoder" }));
             Assert.That(parts.Select(part => part.Error), Has.All.Null);
             Assert.That(parts[1].Signature, Is.EqualTo("'hidden_states' float32 [?,4,2,2], 'timestep' int64 [?], 'class_labels' int64 [?] -> 'noise_pred' float32 [?,4,2,2]"));
             Assert.That(parts[1].Bytes, Is.EqualTo(Directory.EnumerateFiles(model.File("transformer")).Sum(file => new FileInfo(file).Length)));
@@ -20,11 +20,35 @@ public class ModelInspectionTests
     }
 
     [Test]
+    public void Run_OfAnAutoencoderAlone_ChecksItThereAndBack()
+    {
+        using var model = new TinyModel();
+        foreach (string part in (string[])["transformer", "scheduler", "teacher"])
+            Directory.Delete(model.File(part), recursive: true);
+        model.Write("model_index.json", """{"preprocess": {"image_size": 4}}""");
+        IReadOnlyList<ModelPartReport> parts = ModelInspection.Run(ModelFolder.Open(model.Path, ModelUse.Present));
+        Assert.That(parts.Select(part => part.Part), Is.EqualTo(new[] { "vae_encoder", "vae_decoder", "vae_encoder and vae_decoder" }));
+        Assert.That(parts.Select(part => part.Error), Has.All.Null);
+        Assert.That(parts[2].Signature, Does.Contain("mean difference"));
+    }
+
+    [TestCase("""{"id2label": {"0": "bag", "1": "hat", "2": "shoe"}}""", 3, "'coat'")]
+    [TestCase("""{}""", 4, "4 classes")]
+    public void Run_WithATeacherOfOtherClasses_NamesThem(string configuration, int classes, string expected)
+    {
+        using var model = new TinyModel();
+        model.WriteTeacher(classes: classes);
+        model.Write("teacher/config.json", configuration);
+        ModelPartReport teacher = ModelInspection.Run(ModelFolder.Open(model.Path)).Single(part => part.Part == "teacher");
+        Assert.That(teacher.Error?.Message, Does.Contain(expected));
+    }
+
+    [Test]
     public void Run_NamesEveryNetworkOfAUNet()
     {
         using var model = new TinyTextModel();
         IReadOnlyList<ModelPartReport> parts = ModelInspection.Run(ModelFolder.Open(model.Path));
-        Assert.That(parts.Select(part => part.Part), Is.EqualTo(new[] { "vae_encoder", "text_encoder", "unet", "vae_decoder", "teacher" }));
+        Assert.That(parts.Select(part => part.Part), Is.EqualTo(new[] { "vae_encoder", "text_encoder", "unet", "vae_decoder", "teacher", "vae_encoder and vae_decoder" }));
         Assert.That(parts.Select(part => part.Error), Has.All.Null);
     }
 

@@ -33,7 +33,7 @@ public class FashionMnistTests
     public void Folder_IsWhatTheCardSays() => Assert.Multiple(() =>
     {
         Assert.That(_folder.Layout, Is.EqualTo(ModelLayout.DiT));
-        Assert.That((_folder.ImageSize, _folder.Fit, _folder.PadValue), Is.EqualTo((32, ImageFit.Pad, 0)));
+        Assert.That((_folder.ImageSize, _folder.Fit, _folder.PadValue), Is.EqualTo((32, ModelFit.Pad, 0)));
         Assert.That(_folder.LatentShape, Is.EqualTo(new LatentShape(4, 8, 8)));
         Assert.That((_folder.ClassCount, _folder.NullClass), Is.EqualTo((10, 10)));
         Assert.That(_folder.ClassNames[9], Is.EqualTo("Ankle boot"));
@@ -79,7 +79,7 @@ public class FashionMnistTests
 
         // The same labels in another class order must be noticed.
         ClassOrderCheck check = Judge(teacher, _images, [.. _labels.Select(label => (label + 3) % 10)]);
-        Assert.That(check.ThrowIfNearChance, Throws.InstanceOf<DdoqException>().With.Message.Contains("class order differs"));
+        Assert.That(check.ThrowIfWrong, Throws.InstanceOf<DdoqException>().With.Message.Contains("class order differs"));
     }
 
     [Test]

@@ -9,6 +9,7 @@ public class LinearScheduleTests
     private static readonly SchedulerKind[] s_kinds = Enum.GetValues<SchedulerKind>();
 
     [Test]
+    [Pairwise]
     public void Sums_GiveWhatTheSamplerGives(
         [ValueSource(nameof(s_kinds))] SchedulerKind kind, [Values] PredictionType prediction, [Values(1, 2, 3, 7, 20)] int steps, [Values(0.0, 0.6)] double eta, [Values] bool quirk)
     {

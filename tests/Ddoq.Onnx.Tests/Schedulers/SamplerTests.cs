@@ -65,6 +65,7 @@ public class SamplerTests
     }
 
     [Test]
+    [Pairwise]
     public void Run_WhenTheNetworkKnowsTheNoise_RecoversTheData(
         [ValueSource(nameof(s_deterministic))] SchedulerKind kind, [Values(1, 2, 3, 7, 20)] int steps, [Values] PredictionType prediction)
     {

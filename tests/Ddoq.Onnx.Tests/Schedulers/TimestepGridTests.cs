@@ -22,6 +22,7 @@ public class TimestepGridTests
         Assert.That(TimestepGrid.Create(kind, s_sd with { Spacing = spacing }, steps).Timesteps.ToArray(), Is.EqualTo(expected));
 
     [Test]
+    [Pairwise]
     public void AlphaBars_RiseToTheFinalLevel([Values] SchedulerKind kind, [Values] TimestepSpacing spacing, [Values(1, 2, 7, 50, 333, 999)] int steps)
     {
         TimestepGrid grid = TimestepGrid.Create(kind, s_sd with { Spacing = spacing, StepsOffset = 0 }, steps);

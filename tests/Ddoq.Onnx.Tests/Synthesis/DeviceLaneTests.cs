@@ -13,6 +13,7 @@ public class DeviceLaneTests
     private static readonly int[] s_classes = [2, 0, 1, 2, 2, 1, 0];
 
     [Test]
+    [Pairwise]
     public void Latents_AreThoseOfTheHostLane(
         [Values] SchedulerKind kind, [Values(1.0, 3.0)] double guidance, [Values] bool allChannels, [Values] bool learnedVariance, [Values] bool pureNoise)
     {

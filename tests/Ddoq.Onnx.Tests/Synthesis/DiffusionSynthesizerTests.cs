@@ -13,6 +13,7 @@ public class DiffusionSynthesizerTests
     private const float LabelWeight = 0.1f;
 
     [Test]
+    [Pairwise]
     public void Generate_MatchesAScalarDoublePrecisionRun([Values(1.0, 3.0)] double guidance, [Values] bool allChannels, [Values] bool pureNoise)
     {
         using var model = new TinyModel(LabelWeight);
@@ -50,6 +51,18 @@ public class DiffusionSynthesizerTests
                 Assert.That(result[(row * TinyModel.Latent) + i], Is.EqualTo(x).Within(1e-4 * Math.Max(1, Math.Abs(x))), $"row {row}, value {i}");
             }
         }
+    }
+
+    [Test]
+    public void Start_ThatNoKeptLevelIsNear_IsRefused()
+    {
+        // One leading step of DDIM keeps timestep 0 alone, which is hardly noisy; DPM-Solver++ keeps the noisiest.
+        SynthesisOptions one = new() { NumInferenceSteps = 1, Start = StartLevel.FromAlphaBar(0.08) };
+        UsageException error = Assert.Throws<UsageException>(() => DiffusionSynthesizer.StartOf(SchedulerConfiguration.DiT, one))!;
+        Assert.That(error.Message, Does.Contain("1 inference steps").And.Contain("alpha-bar 0.9999"));
+        Assert.That(() => DiffusionSynthesizer.StartOf(SchedulerConfiguration.DiT, one with { Start = StartLevel.PureNoise }), Throws.InstanceOf<UsageException>());
+        Assert.That(DiffusionSynthesizer.StartOf(SchedulerConfiguration.DiT, one with { Scheduler = SchedulerKind.DpmSolverPlusPlus }), Is.LessThan(0.08));
+        Assert.That(DiffusionSynthesizer.StartOf(SchedulerConfiguration.DiT, one with { NumInferenceSteps = 25 }), Is.EqualTo(0.08).Within(0.02));
     }
 
     [Test]

@@ -15,7 +15,7 @@ public class ClassOrderCheckTests
             Assert.That(check.IsNearChance, Is.False);
             Assert.That(check.HasBetterOrder, Is.False);
             Assert.That(check.TeacherClassOf, Is.EqualTo(Enumerable.Range(0, classes)));
-            Assert.That(check.ThrowIfNearChance, Throws.Nothing);
+            Assert.That(check.ThrowIfWrong, Throws.Nothing);
         });
     }
 
@@ -24,14 +24,14 @@ public class ClassOrderCheckTests
     {
         // Another order: multiplication by 3 modulo the number of classes.
         ClassOrderCheck check = Check(classes, 20, label => label * 3 % classes, accuracy: 0.8);
-        DdoqException exception = Assert.Throws<DdoqException>(check.ThrowIfNearChance)!;
+        DdoqException exception = Assert.Throws<DdoqException>(check.ThrowIfWrong)!;
         Assert.Multiple(() =>
         {
             Assert.That(check.IsNearChance);
             Assert.That(check.TeacherClassOf, Is.EqualTo(Enumerable.Range(0, classes).Select(label => label * 3 % classes)));
             Assert.That(check.PermutedTop1, Is.EqualTo(0.8).Within(0.1));
             Assert.That(exception.Message, Does.Contain("class order differs").And.Contains("1 'name1' is the teacher's 3 'teacher3'"));
-            Assert.That(exception.Hint, Does.Contain("folders"));
+            Assert.That(exception.Hint, Does.Contain("id2label"));
         });
     }
 
@@ -39,7 +39,7 @@ public class ClassOrderCheckTests
     public void Evaluate_WhenTheTeacherGuesses_OffersNoOrder()
     {
         ClassOrderCheck check = Check(10, 100, label => label, accuracy: 0);
-        DdoqException exception = Assert.Throws<DdoqException>(check.ThrowIfNearChance)!;
+        DdoqException exception = Assert.Throws<DdoqException>(check.ThrowIfWrong)!;
         Assert.That(exception.Message, Does.Contain("does not recognise"));
     }
 
@@ -49,6 +49,7 @@ public class ClassOrderCheckTests
         ClassOrderCheck check = Check(10, 50, label => label switch { 4 => 6, 6 => 4, _ => label }, accuracy: 0.9);
         Assert.That(check.IsNearChance, Is.False);
         Assert.That(check.HasBetterOrder);
+        Assert.That(check.ThrowIfWrong, Throws.InstanceOf<DdoqException>().With.Property("Hint").Contains("--class-check warn"));
         Assert.That(check.Diagnosis, Does.Contain("4 'name4' is the teacher's 6").And.Contains("6 'name6' is the teacher's 4"));
     }
 
@@ -59,6 +60,22 @@ public class ClassOrderCheckTests
         Assert.That(() => ClassOrderCheck.Evaluate(new float[6], [0, 1], ["a", "b"]), Throws.InstanceOf<DdoqException>().With.Message.Contains("3 per row"));
         Assert.That(() => ClassOrderCheck.Evaluate(new float[4], [0, 2], ["a", "b"]), Throws.InstanceOf<DdoqException>().With.Message.Contains("row 1 has label 2"));
     });
+
+    [TestCase(2, 24, false)]
+    [TestCase(3, 24, false)]
+    [TestCase(2, 19, true)]
+    public void Evaluate_OfAGoodTeacherOnThirtyImages_Passes_AndWarnsNearChance(int classes, int right, bool uncertain)
+    {
+        // 24 of 30 is 80 %.
+        int[] labels = [.. Enumerable.Range(0, 30).Select(row => row % classes)];
+        var logits = new float[30 * classes];
+        for (int row = 0; row < 30; row++)
+            logits[(row * classes) + (row < right ? labels[row] : (labels[row] + 1) % classes)] = 1;
+        ClassOrderCheck check = ClassOrderCheck.Evaluate(logits, labels, [.. Enumerable.Range(0, classes).Select(c => $"name{c}")]);
+        Assert.That((check.IsNearChance, check.HasBetterOrder, check.IsUncertain), Is.EqualTo((false, false, uncertain)));
+        Assert.That(check.ThrowIfWrong, Throws.Nothing);
+        Assert.That(check.Diagnosis, Does.Contain($"{right} of 30 labelled images"));
+    }
 
     [Test]
     public void Evaluate_OfAFewRightRows_IsNotAlarmed()

@@ -62,6 +62,41 @@ public class TeacherTests
     }
 
     [Test]
+    public void Logits_OfImagesOfAnotherSize_AreThoseOfTheResizedImages()
+    {
+        using var model = new TinyModel();
+        float[] large = [.. Enumerable.Range(0, 2 * 3 * 64).Select(i => i * 7 % 13 / 13f)], small = new float[2 * TinyModel.Pixels], found = new float[6], expected = new float[6];
+        new SquareResampler(8, 4, 4, filter: 2).Resize(large, small);
+        using Teacher teacher = Teacher.Open(model.File("teacher"), inputSide: 8), own = Teacher.Open(model.File("teacher"));
+        teacher.Logits(large, 2, found);
+        own.Logits(small, 2, expected);
+        Assert.That(found, Is.EqualTo(expected).Within(1e-6));
+        Assert.That(() => teacher.Logits(small, 2, found), Throws.ArgumentException, "images of the network's own size are too short for 8 pixels");
+    }
+
+    [TestCase("""{"do_resize": false, "size": 4}""", "8 pixels a side")]
+    [TestCase("""{"image_mean": [0, 0, 0]}""", "takes 4")]
+    [TestCase("""{"size": 4, "resample": 1}""", "'resample' is 1")]
+    public void Open_ForImagesItCannotResize_IsRefused(string preprocessor, string expected)
+    {
+        using var model = new TinyModel();
+        model.Write("teacher/preprocessor_config.json", preprocessor);
+        Assert.That(() => Teacher.Open(model.File("teacher"), inputSide: 8), Throws.InstanceOf<DdoqException>().With.Message.Contains(expected));
+    }
+
+    [Test]
+    public void Logits_ThatAreNotFinite_NameTheImage()
+    {
+        using var model = new TinyModel();
+        using Teacher teacher = Teacher.Open(model.File("teacher"));
+        var images = new float[3 * TinyModel.Pixels];
+        images[(2 * TinyModel.Pixels) + 5] = float.NaN;
+        Assert.That(
+            () => teacher.Logits(images, 3, new float[9], row => $"image {row}"),
+            Throws.InstanceOf<DdoqException>().With.Message.Contains("gives NaN for image 2"));
+    }
+
+    [Test]
     public void Open_WithoutNames_CountsTheClasses()
     {
         using var model = new TinyModel();

@@ -29,22 +29,7 @@ public class SynthesizeTests
         _folder = Directory.CreateTempSubdirectory("ddoq-synthesize-").FullName;
         _text = new TinyTextModel();
         _label = new TinyModel(labelWeight: 0.3f);
-        var info = new PrototypeInfo
-        {
-            Latents = new LatentStoreInfo { Shape = s_shape, ClassNames = s_names },
-            CentersPerClass = PerClass,
-            Algorithm = "test",
-        };
-        using var writer = PrototypeWriter.Create(Prototypes, info);
-        var random = new CounterRandom(5, 1);
-        foreach (string _ in s_names)
-        {
-            var centroids = new float[PerClass * s_shape.Length];
-            random.FillGaussian(centroids);
-            writer.Append(ClassPrototypes.Create(s_shape.Length, centroids, [3, 1, 4, 1, 5], distortion: 1));
-        }
-
-        writer.Complete();
+        Write(Prototypes, scalingFactor: null);
     }
 
     [TearDown]
@@ -53,6 +38,58 @@ public class SynthesizeTests
         _text.Dispose();
         _label.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    [Test]
+    public void LatentsOfAnotherScalingFactor_AreRefused()
+    {
+        foreach (string part in (string[])["vae_encoder", "vae_decoder"])
+            _label.Write($"{part}/config.json", """{"latent_channels": 4, "block_out_channels": [8, 16], "scaling_factor": 0.5}""");
+        string prototypes = Path.Combine(_folder, "scaled.safetensors");
+        Write(prototypes, TinyModel.ScalingFactor);
+        DdoqException error = Assert.Throws<DdoqException>(() => SynthesizeStage.Run(
+            new SynthesizeOptions { Model = _label.Path, Provider = ExecutionProvider.Cpu }, prototypes, Path.Combine(_folder, "set"), Context(2)))!;
+        Assert.That(error.Message, Does.Contain("scaled by 0.25").And.Contain("scales by 0.5"));
+        Assert.That(Directory.Exists(Path.Combine(_folder, "set")), Is.False, "nothing is written");
+    }
+
+    [Test]
+    public void WithoutDiffusion_TheDecoderAloneIsNeeded_AndTheImagesAreTheSame()
+    {
+        var options = new SynthesizeOptions { Model = _label.Path, Provider = ExecutionProvider.Cpu, Sampling = new() { Start = StartLevel.NoDiffusion } };
+        SynthesizeStage.Run(options, Prototypes, Path.Combine(_folder, "whole"), Context(2));
+        foreach (string part in (string[])["vae_encoder", "transformer", "scheduler", "teacher"])
+            Directory.Delete(_label.File(part), recursive: true);
+        _label.Write("model_index.json", """{"preprocess": {"image_size": 4}}""");
+        SynthesizeStage.Run(options, Prototypes, Path.Combine(_folder, "decoder"), Context(2));
+        string[] images = [.. Directory.EnumerateFiles(Path.Combine(_folder, "whole", "train"), "*.png", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Path.Combine(_folder, "whole"), file))];
+        Assert.That(images, Has.Length.EqualTo(s_names.Length * PerClass));
+        foreach (string image in images)
+            Assert.That(File.ReadAllBytes(Path.Combine(_folder, "decoder", image)), Is.EqualTo(File.ReadAllBytes(Path.Combine(_folder, "whole", image))), image);
+    }
+
+    [Test]
+    public void ANotFiniteImage_IsAnErrorThatNamesClassAndPrototype()
+    {
+        new OnnxGraph()
+            .Input("latent_sample", OnnxType.F32, "batch", TinyModel.Channels, TinyModel.LatentSize, TinyModel.LatentSize)
+            .Output("sample", OnnxType.F32, "batch", 3, TinyModel.ImageSize, TinyModel.ImageSize)
+            .Constant("weight", [TinyModel.Channels, 3, 2, 2], [.. Enumerable.Repeat(float.NaN, TinyModel.Channels * 12)])
+            .Node("ConvTranspose", ["latent_sample", "weight"], "sample", ("kernel_shape", new[] { 2, 2 }), ("strides", new[] { 2, 2 }))
+            .Save(_label.File("vae_decoder", "model.onnx"));
+        string output = Path.Combine(_folder, "set");
+        DdoqException error = Assert.Throws<DdoqException>(() => SynthesizeStage.Run(
+            new SynthesizeOptions { Model = _label.Path, Provider = ExecutionProvider.Cpu }, Prototypes, output, Context(1)))!;
+        Assert.That(error.Message, Does.Contain("gives NaN for the image of prototype 0 of class 0 'bag'"));
+        Assert.That(Directory.EnumerateFiles(output, "*.png", SearchOption.AllDirectories), Is.Empty, "no black images");
+    }
+
+    [Test]
+    public void OneStepThatWouldNotDiffuse_IsRefusedBeforeAnythingIsWritten()
+    {
+        var options = new SynthesizeOptions { Model = _label.Path, Provider = ExecutionProvider.Cpu, Sampling = new() { NumInferenceSteps = 1 } };
+        Assert.That(() => SynthesizeStage.Run(options, Prototypes, Path.Combine(_folder, "set"), Context(2)), Throws.InstanceOf<UsageException>());
+        Assert.That(Directory.Exists(Path.Combine(_folder, "set")), Is.False);
     }
 
     [Test]
@@ -223,5 +260,25 @@ public class SynthesizeTests
         public void Message(string text)
         {
         }
+    }
+
+    private static void Write(string path, double? scalingFactor)
+    {
+        var info = new PrototypeInfo
+        {
+            Latents = new LatentStoreInfo { Shape = s_shape, ClassNames = s_names, ScalingFactor = scalingFactor },
+            CentersPerClass = PerClass,
+            Algorithm = "test",
+        };
+        using var writer = PrototypeWriter.Create(path, info);
+        var random = new CounterRandom(5, 1);
+        foreach (string _ in s_names)
+        {
+            var centroids = new float[PerClass * s_shape.Length];
+            random.FillGaussian(centroids);
+            writer.Append(ClassPrototypes.Create(s_shape.Length, centroids, [3, 1, 4, 1, 5], distortion: 1));
+        }
+
+        writer.Complete();
     }
 }
