@@ -9,7 +9,6 @@ using Ddoq.Training.Protocols;
 using Ddoq.Training.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Bench.Sweep;
 

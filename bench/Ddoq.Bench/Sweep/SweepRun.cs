@@ -12,7 +12,6 @@ using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using Ddoq.Training.Protocols;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Bench.Sweep;
 

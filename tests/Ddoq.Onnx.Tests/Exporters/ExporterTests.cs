@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Ddoq.Latents;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
@@ -79,6 +80,26 @@ public class ExporterTests
         float[] latent = Vectors(vectors, "vae_decoder", "latent_sample"), images = new float[2 * 3 * 64 * 64];
         decoder.Decode([.. latent.Select(v => (float)(v * folder.ScalingFactor))], 2, images);
         Assert.That(images, Is.EqualTo(Vectors(vectors, "vae_decoder", "expected")).Within(1e-4));
+    }
+
+    [Test]
+    public void ModulesOfOnesOwn_GiveTheirOwnNumbers()
+    {
+        ModelFolder folder = ModelFolder.Open(_folder.File("own"), ModelUse.Present);
+        Assert.That((folder.LatentShape, folder.ImageSize, folder.ScalingFactor), Is.EqualTo((new LatentShape(6, 4, 4), 16, 0.5)));
+        using VaeEncoder encoder = VaeEncoder.Open(folder);
+        using VaeDecoder decoder = VaeDecoder.Open(folder);
+        using Teacher teacher = Teacher.Open(folder.TeacherFolder!);
+        float[] images = Vectors("vectors-own", "vae_encoder", "sample"), parameters = Vectors("vectors-own", "vae_encoder", "expected");
+        float[] latents = new float[2 * 96], back = new float[images.Length], logits = new float[6];
+        encoder.EncodeMean(images, 2, latents);
+        for (int i = 0; i < latents.Length; i++)
+            Assert.That(latents[i], Is.EqualTo(0.5 * parameters[(i / 96 * 192) + (i % 96)]).Within(1e-5));
+        decoder.Decode(latents, 2, back);
+        Assert.That(back, Is.EqualTo(Vectors("vectors-own", "vae_decoder", "expected")).Within(1e-4));
+        teacher.Logits(Vectors("vectors-own", "teacher", "pixel_values"), 2, logits);
+        Assert.That(logits, Is.EqualTo(Vectors("vectors-own", "teacher", "expected")).Within(1e-5));
+        Assert.That(ModelInspection.Run(folder).Single(part => part.Part == "teacher").Error?.Message, Is.Null, "16 pixels are resized to 8");
     }
 
     private float[] Vectors(string vectors, string part, string name) =>

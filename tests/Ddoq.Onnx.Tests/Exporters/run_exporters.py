@@ -18,8 +18,10 @@ except ImportError as error:
     print(error)
     sys.exit(77)
 
+import autoencoder
 import checks
 import dit
+import module
 import stable_diffusion
 import teacher
 
@@ -73,6 +75,41 @@ dit.export(Transformer(), Autoencoder(), FOLDER / "dit", CLASSES, vectors=vector
 assert "2 class names" in refused(lambda: dit.export(Transformer(), Autoencoder(), FOLDER / "wrong", CLASSES[:2], vectors=vectors))
 assert "text_encoder" in refused(lambda: stable_diffusion.check_layout(FOLDER / "dit"))
 assert stable_diffusion.command("m", Path("o"), "fp32") == ["optimum-cli", "export", "onnx", "--model", "m", "--task", "text-to-image", "o"]
+
+# Modules of one's own: 6 latent channels, a downsampling of 4, no variance; a linear teacher without onnxruntime.
+OWN = FOLDER / "own.py"
+OWN.write_text('''
+import torch
+
+
+class Autoencoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.up = torch.nn.Conv2d(3, 6, 4, stride=4), torch.nn.ConvTranspose2d(6, 3, 4, stride=4)
+
+    def encode(self, images):
+        return self.down(images)
+
+    def decode(self, latents):
+        return self.up(latents)
+
+
+class Teacher(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 3)
+
+    def forward(self, images):
+        return self.linear(images.mean(dim=(2, 3)))
+''')
+sys.argv = ["autoencoder.py", "--module", f"{OWN}:Autoencoder", "--image-size", "16", "--scaling-factor", "0.5",
+            "--output", str(FOLDER / "own"), "--check-vectors", str(FOLDER / "vectors-own")]
+autoencoder.main()
+sys.argv = ["teacher.py", "--module", f"{OWN}:Teacher", "--classes", str(FOLDER / "classes.txt"), "--image-size", "8",
+            "--mean", "0", "0", "0", "--std", "1", "1", "1", "--output", str(FOLDER / "own/teacher"), "--check-vectors", str(FOLDER / "vectors-own")]
+teacher.main()
+assert "no 'Nobody'" in refused(lambda: module.load(f"{OWN}:Nobody"))
+assert "names no file" in refused(lambda: module.load("nowhere.py:build"))
 
 # Weights above the limit go to a second file.
 checks.LARGEST_SINGLE_FILE = 100
