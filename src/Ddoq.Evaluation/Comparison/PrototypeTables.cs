@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ddoq.Evaluation.Tables;
+using Ddoq.Quantization;
 
 namespace Ddoq.Evaluation.Comparison;
 
@@ -108,7 +109,7 @@ internal static class PrototypeTables
         PrototypeMetric.Energy => (
             "Energy distance to the class's latents",
             string.Create(CultureInfo.InvariantCulture,
-                $"2 E|X - Z| - E|X - X'| - E|Z - Z'| with each arm's own weights, X from at most {EnergyReference.MaximumRows:N0} rows at even steps. Lower is better.")),
+                $"2 E|X - Z| - E|X - X'| - E|Z - Z'| with each arm's own weights, E|X - X'| of at most {EnergyTerms.MostRows:N0} rows. Lower is better.")),
         _ => (
             "Variance kept",
             "Variance of the weighted points over that of the rows; 1 when nothing is lost."),

