@@ -108,6 +108,18 @@ public class SettingsTests
     }
 
     [Test]
+    public void SettingsPage_IsTheDeclarations()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "DDOQ.sln")))
+            folder = Path.GetDirectoryName(folder)!;
+        string page = Path.Combine(folder, "docs", "settings.md"), expected = "# Settings\n\n" + Settings.ToMarkdown();
+        if (Environment.GetEnvironmentVariable("DDOQ_WRITE_DOCS") == "1")
+            File.WriteAllText(page, expected);
+        Assert.That(File.ReadAllText(page), Is.EqualTo(expected), "write it anew: DDOQ_WRITE_DOCS=1 dotnet test tests/Ddoq.Pipeline.Tests");
+    }
+
+    [Test]
     public void Nearest_FindsATypingError_AndNothingFarAway()
     {
         Assert.That(Settings.Nearest("--guidence-scale", Settings.All.Select(setting => setting.Flag)), Is.EqualTo("--guidance-scale"));
