@@ -86,6 +86,6 @@ internal sealed class ClassMemory(LatentKernels kernels, QuantizerOptions option
 
     // A CentroidTable: values, panels, scores and scratch.
     private long TableBytes(int centroids) => sizeof(float) * (
-        (centroids * PaddedDimension) + kernels.PanelLength(centroids, dimension) + LatentKernels.ScoreScratchLength
+        ((long)centroids * CentroidTable.Stride(dimension)) + kernels.PanelLength(centroids, dimension) + LatentKernels.ScoreScratchLength
         + ((long)LatentKernels.RowsPerBlock * kernels.ScoreStride(centroids)) + PaddedDimension);
 }

@@ -33,7 +33,7 @@ internal sealed unsafe partial class LatentKernels<TSimd, TVector, TRow>
     {
         for (int first = 0; first < dimension; first += Block)
         {
-            int length = Math.Min(Block, stride - first);
+            int length = Math.Min(Block, dimension - first);
             for (int k = 0, width; k < count; k += width)
             {
                 width = NextPanel(count - k);

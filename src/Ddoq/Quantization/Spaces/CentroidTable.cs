@@ -15,6 +15,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     private readonly NativeBuffer<float> _row = new();
     private int _dimension;
     private int _paddedDimension;
+    private int _stride;
     private bool _packed;
 
     /// <summary>Centres (K).</summary>
@@ -23,8 +24,15 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     /// <summary>Floats between rows of <see cref="Scores"/>.</summary>
     public int ScoreStride { get; private set; }
 
+    /// <summary>Floats between two centres: a cache line more where D is a power of two, since all of them would share a few cache sets.</summary>
+    public static int Stride(int dimension)
+    {
+        int padded = LatentKernels.Pad(dimension);
+        return padded % 256 == 0 ? padded + LatentKernels.Padding : padded;
+    }
+
     /// <summary>Padded D values of a centre; call <see cref="UpdateNorm"/> after writing them.</summary>
-    public float* this[int centroid] => _values.Pointer + ((nint)centroid * _paddedDimension);
+    public float* this[int centroid] => _values.Pointer + ((nint)centroid * _stride);
 
     /// <summary>Makes room for centres, all at the mean of the class.</summary>
     public void Reset(int count, int dimension)
@@ -32,7 +40,8 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
         Count = count;
         _dimension = dimension;
         _paddedDimension = LatentKernels.Pad(dimension);
-        _values.ReserveZeroed((nint)count * _paddedDimension);
+        _stride = Stride(dimension);
+        _values.ReserveZeroed((nint)count * _stride);
         _norms.ReserveZeroed(count);
         ScoreStride = kernels.ScoreStride(count);
         new Span<float>(_scoreNorms.Reserve(ScoreStride), ScoreStride).Fill(float.PositiveInfinity);
@@ -80,7 +89,7 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
     {
         if (!_packed)
         {
-            kernels.Pack(_values.Pointer, _paddedDimension, Count, _dimension, _panels.Pointer);
+            kernels.Pack(_values.Pointer, _stride, Count, _dimension, _panels.Pointer);
             _packed = true;
         }
 
