@@ -125,7 +125,7 @@ def command(config, source, output, *more):
 
 
 def finish(*arguments):
-    return subprocess.run(command(*arguments), check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command(*arguments), check=True, capture_output=True, text=True, timeout=300).stdout
 
 
 def refused(action):
@@ -159,9 +159,10 @@ class DataTests(unittest.TestCase):
         for index, name in enumerate("ab"):
             (FOLDER / "plain" / name).mkdir(parents=True)
             for i in range(20):
-                Image.fromarray(pixels(32, 32 + index)[:, :32]).convert("RGB").save(FOLDER / "plain" / name / f"{i:02}.png")
+                Image.fromarray(pixels(32 + i, 32 + index)[:32, :32]).convert("RGB").save(FOLDER / "plain" / name / f"{i:02}.png")
         found = data.load(FOLDER / "plain", data.Images())
         self.assertEqual((found.channels, len(found.images), found.test_labels.tolist()), (1, 36, [0, 0, 1, 1]))
+        self.assertTrue(np.array_equal(found.test_images[0, 0], np.asarray(Image.open(FOLDER / "plain/a/09.png"))[:, :, 0]))
 
     def test_moved_images_are_reflected_at_the_edge(self):
         image = torch.arange(2 * 36, dtype=torch.uint8).view(1, 2, 6, 6)
@@ -179,6 +180,7 @@ class DataTests(unittest.TestCase):
         blanked = data.random_cutout(torch.ones(200, 1, 8, 8), torch.Generator().manual_seed(1), 4) == 0
         self.assertEqual(int(blanked.sum((1, 2, 3)).max()), 16)
         self.assertGreater(int(blanked.sum((1, 2, 3)).min()), 3)
+        self.assertTrue(bool(blanked.any(0).all()), "some pixels are never blanked")
 
     def test_errors_name_the_fault(self):
         self.assertIn("unknown key 'stpes'", refused(lambda: settings.load(configuration("wrong", "[teacher]\nstpes = 3\n"))))
