@@ -43,6 +43,7 @@ import teacher
 import training
 import weights
 
+# The diffusion networks begin at zero: their rates are high so that their outputs say something.
 SMALL = """
 [autoencoder]
 latent_channels = 8
@@ -68,6 +69,8 @@ patch = 1
 condition = 16
 steps = 6
 batch_size = 8
+learning_rate = 0.05
+warmup = 1
 [generation]
 steps = 2
 images_per_class = 3
@@ -75,7 +78,7 @@ guidance_scales = [1.0, 2.0]
 """
 COLOUR = 'name = "colour"\n[images]\nsize = 64\n' + SMALL.replace("widths = [4, 8, 12]\nblocks = [1, 1, 1]", "widths = [4, 8, 8, 12]\nblocks = [1, 1, 0, 1]")
 GREY = 'name = "grey"\n[images]\nfit = "pad"\nclass_names = ["first/one", "second", "third"]\n' + SMALL.replace("latent_channels = 8", "latent_channels = 4") \
-    .replace("[generation]", "[unet]\nsteps = 2\nbatch_size = 4\n[generation]")
+    .replace("[generation]", "[unet]\nsteps = 3\nbatch_size = 4\nlearning_rate = 0.05\nwarmup = 1\n[generation]")
 CLASSES = ["ape", "bee", "cod"]
 
 
