@@ -33,6 +33,10 @@ public sealed class TarIndexTests
         Expect(good[..1030], "truncated", "byte 1024");
         Expect(good[..1025], "truncated", "byte 1024");
         Expect([0x1F, 0x8B, .. good], "compressed by gzip");
+        byte[] sum = [.. good];
+        sum.AsSpan(148, 8).Fill(0xFF);
+        sum[148] = 0x80;
+        Expect(sum, "checksum");
 
         void Expect(byte[] content, params string[] words)
         {

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 
@@ -84,11 +83,18 @@ internal readonly ref struct TarHeader(ReadOnlySpan<byte> block)
         number = 0;
         if ((field[0] & 0x80) != 0)
         {
-            // Base 256. Sizes are not negative and below 2^63, so all but the last eight bytes say nothing else.
-            if (field[0] != 0x80 || field[1..^8].ContainsAnyExcept((byte)0))
+            // Base 256; the bit behind the first is that of a negative number.
+            if ((field[0] & 0x40) != 0)
                 return false;
-            number = BinaryPrimitives.ReadInt64BigEndian(field[^8..]);
-            return number >= 0;
+            number = field[0] & 0x3F;
+            foreach (byte value in field[1..])
+            {
+                if (number > long.MaxValue >> 8)
+                    return false;
+                number = (number << 8) | value;
+            }
+
+            return true;
         }
 
         string text = Encoding.ASCII.GetString(field).Trim(' ', '\0');

@@ -92,7 +92,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
         try
         {
             RefusePointer(file, path);
-            return OpenAsync(file, path, read).GetAwaiter().GetResult();
+            return OpenAsync(new WholeFile(file), path, read).GetAwaiter().GetResult();
         }
         catch (Exception e) when (e is not (DdoqException or OperationCanceledException))
         {
@@ -109,7 +109,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
     }
 
     private static async Task<TResult> OpenAsync<TResult>(
-        FileStream file, string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
+        WholeFile file, string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
     {
         ParquetReader reader = await ParquetReader.CreateAsync(file, leaveStreamOpen: true).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
@@ -174,6 +174,45 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
         var numbers = new T[count];
         await rows.ReadAsync<T>(column, numbers.AsMemory()).ConfigureAwait(false);
         return numbers.Select(number => new SampleLabel(widen(number), null));
+    }
+
+    // The package takes the end of the file for zeros: a wrong count of a list would then be read to its end, for minutes.
+    private sealed class WholeFile(FileStream file) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanSeek => true;
+
+        public override bool CanWrite => false;
+
+        public override long Length => file.Length;
+
+        public override long Position { get => file.Position; set => file.Position = value; }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer) => Some(file.Read(buffer), buffer.Length);
+
+        public override int ReadByte() => Some(file.ReadByte() + 1, 1) - 1;
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            Some(await file.ReadAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
+
+        public override long Seek(long offset, SeekOrigin origin) => file.Seek(offset, origin);
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+            // Nothing is written.
+        }
+
+        private static int Some(int got, int asked) => got > 0 || asked == 0 ? got : throw new EndOfStreamException("the file ends within a part of it");
     }
 }
 
