@@ -18,7 +18,9 @@ internal static class DistillCommand
             "distill",
             "Do everything: encode, quantize, synthesize, label, train and compare with the controls. Needs no option.",
             AllStages,
-            TrainSettings.Arms);
+            ComparisonSettings.Arms,
+            ComparisonSettings.SoftArms,
+            ComparisonSettings.FullUpdates);
         Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, its size, and the time of the diffusion by one measured batch, without doing it.");
         return command.Does(run =>

@@ -21,6 +21,7 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
         new("random", SetRecipe.Random, null, "random real training images, all weights 1"),
         new("random-decoded", SetRecipe.RandomDecoded, null, "the images of random through encoder and decoder, all weights 1"),
         new("noise", SetRecipe.Noise, null, "images generated from pure noise, all weights 1"),
+        new("full", SetRecipe.Full, null, "all training images, the upper bound"),
     ];
 
     /// <summary>The names of all arms, between commas.</summary>
@@ -29,7 +30,10 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
     /// <summary>The sets of all arms, each once.</summary>
     internal static IEnumerable<SetRecipe> AllSets => s_table.Select(arm => arm.Set).Distinct();
 
-    /// <summary>Parses the comma-separated list of <c>--arms</c>; keeps its order, drops repetitions.</summary>
+    /// <summary>Whether the arm is an upper bound outside the competition.</summary>
+    internal bool IsReference => Set.Source == ImageSource.AllImages;
+
+    /// <summary>Parses a comma-separated list of arms; keeps its order, drops repetitions.</summary>
     /// <param name="list">Names of arms.</param>
     /// <param name="ownRule">The weight rule of the run.</param>
     /// <exception cref="UsageException">A name is unknown, or the list is empty.</exception>
@@ -43,7 +47,7 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
                 .Distinct(StringComparer.Ordinal)
                 .Select(name => Find(name, ownRule)),
         ];
-        return arms.Length > 0 ? arms : throw new UsageException("--arms names no arm", $"Allowed: {AllNames}.");
+        return arms.Any(arm => !arm.IsReference) ? arms : throw new UsageException("--arms names no arm to compare", $"Allowed: {AllNames}; 'full' only beside others.");
     }
 
     private static Arm Find(string name, WeightRule ownRule)

@@ -3,11 +3,12 @@ using System.Text.Json.Nodes;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
-using Ddoq.Onnx.Schedulers;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Storage;
+using Ddoq.Training;
+using Ddoq.Training.Protocols;
 
 namespace Ddoq.Pipeline;
 
@@ -21,7 +22,9 @@ public sealed class DistillRun
     private readonly EncodeOptions _encode;
     private readonly QuantizeOptions _quantize;
     private readonly SynthesizeOptions _synthesize;
+    private readonly SetMaker _maker;
     private readonly TrainOptions _train;
+    private readonly IReadOnlyList<(TrainOptions Options, IReadOnlyList<Arm> Arms)> _tables;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="configuration">Settings.</param>
@@ -30,14 +33,15 @@ public sealed class DistillRun
     public DistillRun(PipelineConfiguration configuration, string output)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        _configuration = Shorten(configuration);
+        _configuration = ComparisonProtocols.Main(configuration);
         _layout = new OutputLayout(output);
         _encode = EncodeOptions.From(_configuration);
         _quantize = QuantizeOptions.From(_configuration);
         _synthesize = SynthesizeOptions.From(_configuration);
-        // An arm decides whether the stored weights count, so --weights only decides what is stored.
-        _train = TrainOptions.From(_configuration) with { Weights = null };
-        _arms = Arm.Parse(_configuration.Get(TrainSettings.Arms), _synthesize.Weights);
+        _maker = new SetMaker(_configuration, _layout);
+        _train = Training(_configuration);
+        _arms = Arm.Parse(_configuration.Get(ComparisonSettings.Arms), _synthesize.Weights);
+        _tables = [.. Tables(configuration)];
     }
 
     /// <summary>Runs what is not complete yet.</summary>
@@ -49,39 +53,14 @@ public sealed class DistillRun
         ArgumentNullException.ThrowIfNull(context);
         // Encoding may take hours: a device that is not there must show before.
         QuantizerFactory.Require(_quantize.Device);
-        LabelOptions label = LabelOptions.From(_configuration);
-        bool hasTeacher = label.FindTeacher() is not null;
         EncodeStage.Run(_encode, _layout.Latents, context);
-        // D4M's distances stand in the report's first table whether or not its students are trained.
-        foreach (PrototypeRecipe prototypes in Sets().Select(set => set.Prototypes).OfType<PrototypeRecipe>().Append(PrototypeRecipe.D4m).Distinct())
-            QuantizeStage.Run(prototypes.Adapt(_quantize), _layout.Latents, _layout.Prototypes(prototypes), context);
-        foreach (SetRecipe set in Sets())
-        {
-            Make(set, context);
-            if (hasTeacher || _train.NeedsStoredLabels)
-                LabelStage.Run(label, _layout.Distilled(set), context);
-        }
-
-        PrototypeComparison distances = EvaluateStage.Measure(
-            _layout.Latents,
-            [
-                ("ddoq", _layout.PrototypeFile(PrototypeRecipe.Ddoq), true),
-                ("unweighted", _layout.PrototypeFile(PrototypeRecipe.Ddoq), false),
-                ("d4m + weights", _layout.PrototypeFile(PrototypeRecipe.D4m), true),
-                ("d4m", _layout.PrototypeFile(PrototypeRecipe.D4m), false),
-            ],
-            context);
-        IReadOnlyList<StudentResult> students;
-        using (new WallClock(_layout.TrainingClock))
-        {
-            students = TrainStage.Run(
-                _train,
-                [.. _arms.Select(arm => new StudentSet(arm, _ => _layout.Distilled(arm.Set), repeat => _layout.Student(arm.Name, repeat)))],
-                context);
-        }
-
-        var comparison = new DistillComparison(
-            [.. _arms.Select(arm => new ArmDescription(arm.Name, arm.Description))], students, distances.Measurements);
+        for (int repeat = 0; repeat < _train.Repeats; repeat++)
+            MakeSets(repeat, context);
+        PrototypeComparison distances = EvaluateStage.Measure(_layout.Latents, MeasuredPrototypes(), context);
+        PrototypeComparison images = MeasureImages(context);
+        IReadOnlyList<StudentResult> students = Train(context);
+        ArmDescription[] arms = [.. _arms.Select(arm => new ArmDescription(arm.Name, arm.Description, arm.IsReference))];
+        var comparison = new DistillComparison(arms, students, ArmAccuracies.Score(arms, students), distances.Measurements, images.Measurements);
         ResultFiles.Write(_layout.Comparison, comparison);
         // Only now are all results of these settings: a run that is refused half way leaves the file of the run before.
         AtomicFile.WriteAllText(_layout.Configuration, _configuration.ToToml());
@@ -100,7 +79,7 @@ public sealed class DistillRun
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
         int ipc = _quantize.Quantizer.CentroidCount;
         long perSet = (long)ipc * data.ClassNames.Count;
-        int generated = Sets().Count(set => set.IsGenerated);
+        int generated = _train.Repeats * Sets().Count(set => set.IsGenerated);
         long latentBytes = (long)data.Count * model.LatentShape.Length * 2;
         return new JsonObject
         {
@@ -116,39 +95,93 @@ public sealed class DistillRun
             ["sets"] = new JsonArray([.. Sets().Select(set => (JsonNode)set.Name)]),
             ["synthesis"] = new JsonArray(SynthesisEstimate.Measure(_synthesize, data.ClassNames, checked((int)(perSet * generated)), context).ToJson()),
             ["arms"] = new JsonArray([.. _arms.Select(arm => (JsonNode)arm.Name)]),
-            ["students"] = _arms.Count * _train.Repeats,
+            ["sets_per_arm"] = _train.Repeats,
+            ["students"] = _tables.Sum(table => table.Arms.Count * table.Options.Repeats),
             ["protocol"] = _train.RecipeFor(ipc, model.ImageSize, data.ClassNames.Count).Describe(ipc, model.ImageSize, data.ClassNames.Count),
             ["configuration"] = string.Join("; ", _configuration.Effective().Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} = {pair.Value}"))),
         };
     }
 
-    // The demo's own shortening, which fits a run on the sample into minutes; results, tables and report name it.
-    private static PipelineConfiguration Shorten(PipelineConfiguration configuration)
+    private void MakeSets(int repeat, StageContext context)
     {
-        Setting[] own = [TrainSettings.Protocol, TrainSettings.Updates, TrainSettings.Epochs, TrainSettings.BatchSize];
-        return own.Any(configuration.IsGiven) ? configuration : configuration.With(TrainSettings.Updates, "600").With(TrainSettings.BatchSize, "10");
+        LabelOptions label = LabelOptions.From(_configuration);
+        bool isLabelled = label.FindTeacher() is not null || _tables.Any(table => table.Options.NeedsStoredLabels);
+        foreach (PrototypeRecipe prototypes in Prototypes())
+            _maker.Quantize(prototypes, repeat, context);
+        foreach (SetRecipe set in Sets())
+        {
+            _maker.Make(set, repeat, context);
+            if (isLabelled)
+                LabelStage.Run(label, _layout.Distilled(set, repeat), context);
+        }
     }
 
-    private void Make(SetRecipe set, StageContext context)
+    private List<StudentResult> Train(StageContext context)
     {
-        string folder = _layout.Distilled(set);
-        SynthesizeOptions options = _synthesize with { Weights = set.Weights ?? _synthesize.Weights };
-        switch (set.Source)
+        using var clock = new WallClock(_layout.TrainingClock);
+        var students = new List<StudentResult>();
+        foreach ((TrainOptions options, IReadOnlyList<Arm> arms) in _tables)
         {
-            case ImageSource.RealImages or ImageSource.RealImagesDecoded:
-                RandomImagesStage.Run(_encode, _quantize.Quantizer.CentroidCount, set.Source == ImageSource.RealImagesDecoded, folder, context);
-                return;
-            case ImageSource.Decoded:
-                options = options with { Sampling = options.Sampling with { Start = StartLevel.NoDiffusion } };
-                break;
-            case ImageSource.Noise:
-                options = options with { Sampling = options.Sampling with { Start = StartLevel.PureNoise } };
-                break;
+            students.AddRange(TrainStage.Run(
+                options,
+                [.. arms.Select(arm => new StudentSet(
+                    arm,
+                    repeat => _layout.Distilled(arm.Set, repeat),
+                    repeat => _layout.Student(options.Student.Protocol.ToName(), arm.Name, repeat)))],
+                context));
         }
 
-        SynthesizeStage.Run(options, _layout.PrototypeFile(set.Prototypes!), folder, context);
+        return students;
+    }
+
+    // The latents of the finished images, as far as a set has images of its own.
+    private PrototypeComparison MeasureImages(StageContext context)
+    {
+        Arm[] arms = [.. _arms.Where(arm => !arm.IsReference)];
+        foreach (SetRecipe set in arms.Select(arm => arm.Set).Distinct())
+            ImageLatentsStage.Run(_encode, _layout.Distilled(set), _layout.ImageLatents(set), context);
+        return EvaluateStage.MeasureImages(
+            _layout.Latents,
+            [.. arms.Select(arm => new MeasuredImages(arm.Name, _layout.Distilled(arm.Set), _layout.ImageLatents(arm.Set), arm.Weights))],
+            context);
+    }
+
+    private List<(string Name, string File, bool IsWeighted)> MeasuredPrototypes()
+    {
+        var measured = new List<(string, string, bool)>();
+        foreach (PrototypeRecipe prototypes in Prototypes())
+        {
+            foreach ((string name, bool isWeighted) in prototypes.Measured)
+                measured.Add((name, _layout.PrototypeFile(prototypes), isWeighted));
+        }
+
+        return measured;
+    }
+
+    // A set's weights are what it stores, so --weights only decides what is stored.
+    private static TrainOptions Training(PipelineConfiguration configuration) => TrainOptions.From(configuration) with { Weights = null };
+
+    private IEnumerable<(TrainOptions Options, IReadOnlyList<Arm> Arms)> Tables(PipelineConfiguration given)
+    {
+        yield return (_train, [.. _arms.Where(arm => !arm.IsReference)]);
+        if (_arms.FirstOrDefault(arm => arm.IsReference) is { } full)
+        {
+            StudentOptions student = ComparisonProtocols.Full(_train.Student, _configuration.Get(ComparisonSettings.FullUpdates));
+            yield return (_train with { Student = student, Repeats = 1 }, [full]);
+        }
+
+        if (!given.TryGet(ComparisonSettings.SoftArms, out string? list))
+            yield break;
+        IReadOnlyList<Arm> soft = Arm.Parse(list, _synthesize.Weights);
+        if (soft.FirstOrDefault(arm => arm.IsReference || !_arms.Contains(arm)) is { } other)
+            throw new UsageException($"--soft-arms: '{other.Name}' is no arm of --arms that has a distilled set", $"Allowed: {string.Join(", ", _arms.Where(arm => !arm.IsReference).Select(arm => arm.Name))}.");
+        yield return (Training(ComparisonProtocols.Soft(given)), soft);
     }
 
     // The distilled set itself is always made, whichever arms are compared.
-    private IEnumerable<SetRecipe> Sets() => _arms.Select(arm => arm.Set).Prepend(SetRecipe.Ddoq).Distinct();
+    private IEnumerable<SetRecipe> Sets() => _arms.Where(arm => !arm.IsReference).Select(arm => arm.Set).Prepend(SetRecipe.Ddoq).Distinct();
+
+    // D4M's distances stand in the report's first table whether or not its students are trained.
+    private IEnumerable<PrototypeRecipe> Prototypes() =>
+        Sets().Select(set => set.Prototypes).OfType<PrototypeRecipe>().Append(PrototypeRecipe.D4m).Distinct();
 }

@@ -20,17 +20,27 @@ public sealed record OutputLayout(string Root)
     public string Configuration => Path.Combine(Root, "config.toml");
 
     /// <summary>Folder of prototypes.</summary>
-    public string Prototypes(PrototypeRecipe recipe) => Path.Combine(Root, "prototypes", recipe.Name);
+    /// <param name="recipe">How they are made.</param>
+    /// <param name="repeat">Which of the comparison's repeats, 0-based: each has a seed of its own.</param>
+    public string Prototypes(PrototypeRecipe recipe, int repeat = 0) => Path.Combine(Root, "prototypes", recipe.Name, Seed(repeat));
 
     /// <summary>File of prototypes.</summary>
-    public string PrototypeFile(PrototypeRecipe recipe) => Path.Combine(Prototypes(recipe), PrototypeSet.FileName);
+    /// <inheritdoc cref="Prototypes" path="/param"/>
+    public string PrototypeFile(PrototypeRecipe recipe, int repeat = 0) => Path.Combine(Prototypes(recipe, repeat), PrototypeSet.FileName);
 
     /// <summary>Folder of a distilled set (an ImageFolder with its metadata).</summary>
-    public string Distilled(SetRecipe recipe) => Path.Combine(Root, "distilled", recipe.Name);
+    /// <inheritdoc cref="Prototypes" path="/param"/>
+    public string Distilled(SetRecipe recipe, int repeat = 0) => Path.Combine(Root, "distilled", recipe.Name, Seed(repeat));
+
+    /// <summary>Folder of the latents of a distilled set's finished images.</summary>
+    /// <inheritdoc cref="Prototypes" path="/param"/>
+    public string ImageLatents(SetRecipe recipe, int repeat = 0) => Path.Combine(Root, "image-latents", recipe.Name, Seed(repeat));
 
     /// <summary>Folder of one student run.</summary>
-    public string Student(string arm, int repeat) =>
-        Path.Combine(Root, "students", arm, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"));
+    /// <param name="protocol">Name of the evaluation protocol.</param>
+    /// <param name="arm">Name of the arm.</param>
+    /// <param name="repeat">Which of the comparison's repeats, 0-based.</param>
+    public string Student(string protocol, string arm, int repeat) => Path.Combine(Root, "students", protocol, arm, Seed(repeat));
 
     /// <summary>Wall-clock time spent on students, over all runs.</summary>
     public string TrainingClock => Path.Combine(Root, "students", "train-timing.json");
@@ -41,4 +51,6 @@ public sealed record OutputLayout(string Root)
     /// <summary>The prototypes that the folder holds.</summary>
     internal IEnumerable<PrototypeRecipe> FindPrototypes() =>
         Arm.AllSets.Select(set => set.Prototypes).OfType<PrototypeRecipe>().Distinct().Where(prototypes => Directory.Exists(Prototypes(prototypes)));
+
+    private static string Seed(int repeat) => string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}");
 }

@@ -28,6 +28,9 @@ public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe?
     /// <summary>The images of <see cref="Random"/> through encoder and decoder.</summary>
     public static SetRecipe RandomDecoded { get; } = new("random-decoded", ImageSource.RealImagesDecoded, null, WeightRule.None);
 
+    /// <summary>All training images, without a folder of their own.</summary>
+    public static SetRecipe Full { get; } = new("full", ImageSource.AllImages, null, WeightRule.None);
+
     /// <summary>Whether the diffusion network makes the images.</summary>
     public bool IsGenerated => Source is ImageSource.Prototypes or ImageSource.Noise;
 }
@@ -49,16 +52,20 @@ public enum ImageSource
 
     /// <summary>Real training images, through encoder and decoder.</summary>
     RealImagesDecoded,
+
+    /// <summary>All training images: nothing is distilled.</summary>
+    AllImages,
 }
 
 /// <summary>How prototypes are made from the latents.</summary>
 /// <param name="Name">Name of their folder, and in reports.</param>
 /// <param name="Adapt">Turns the run's quantisation into theirs.</param>
-public sealed record PrototypeRecipe(string Name, Func<QuantizeOptions, QuantizeOptions> Adapt)
+/// <param name="Measured">The rows of the tables of distances: names, and whether the prototypes have their Voronoi masses (else 1/K each).</param>
+public sealed record PrototypeRecipe(string Name, Func<QuantizeOptions, QuantizeOptions> Adapt, IReadOnlyList<(string Name, bool IsWeighted)> Measured)
 {
     /// <summary>The run's own quantisation.</summary>
-    public static PrototypeRecipe Ddoq { get; } = new("ddoq", options => options);
+    public static PrototypeRecipe Ddoq { get; } = new("ddoq", options => options, [("ddoq", true), ("unweighted", false)]);
 
     /// <summary>D4M's.</summary>
-    public static PrototypeRecipe D4m { get; } = new("d4m", options => options.AsD4m());
+    public static PrototypeRecipe D4m { get; } = new("d4m", options => options.AsD4m(), [("d4m + weights", true), ("d4m", false)]);
 }

@@ -13,6 +13,7 @@ public static class Settings
         .. Of(typeof(QuantizeSettings)),
         .. Of(typeof(SynthesizeSettings)),
         .. Of(typeof(TrainSettings)),
+        .. Of(typeof(ComparisonSettings)),
         .. Of(typeof(RunSettings)),
     ];
 

@@ -91,14 +91,7 @@ public static class TrainSettings
 
     /// <summary>Students per arm.</summary>
     public static readonly Setting<int> Repeats = new Setting<int>(
-        "train.repeats", "--repeats", "Students trained per arm, each with its own seed.", SettingValues.WholeNumber(1, 1000))
+        "train.repeats", "--repeats", "Students, each with its own seed; in 'distill' each on a distilled set of its own, made with the same seed.", SettingValues.WholeNumber(1, 1000))
     { Stages = PipelineStages.Train, IsOutsideIdentity = true }
         .In(Train, o => o.Repeats, (o, v) => o with { Repeats = v });
-
-    /// <summary>Arms of the comparison.</summary>
-    public static readonly Setting<string> Arms = new("evaluate.arms", "--arms", $"Arms of the comparison: {Arm.AllNames}.", SettingValues.List)
-    {
-        Stages = PipelineStages.None,
-        Default = "ddoq,unweighted,d4m,random,noise",
-    };
 }

@@ -1,10 +1,12 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using Ddoq.Distilled;
 using Ddoq.Imaging;
+using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using Ddoq.Storage;
 using Ddoq.Training;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline;
 
@@ -43,6 +45,29 @@ internal sealed class OpenedSet
     /// <summary>Images per class, rounded up.</summary>
     public int ImagesPerClass => (Count + ClassNames.Count - 1) / ClassNames.Count;
 
+    /// <summary>All training images of a dataset as a set: the upper bound of what a distilled set can be worth.</summary>
+    /// <param name="source">The images.</param>
+    /// <param name="fit">How they become the student's.</param>
+    /// <param name="context">Workers, cancellation.</param>
+    /// <exception cref="DdoqException">They are not usable, or do not fit into memory.</exception>
+    public static OpenedSet OfTraining(ImageOptions source, ImageFit fit, StageContext context)
+    {
+        using IImageDataset data = source.OpenTraining();
+        int pixels = 3 * fit.Height * fit.Width;
+        RequireMemory(data.Count, pixels, data.Location);
+        var bytes = new byte[data.Count * pixels];
+        var images = new List<DistilledImage>(data.Count);
+        var reader = new ImageBatchReader(data, fit, new ImageBatchOptions { Workers = context.Workers, Damage = DamagePolicy.Skip(source.MaxDamaged) });
+        foreach (ImageBatch batch in reader.ReadAll(context.Cancellation))
+        {
+            batch.Bytes.Span.CopyTo(bytes.AsSpan(images.Count * pixels));
+            for (int i = 0; i < batch.Count; i++)
+                images.Add(new DistilledImage(batch.Indices[i].ToString(CultureInfo.InvariantCulture), batch.Labels[i], data.ClassNames[batch.Labels[i]]));
+        }
+
+        return new OpenedSet(data.Location, new DistilledSet(data.ClassNames, images), bytes[..(images.Count * pixels)], fit.Height);
+    }
+
     /// <summary>Loads a set, of this program or of another.</summary>
     /// <exception cref="DdoqException">The list, an image or their relation is not usable; the message names file and line.</exception>
     public static OpenedSet Load(string folder, StageContext context)
@@ -54,13 +79,7 @@ internal sealed class OpenedSet
             throw new DdoqException($"'{folder}': {files.NameOf(0)} is {size}, square images are needed", "Distilled sets of ddoq are square.");
         var fit = new ImageFit(size.Height, size.Width, FitMode.Pad);
         int pixels = 3 * size.Width * size.Height;
-        if ((long)files.Count * pixels > Array.MaxLength)
-        {
-            throw new DdoqException(
-                string.Create(CultureInfo.InvariantCulture, $"the {files.Count} images of '{folder}' take {(long)files.Count * pixels / 1e9:F1} GB as pixels; {Array.MaxLength / 1e9:F1} GB are held at most"),
-                "Take fewer images per class, or smaller ones.");
-        }
-
+        RequireMemory(files.Count, pixels, folder);
         var bytes = new byte[files.Count * pixels];
         context.ForEach(files.Count, () => new MemoryStream(), (i, _) => files.ReadRgb(i, fit, bytes.AsSpan(i * pixels, pixels)));
         return new OpenedSet(folder, list, bytes, size.Width);
@@ -69,30 +88,7 @@ internal sealed class OpenedSet
     /// <summary>The loss weights: those that the set stores, or those of a rule, class by class, from the cluster sizes.</summary>
     /// <param name="rule">Null takes the stored ones.</param>
     /// <exception cref="UsageException">A rule is asked for that needs cluster sizes, and the set has none.</exception>
-    public float[] Weights(WeightRule? rule)
-    {
-        if (rule is null)
-            return [.. List.Images.Select(image => (float)image.Weight)];
-        double[] masses = [.. List.Images.Select(image => image.ClusterMass ?? image.ClusterSize)];
-        if (rule != WeightRule.None && masses.All(mass => mass == 0))
-        {
-            throw new UsageException(
-                $"weights by {rule} are asked for, but the images of '{_folder}' have no cluster sizes",
-                "Leave --weights out to train with the weights that the set stores.");
-        }
-
-        var weights = new float[Count];
-        foreach (var rows in Enumerable.Range(0, Count).GroupBy(i => Labels[i]))
-        {
-            int[] indices = [.. rows];
-            var values = new float[indices.Length];
-            PrototypeWeights.Compute(rule.Value, indices.Select(i => masses[i]).ToArray(), values);
-            for (int k = 0; k < indices.Length; k++)
-                weights[indices[k]] = values[k];
-        }
-
-        return weights;
-    }
+    public float[] Weights(WeightRule? rule) => ImageWeights.Of(List, _folder, rule);
 
     /// <summary>The teacher's logits of the images, [n, C], from the set's file.</summary>
     /// <exception cref="DdoqException">There are none, or they belong to other images, labels or classes.</exception>
@@ -117,4 +113,14 @@ internal sealed class OpenedSet
     /// <summary>Identity of pixels and labels.</summary>
     public string ComputeIdentity() => ContentHash.OfText(
         ContentHash.OfBytes(Pixels) + ContentHash.OfBytes(MemoryMarshal.AsBytes(Labels.AsSpan())) + string.Join('\n', ClassNames));
+
+    private static void RequireMemory(long count, int pixels, string place)
+    {
+        if (count * pixels > Array.MaxLength)
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"the {count} images of '{place}' take {count * pixels / 1e9:F1} GB as pixels; {Array.MaxLength / 1e9:F1} GB are held at most"),
+                "Take fewer images per class, or smaller ones.");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using Ddoq.Distilled;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Latents;
+using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -31,23 +32,7 @@ public static class EvaluateStage
         {
             for (int a = 0; a < sets.Length; a++)
                 sets[a] = PrototypeSet.Load(arms[a].File);
-            PrototypeArm[] measured = [.. arms.Select((arm, a) => PrototypeArm.FromSet(arm.Name, sets[a], arm.IsWeighted))];
-            var parts = new PrototypeComparison[store.ClassNames.Count];
-            context.Progress.Begin("evaluate", parts.Length, "classes");
-            try
-            {
-                context.ForEach(parts.Length, () => new MemoryStream(), (c, _) =>
-                {
-                    parts[c] = PrototypeComparison.Measure(store, measured, classes: [c], cancellationToken: context.Cancellation);
-                    context.Progress.Advance(1);
-                });
-            }
-            finally
-            {
-                context.Progress.End();
-            }
-
-            return PrototypeComparison.FromMeasurements([.. parts.SelectMany(part => part.Measurements)]);
+            return Measure(store, [.. arms.Select((arm, a) => PrototypeArm.FromSet(arm.Name, sets[a], arm.IsWeighted))], context);
         }
         finally
         {
@@ -55,4 +40,68 @@ public static class EvaluateStage
                 set?.Dispose();
         }
     }
+
+    /// <summary>Measures the finished images of several sets by their latents.</summary>
+    /// <param name="latents">Latent store of the data.</param>
+    /// <param name="sets">The sets, with latents in the order of their metadata.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">The files are not usable or do not fit each other.</exception>
+    internal static PrototypeComparison MeasureImages(string latents, IReadOnlyList<MeasuredImages> sets, StageContext context)
+    {
+        using LatentStore store = LatentStore.Open(latents);
+        var opened = new List<LatentStore>();
+        try
+        {
+            var arms = new List<PrototypeArm>();
+            foreach (MeasuredImages set in sets)
+            {
+                LatentStore images = LatentStore.Open(set.Latents);
+                opened.Add(images);
+                arms.Add(Arm(set, images));
+            }
+
+            return Measure(store, arms, context);
+        }
+        finally
+        {
+            foreach (LatentStore images in opened)
+                images.Dispose();
+        }
+    }
+
+    private static PrototypeArm Arm(MeasuredImages set, LatentStore images)
+    {
+        DistilledSet list = DistilledSet.Load(set.Folder, requireImages: false);
+        float[] weights = ImageWeights.Of(list, set.Folder, set.Weights);
+        int[][] rows = [.. Enumerable.Range(0, list.ClassNames.Count).Select(c => Enumerable.Range(0, weights.Length).Where(i => list.Images[i].Label == c).ToArray())];
+        PrototypeArm plain = PrototypeArm.FromLatents(set.Name, images);
+        return plain with { Prototypes = c => plain.Prototypes(c) with { Weights = rows[c].Select(i => (double)weights[i]).ToArray() } };
+    }
+
+    private static PrototypeComparison Measure(LatentStore store, IReadOnlyList<PrototypeArm> arms, StageContext context)
+    {
+        var parts = new PrototypeComparison[store.ClassNames.Count];
+        context.Progress.Begin("evaluate", parts.Length, "classes");
+        try
+        {
+            context.ForEach(parts.Length, () => new MemoryStream(), (c, _) =>
+            {
+                parts[c] = PrototypeComparison.Measure(store, arms, classes: [c], cancellationToken: context.Cancellation);
+                context.Progress.Advance(1);
+            });
+        }
+        finally
+        {
+            context.Progress.End();
+        }
+
+        return PrototypeComparison.FromMeasurements([.. parts.SelectMany(part => part.Measurements)]);
+    }
 }
+
+/// <summary>The finished images of a set, to be measured by their latents.</summary>
+/// <param name="Name">Name of the arm.</param>
+/// <param name="Folder">Folder of the distilled set.</param>
+/// <param name="Latents">Latent store of its images.</param>
+/// <param name="Weights">Rule that replaces the stored weights; null for those.</param>
+internal sealed record MeasuredImages(string Name, string Folder, string Latents, WeightRule? Weights);

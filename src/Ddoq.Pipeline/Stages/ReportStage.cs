@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Ddoq.Distilled;
-using Ddoq.Evaluation.Accuracy;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Evaluation.Report;
 using Ddoq.Latents;
@@ -32,22 +31,22 @@ public static class ReportStage
         string setFolder = layout.Distilled(SetRecipe.Ddoq);
         DistilledSet set = DistilledSet.Load(setFolder);
         using LatentStore latents = LatentStore.Open(layout.Latents);
-        var distances = PrototypeComparison.FromMeasurements(comparison.Distances);
-        IReadOnlyList<ReportFact> configuration = Configuration(layout);
         ReportWriter.Write(layout.Report, new ReportModel
         {
             Title = $"{set.ClassNames.Count} classes, {Largest(set)} images per class",
             Summary = Summary(latents, set),
             Highlight = "ddoq",
-            Baseline = "d4m",
+            Baseline = DistillResult.Baseline,
             Facts = Facts(latents, set, comparison),
-            Accuracy = Accuracy(comparison, set),
-            Prototypes = distances,
+            Accuracy = ArmAccuracies.Of(comparison.Arms, comparison.Students),
+            Scores = [.. comparison.Scores.Select(arm => (arm.Arm, arm.Scores))],
+            Prototypes = PrototypeComparison.FromMeasurements(comparison.Distances),
+            Images = PrototypeComparison.FromMeasurements(comparison.ImageDistances),
             LatentSpace = string.Create(CultureInfo.InvariantCulture, $"latents {latents.Shape}, scaled by {latents.Info.ScalingFactor}"),
             Classes = [.. Enumerable.Range(0, Math.Min(MaximumClasses, set.ClassNames.Count)).Select(c => Class(set, setFolder, c))],
             WeightScheme = comparison.Arms.FirstOrDefault(arm => arm.Name == "ddoq")?.Description,
             Stages = Stages(layout, comparison, latents.Count, set.Images.Count),
-            Configuration = configuration,
+            Configuration = Configuration(layout),
             Environment = Environment(),
             Artefacts = Artefacts(layout),
             Notes = Notes(comparison),
@@ -71,31 +70,9 @@ public static class ReportStage
             new("Images per class", Largest(set).ToString(CultureInfo.InvariantCulture)),
             new("Protocol", first.Recipe),
             new("Student", first.Network),
-            new("Students per arm", comparison.Students.Count(student => student.Arm == first.Arm).ToString(CultureInfo.InvariantCulture)),
+            new("Sets per arm", comparison.Students.Count(student => student.Arm == first.Arm && student.Recipe == first.Recipe).ToString(CultureInfo.InvariantCulture)),
         ];
     }
-
-    private static AccuracyComparison Accuracy(DistillComparison comparison, DistilledSet set) => new()
-    {
-        TestSet = "the dataset's test images",
-        Selection = "Accuracy after the last update. No test image was used to choose a setting.",
-        Arms =
-        [
-            .. comparison.Arms.Select(arm =>
-            {
-                StudentResult[] runs = [.. comparison.Students.Where(student => student.Arm == arm.Name)];
-                return new AccuracyArm
-                {
-                    Name = arm.Name,
-                    Protocol = runs[0].Recipe,
-                    Student = runs[0].Network,
-                    ImagesPerClass = Largest(set),
-                    Updates = runs[0].Updates,
-                    Runs = [.. runs.Select(run => new AccuracyRun(run.Seed, run.Seed, 100 * run.LastAccuracy, 100 * run.BestAccuracy))],
-                };
-            }),
-        ],
-    };
 
     private static ReportClass Class(DistilledSet set, string folder, int classIndex)
     {
@@ -112,13 +89,14 @@ public static class ReportStage
     private static List<StageTime> Stages(OutputLayout layout, DistillComparison comparison, int images, int perSet)
     {
         var stages = new List<StageTime>();
-        Add("encode", layout.Latents, images, "images");
+        Add("encode", [layout.Latents], images, "images");
         foreach (PrototypeRecipe prototypes in layout.FindPrototypes())
-            Add($"quantize {prototypes.Name}", layout.Prototypes(prototypes), images, "latents");
+            Add($"quantize {prototypes.Name}", Seeds(layout.Prototypes(prototypes)), images, "latents");
         foreach (SetRecipe set in layout.FindSets())
         {
-            Add(set.Source is ImageSource.RealImages or ImageSource.RealImagesDecoded ? $"choose {set.Name}" : $"synthesize {set.Name}", layout.Distilled(set), perSet, "images");
-            Add($"label {set.Name}", Path.Combine(layout.Distilled(set), "labels"), perSet, "images");
+            string[] folders = Seeds(layout.Distilled(set));
+            Add(set.IsGenerated || set.Source == ImageSource.Decoded ? $"synthesize {set.Name}" : $"choose {set.Name}", folders, perSet, "images");
+            Add($"label {set.Name}", [.. folders.Select(folder => Path.Combine(folder, "labels"))], perSet, "images");
         }
 
         stages.Add(new StageTime(
@@ -126,12 +104,16 @@ public static class ReportStage
 
         return stages;
 
-        void Add(string name, string folder, long items, string unit)
+        void Add(string name, string[] folders, long items, string unit)
         {
-            if (Seconds(folder) is { } seconds)
-                stages.Add(new StageTime(name, TimeSpan.FromSeconds(seconds), items, unit));
+            double[] seconds = [.. folders.Select(Seconds).OfType<double>()];
+            if (seconds.Length > 0)
+                stages.Add(new StageTime(name, TimeSpan.FromSeconds(seconds.Sum()), items * seconds.Length, unit));
         }
     }
+
+    // The folders of all repeats, given that of the first.
+    private static string[] Seeds(string first) => [.. Directory.EnumerateDirectories(Path.GetDirectoryName(first)!).Order(StringComparer.Ordinal)];
 
     private static double? Seconds(string folder)
     {
@@ -195,8 +177,8 @@ public static class ReportStage
         [
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"All arms share test images, teacher, protocol ({first.Recipe}), student seeds and {first.Updates:N0} updates. The spread is over student seeds; the images of an arm are one set."),
-            "d4m uses D4M's own quantisation (greedy k-means++, one pass of mini-batches) and weights 1; the other synthesised arms use the prototypes of ddoq.",
+                $"All arms share test images, teacher, protocol ({first.Recipe}), student seeds and {first.Updates:N0} updates. Every repeat has a set of its own: its seed decides quantiser, noise, random draws and student. Distances, images and weights are those of the first."),
+            "d4m uses D4M's own quantisation (greedy k-means++, one pass of mini-batches) and weights 1.",
             "The distance of d4m is that of its unweighted prototypes; 'd4m + weights' gives the same points their Voronoi masses.",
         ];
     }

@@ -53,10 +53,10 @@ public static class TrainStage
         ImageFit fit = options.Images.FitFor(model);
         var loaded = new Dictionary<string, OpenedSet>(StringComparer.Ordinal);
         ProviderChoice.Require(options.Provider);
-        foreach (string folder in sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(set.FolderOf)))
+        foreach ((StudentSet set, string folder) in sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(repeat => (set, set.FolderOf(repeat)))))
         {
             if (!loaded.ContainsKey(folder))
-                loaded.Add(folder, OpenedSet.Load(folder, context));
+                loaded.Add(folder, set.Arm.IsReference ? OpenedSet.OfTraining(options.Images, fit, context) : OpenedSet.Load(folder, context));
         }
 
         IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(0)].ClassNames;
@@ -154,6 +154,7 @@ public static class TrainStage
     {
         var summary = new StudentResult(
             job.Arm.Name,
+            (ulong)job.Set.List.Images[0].Seed,
             job.Options.Seed,
             job.Options.Protocol.ToName(),
             job.Protocol,
@@ -161,6 +162,7 @@ public static class TrainStage
             result.LastAccuracy,
             result.BestAccuracy,
             result.TeacherAgreement,
+            job.Set.ImagesPerClass,
             result.Updates,
             result.LossCurve.Count > 0 ? result.LossCurve[^1] : double.NaN,
             WordOf(job.Arm.Weights),

@@ -1,0 +1,47 @@
+using Ddoq.Onnx.Schedulers;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Pipeline;
+
+/// <summary>Makes the prototypes and the distilled sets of the comparison, each repeat of it with a seed of its own.</summary>
+/// <remarks>The seed of repeat r is the run's plus r: of quantiser, noise, selection and random draws. Repeat 0 is what single stages make with the run's seed.</remarks>
+internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout layout)
+{
+    private readonly EncodeOptions _encode = EncodeOptions.From(configuration);
+    private readonly QuantizeOptions _quantize = QuantizeOptions.From(configuration);
+    private readonly SynthesizeOptions _synthesize = SynthesizeOptions.From(configuration);
+
+    /// <summary>Makes prototypes, or finds them complete.</summary>
+    public void Quantize(PrototypeRecipe prototypes, int repeat, StageContext context)
+    {
+        QuantizeOptions options = prototypes.Adapt(_quantize);
+        options = options with { Quantizer = options.Quantizer with { Seed = options.Quantizer.Seed + (ulong)repeat } };
+        QuantizeStage.Run(options, layout.Latents, layout.Prototypes(prototypes, repeat), context);
+    }
+
+    /// <summary>Makes a set whose prototypes are there, or finds it complete.</summary>
+    public void Make(SetRecipe set, int repeat, StageContext context)
+    {
+        string folder = layout.Distilled(set, repeat);
+        if (set.Source is ImageSource.RealImages or ImageSource.RealImagesDecoded)
+        {
+            EncodeOptions source = _encode with { Seed = _encode.Seed + (ulong)repeat };
+            RandomImagesStage.Run(source, _quantize.Quantizer.CentroidCount, set.Source == ImageSource.RealImagesDecoded, folder, context);
+            return;
+        }
+
+        StartLevel? start = set.Source switch
+        {
+            ImageSource.Decoded => StartLevel.NoDiffusion,
+            ImageSource.Noise => StartLevel.PureNoise,
+            _ => _synthesize.Sampling.Start,
+        };
+        SynthesizeOptions options = _synthesize with
+        {
+            Weights = set.Weights ?? _synthesize.Weights,
+            Sampling = _synthesize.Sampling with { Start = start, Seed = _synthesize.Sampling.Seed + (ulong)repeat },
+        };
+        SynthesizeStage.Run(options, layout.PrototypeFile(set.Prototypes!, repeat), folder, context);
+    }
+}
