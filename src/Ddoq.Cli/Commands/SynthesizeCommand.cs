@@ -33,11 +33,10 @@ internal static class SynthesizeCommand
                 options = options with { Sampling = options.Sampling with { Start = StartLevel.PureNoise } };
             }
 
-
             if (run.Parsed.GetValue(dryRun))
             {
                 using PrototypeSet set = PrototypeSet.Load(file);
-                Output.Write(run.Json, SynthesisEstimate.Measure(options, set.ClassNames, checked((int)set.TotalCenters), run.Context).ToJson());
+                Output.Write(run.Json, SynthesisEstimate.Measure(options, set, run.Context).ToJson());
                 return;
             }
 

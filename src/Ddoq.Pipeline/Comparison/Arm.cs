@@ -18,6 +18,7 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
         new("inverse", SetRecipe.Ddoq, WeightRule.Inverse, "the same images as ddoq, weights: inverse of the cluster shares"),
         new("decoded", SetRecipe.Decoded, null, "the prototypes of ddoq with its weights, decoded without diffusion"),
         new("d4m", SetRecipe.D4m, null, "D4M: one pass of mini-batch k-means, all weights 1"),
+        new("support", SetRecipe.Support, null, "support points (least energy distance), from a start level of their own, all weights 1"),
         new("random", SetRecipe.Random, null, "random real training images, all weights 1"),
         new("random-decoded", SetRecipe.RandomDecoded, null, "the images of random through encoder and decoder, all weights 1"),
         new("noise", SetRecipe.Noise, null, "images generated from pure noise, all weights 1"),

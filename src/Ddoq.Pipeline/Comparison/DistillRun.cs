@@ -6,6 +6,7 @@ using Ddoq.Onnx.Models;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
+using Ddoq.Quantization;
 using Ddoq.Storage;
 using Ddoq.Training;
 using Ddoq.Training.Protocols;
@@ -40,7 +41,7 @@ public sealed class DistillRun
         _synthesize = SynthesizeOptions.From(_configuration);
         _maker = new SetMaker(_configuration, _layout);
         _train = Training(_configuration);
-        _arms = Arm.Parse(_configuration.Get(ComparisonSettings.Arms), _synthesize.Weights);
+        _arms = Arm.Parse(_configuration.Get(ComparisonSettings.Arms), OwnRule);
         _tables = [.. Tables(configuration)];
     }
 
@@ -101,6 +102,8 @@ public sealed class DistillRun
             ["configuration"] = string.Join("; ", _configuration.Effective().Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} = {pair.Value}"))),
         };
     }
+
+    private WeightRule OwnRule => _synthesize.WeightsFor(_quantize.Quantizer.Algorithm);
 
     private void MakeSets(int repeat, StageContext context)
     {
@@ -172,7 +175,7 @@ public sealed class DistillRun
 
         if (!given.TryGet(ComparisonSettings.SoftArms, out string? list))
             yield break;
-        IReadOnlyList<Arm> soft = Arm.Parse(list, _synthesize.Weights);
+        IReadOnlyList<Arm> soft = Arm.Parse(list, OwnRule);
         if (soft.FirstOrDefault(arm => arm.IsReference || !_arms.Contains(arm)) is { } other)
             throw new UsageException($"--soft-arms: '{other.Name}' is no arm of --arms that has a distilled set", $"Allowed: {string.Join(", ", _arms.Where(arm => !arm.IsReference).Select(arm => arm.Name))}.");
         yield return (Training(ComparisonProtocols.Soft(given)), soft);

@@ -16,6 +16,9 @@ public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe?
     /// <summary>D4M's mini-batch k-means prototypes, through the same reverse diffusion.</summary>
     public static SetRecipe D4m { get; } = new("d4m", ImageSource.Prototypes, PrototypeRecipe.D4m, WeightRule.None);
 
+    /// <summary>Support points, through the same reverse diffusion from a start level of their own.</summary>
+    public static SetRecipe Support { get; } = new("support", ImageSource.Prototypes, PrototypeRecipe.Support, WeightRule.None);
+
     /// <summary>The optimal-quantisation prototypes decoded as they are.</summary>
     public static SetRecipe Decoded { get; } = new("decoded", ImageSource.Decoded, PrototypeRecipe.Ddoq, null);
 
@@ -68,4 +71,7 @@ public sealed record PrototypeRecipe(string Name, Func<QuantizeOptions, Quantize
 
     /// <summary>D4M's.</summary>
     public static PrototypeRecipe D4m { get; } = new("d4m", options => options.AsD4m(), [("d4m + weights", true), ("d4m", false)]);
+
+    /// <summary>Support points: least energy distance, equal weights.</summary>
+    public static PrototypeRecipe Support { get; } = new("support", options => options.AsSupport(), [("support", false)]);
 }

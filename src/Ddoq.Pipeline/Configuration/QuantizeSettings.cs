@@ -41,7 +41,7 @@ public static class QuantizeSettings
 
     /// <summary>Iteration limit.</summary>
     public static readonly Setting<int> MaxIterations = new Setting<int>(
-        "quantize.max_iterations", "--max-iterations", "Limit of iterations (Lloyd, support), moves per row (Hartigan) or passes (minibatch).", SettingValues.WholeNumber(1))
+        "quantize.max_iterations", "--max-iterations", "Limit of iterations (Lloyd), moves per row (Hartigan), passes (minibatch) or rounds (support).", SettingValues.WholeNumber(1))
     {
         Stages = PipelineStages.Quantize,
         Needs = SettingCondition.With(Algorithm, QuantizationAlgorithm.Hartigan, QuantizationAlgorithm.Lloyd, QuantizationAlgorithm.MiniBatch, QuantizationAlgorithm.Support),
@@ -50,10 +50,11 @@ public static class QuantizeSettings
 
     /// <summary>Restarts.</summary>
     public static readonly Setting<int> Restarts = new Setting<int>(
-        "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion is kept.", SettingValues.WholeNumber(1, 10_000))
+        "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion, or for support of lowest energy distance, is kept.", SettingValues.WholeNumber(1, 10_000))
     {
         Stages = PipelineStages.Quantize,
-        Needs = SettingCondition.With(Algorithm, QuantizationAlgorithm.Hartigan, QuantizationAlgorithm.Lloyd, QuantizationAlgorithm.MiniBatch, QuantizationAlgorithm.Clvq, QuantizationAlgorithm.Support),
+        Needs = SettingCondition.With(
+            Algorithm, QuantizationAlgorithm.Hartigan, QuantizationAlgorithm.Lloyd, QuantizationAlgorithm.MiniBatch, QuantizationAlgorithm.Clvq, QuantizationAlgorithm.Support),
     }
         .In(Quantizer, o => o.Restarts, (o, v) => o with { Restarts = v });
 

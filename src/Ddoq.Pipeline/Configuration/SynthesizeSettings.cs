@@ -69,7 +69,7 @@ public static class SynthesizeSettings
         "--start-alpha-bar",
         "Start level of the reverse process as alpha-bar: the share of the prototype's variance that is kept; 1 leaves the diffusion out.",
         SettingValues.Real(1e-6, 1))
-    { Stages = PipelineStages.Synthesize, DecidedBy = "the model's" }
+    { Stages = PipelineStages.Synthesize, DecidedBy = "0.7 for support points, else the model's" }
         .In(Sampling, o => o.Start?.AlphaBar, (o, v) => o with { Start = StartLevel.FromAlphaBar(v) });
 
     /// <summary>Start level as strength.</summary>
@@ -115,9 +115,9 @@ public static class SynthesizeSettings
     public static readonly Setting<WeightRule> Weights = new Setting<WeightRule>(
         "train.weights",
         "--weights",
-        "Weights of the DDOQ images: eq. 34's square root, the cluster shares, their inverse, or none. 'train' takes a set's own weights unless this is given.",
+        "Weights of the DDOQ images: eq. 34's square root, the cluster shares, their inverse, or none.",
         SettingValues.Choice(("sqrt", WeightRule.SquareRoot), ("direct", WeightRule.Direct), ("inverse", WeightRule.Inverse), ("none", WeightRule.None)))
-    { Stages = PipelineStages.Synthesize | PipelineStages.Train, IsOutsideIdentity = true }
+    { Stages = PipelineStages.Synthesize | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "sqrt, for support points none; 'train': those that the set stores" }
         .In(Synthesize, o => o.Weights, (o, v) => o with { Weights = v })
         .In(Train, o => o.Weights, (o, v) => o with { Weights = v });
 }

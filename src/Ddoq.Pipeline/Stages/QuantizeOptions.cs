@@ -34,4 +34,17 @@ public sealed record QuantizeOptions
             MemoryLimit = Quantizer.MemoryLimit,
         },
     };
+
+    /// <summary>The same problem with support points instead.</summary>
+    public QuantizeOptions AsSupport() => this with
+    {
+        Quantizer = new QuantizerOptions
+        {
+            CentroidCount = Quantizer.CentroidCount,
+            Algorithm = QuantizationAlgorithm.Support,
+            HoldOutFraction = Quantizer.HoldOutFraction,
+            Seed = Quantizer.Seed,
+            MemoryLimit = Quantizer.MemoryLimit,
+        },
+    };
 }

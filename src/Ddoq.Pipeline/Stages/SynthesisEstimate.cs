@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Ddoq.Distilled;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
@@ -27,6 +28,18 @@ public sealed record SynthesisEstimate(
     /// <summary>Expected wall-clock time of the networks; lanes are taken to run side by side without slowing each other.</summary>
     public double Seconds => Math.Ceiling((double)Batches / Lanes) * ((CallsPerBatch * SecondsPerCall) + SecondsPerDecode);
 
+    /// <summary>What the synthesis of all prototypes of a set will cost.</summary>
+    /// <param name="options">Model and sampling.</param>
+    /// <param name="set">Prototypes.</param>
+    /// <param name="context">Workers.</param>
+    /// <exception cref="DdoqException">The model is not usable or does not fit the classes.</exception>
+    public static SynthesisEstimate Measure(SynthesizeOptions options, PrototypeSet set, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(set);
+        return Measure(options with { Sampling = options.SamplingFor(options.OpenModel(), SynthesizeOptions.AlgorithmOf(set)) }, set.ClassNames, checked((int)set.TotalCenters), context);
+    }
+
     /// <summary>Loads the model, measures one call of each network on a full batch, and multiplies.</summary>
     /// <param name="options">Model and sampling.</param>
     /// <param name="classNames">Classes of the data.</param>
@@ -38,7 +51,7 @@ public sealed record SynthesisEstimate(
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = options.OpenModel();
-        SynthesisOptions sampling = options.SamplingFor(model);
+        SynthesisOptions sampling = options.SamplingFor(model, algorithm: null);
         ClassConditions conditions = ClassConditions.Resolve(options, classNames, model);
         OnnxSessionOptions session = SynthesizeStage.SessionOptions(options, sampling, context);
         using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);

@@ -1,4 +1,6 @@
+using Ddoq.Distilled;
 using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline.Configuration;
@@ -9,6 +11,11 @@ namespace Ddoq.Pipeline.Stages;
 /// <summary>What <see cref="SynthesizeStage"/> is asked to do; null leaves a choice to the model.</summary>
 public sealed record SynthesizeOptions
 {
+    // Support points keep the data's variance, and less diffusion keeps more of them. Students with hard labels on full
+    // Fashion-MNIST: 75.6, 77.7, 78.6 and 78.8 % from 0.08, 0.4, 0.7 and 1 (decoded) at 10 images per class; 83.6 and 83.4 %
+    // from 0.4 and 0.7 at 50.
+    private static readonly StartLevel s_supportStart = StartLevel.FromAlphaBar(0.7);
+
     /// <summary>Diffusion model folder; null takes the shipped one.</summary>
     public string? Model { get; init; }
 
@@ -24,8 +31,8 @@ public sealed record SynthesizeOptions
     /// <summary>File with the classes' words for prompts (<see cref="Onnx.Text.ClassTexts"/>); null takes their names.</summary>
     public string? ClassTexts { get; init; }
 
-    /// <summary>Rule for the weights written to the metadata.</summary>
-    public WeightRule Weights { get; init; } = WeightRule.SquareRoot;
+    /// <summary>Rule for the weights written to the metadata; null takes that of the prototypes' algorithm.</summary>
+    public WeightRule? Weights { get; init; }
 
     /// <summary>Execution provider.</summary>
     public ExecutionProvider Provider { get; init; }
@@ -39,6 +46,17 @@ public sealed record SynthesizeOptions
     internal ModelFolder OpenModel() => ModelFolder.Open(
         Model ?? ShippedResources.ReferenceModel, Sampling.Start is { IsNoDiffusion: true } ? ModelUse.Decoder : ModelUse.Decoder | ModelUse.Diffusion);
 
-    /// <summary>The sampling a model is run with: what was asked for, then the model's defaults.</summary>
-    internal SynthesisOptions SamplingFor(ModelFolder model) => Sampling.ResolvedFor(model, Provider);
+    /// <summary>The sampling a model is run with: what was asked for, then what serves the prototypes' algorithm, then the model's defaults.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="algorithm">What made the prototypes; null when it is not known.</param>
+    internal SynthesisOptions SamplingFor(ModelFolder model, QuantizationAlgorithm? algorithm) =>
+        (algorithm == QuantizationAlgorithm.Support ? Sampling with { Start = Sampling.Start ?? s_supportStart } : Sampling).ResolvedFor(model, Provider);
+
+    /// <summary>What made a set of prototypes; null when it was no algorithm of this program.</summary>
+    internal static QuantizationAlgorithm? AlgorithmOf(PrototypeSet set) =>
+        Enum.TryParse(set.Info.Algorithm, out QuantizationAlgorithm algorithm) ? algorithm : null;
+
+    /// <summary>The rule of the weights: what was asked for, then the algorithm's.</summary>
+    /// <param name="algorithm">What made the prototypes; null when it is not known.</param>
+    internal WeightRule WeightsFor(QuantizationAlgorithm? algorithm) => Weights ?? PrototypeWeights.DefaultRule(algorithm ?? QuantizationAlgorithm.Hartigan);
 }

@@ -52,12 +52,13 @@ public static class SynthesizeStage
 
         model.TellAssumptions(context.Progress);
         ProviderChoice.Require(options.Provider);
-        SynthesisOptions sampling = options.SamplingFor(model);
+        QuantizationAlgorithm? algorithm = SynthesizeOptions.AlgorithmOf(set);
+        SynthesisOptions sampling = options.SamplingFor(model, algorithm);
         double start = DiffusionSynthesizer.StartOf(model.Scheduler, sampling);
         ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
         bool isNoise = sampling.Start!.Value.IsPureNoise;
         // Images from noise stand for no cell, so there is nothing to weigh them by.
-        WeightRule weights = isNoise ? WeightRule.None : options.Weights;
+        WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
         using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Force);
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && stored == asked)
