@@ -102,7 +102,7 @@ public class ArchiveEncodeTests
         Assert.Multiple(() =>
         {
             Assert.That(run.Error, Does.Contain("skipped: train/Coat.tar:Coat_11.JPEG").And.Contain("skipped: val/Bag.tar:Bag_1.JPEG"));
-            Assert.That(Directory.GetFiles(Path.Combine(output, "distilled", "random", "train", "Coat"), "*.png"), Has.Length.EqualTo(2));
+            Assert.That(Directory.GetFiles(Path.Combine(output, "distilled", "random", "seed-0", "train", "Coat"), "*.png"), Has.Length.EqualTo(2));
             Assert.That(File.Exists(Path.Combine(output, "report.html")));
         });
     }

@@ -36,15 +36,35 @@ public class DistillTests
         // Guards the test above: it would also pass if nothing depended on anything.
         string other = Path.Combine(_folder, "other-seed");
         Program.Run([.. Arguments(other, workers: 2), "--seed", "7"]).Succeeded();
-        string image = Path.Combine("distilled", "ddoq", "train", "Bag", "00.png");
+        string image = Path.Combine("distilled", "ddoq", "seed-0", "train", "Bag", "00.png");
         Assert.That(Snapshot.Of(other)[image], Is.Not.EqualTo(Snapshot.Of(_reference)[image]));
+    }
+
+    [Test]
+    public void EveryRepeat_HasASetOfItsOwn_AndTheFirstIsTheSame()
+    {
+        string other = Path.Combine(_folder, "two-sets");
+        Program.Run([.. Arguments(other, workers: 2).SkipLast(4), "--repeats", "2", "--workers", "2"]).Succeeded();
+        SortedDictionary<string, string> one = Snapshot.Of(_reference), two = Snapshot.Of(other);
+        Assert.Multiple(() =>
+        {
+            foreach (string part in (string[])["prototypes", "distilled"])
+            {
+                string[] first = [.. two.Keys.Where(name => name.StartsWith(part, StringComparison.Ordinal) && name.Contains("seed-0", StringComparison.Ordinal))];
+                Assert.That(first.Select(name => two[name]), Is.EqualTo(first.Select(name => one[name])), part);
+                foreach (string name in first.Where(name => name.EndsWith(".png", StringComparison.Ordinal) || name.EndsWith("prototypes.safetensors", StringComparison.Ordinal)))
+                    Assert.That(two[name.Replace("seed-0", "seed-1", StringComparison.Ordinal)], Is.Not.EqualTo(two[name]), name);
+            }
+
+            Assert.That(two.Keys.Count(name => name.EndsWith("result.json", StringComparison.Ordinal)), Is.EqualTo(10), "a student per arm and set");
+        });
     }
 
     [TestCase("latents", "latents-00001-of-*.safetensors")]
     [TestCase("prototypes/ddoq", "0000?.safetensors")]
     [TestCase("distilled/ddoq", "*.png")]
     [TestCase("distilled/noise", "*.png")]
-    [TestCase("students/ddoq", "stage.json")]
+    [TestCase("students/small-image/ddoq", "stage.json")]
     public void Killed_ThenRepeated_EndsWithTheSameBytes(string part, string marker)
     {
         string output = Path.Combine(_folder, "killed-" + part.Replace('/', '-'));
@@ -90,7 +110,7 @@ public class DistillTests
     [Test]
     public void Metadata_HasWeightsOfEquation34_AndCountsOfTheWholeClass()
     {
-        var rows = File.ReadLines(Path.Combine(_reference, "distilled", "ddoq", "train", "metadata.jsonl"))
+        var rows = File.ReadLines(Path.Combine(_reference, "distilled", "ddoq", "seed-0", "train", "metadata.jsonl"))
             .Select(line => JsonSerializer.Deserialize<JsonElement>(line)).ToArray();
         Assert.Multiple(() =>
         {
@@ -114,7 +134,7 @@ public class DistillTests
             data = ImageFolder(sys.argv[1])
             print(len(data), '|'.join(data.classes), data[0][0].size)
             """;
-        (int exitCode, string output) = Python.Run(Script, Path.Combine(_reference, "distilled", "ddoq", "train"));
+        (int exitCode, string output) = Python.Run(Script, Path.Combine(_reference, "distilled", "ddoq", "seed-0", "train"));
         if (exitCode == Python.Missing)
             Assert.Ignore("python3-torchvision is not installed");
         Assert.That(output.Trim(), Is.EqualTo(
@@ -135,6 +155,6 @@ public class DistillTests
     private string[] Arguments(string output, int workers) =>
     [
         "distill", "--data-dir", _data, "-o", output, "--ipc", "2", "--num-inference-steps", "4", "--batch-size", "4", "--rows-per-shard", "64",
-        "--updates", "3", "--repeats", "1", "--network-width", "16", "--workers", $"{workers}",
+        "--updates", "3", "--network-width", "16", "--repeats", "1", "--workers", $"{workers}",
     ];
 }

@@ -37,10 +37,10 @@ public class ModelTests
             "distill", "--data-dir", data, "--model", TextModel, "-o", output, "--ipc", "2", "--num-inference-steps", "8", "--arms", "ddoq,noise",
             "--updates", "3", "--repeats", "1", "--network-width", "16", "--prompt", "a picture of {class}").Succeeded();
         Assert.That(run.Error, Does.Contain("provider auto: "));
-        JsonElement settings = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "distilled", "ddoq", "stage.json"))).RootElement.GetProperty("settings");
+        JsonElement settings = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "distilled", "ddoq", "seed-0", "stage.json"))).RootElement.GetProperty("settings");
         Assert.That(settings.GetProperty("prompts").GetString(), Does.StartWith("a picture of T-shirt/top"));
         Assert.That(File.Exists(Path.Combine(output, "report.html")));
-        Assert.That(Directory.EnumerateFiles(Path.Combine(output, "distilled", "ddoq", "train"), "*.png", SearchOption.AllDirectories).Count(), Is.EqualTo(20));
+        Assert.That(Directory.EnumerateFiles(Path.Combine(output, "distilled", "ddoq", "seed-0", "train"), "*.png", SearchOption.AllDirectories).Count(), Is.EqualTo(20));
     }
 
     [Test]

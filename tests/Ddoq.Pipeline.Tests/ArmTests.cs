@@ -24,7 +24,8 @@ public class ArmTests
     }
 
     [TestCase("")]
-    [TestCase("ddoq,herding")]
+    [TestCase("ddoq,hearding")]
+    [TestCase("full")]
     public void Parse_RefusesUnknownNames_AndNone(string list) =>
         Assert.That(() => Arm.Parse(list, WeightRule.None), Throws.InstanceOf<UsageException>());
 }

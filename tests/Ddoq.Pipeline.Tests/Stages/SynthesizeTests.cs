@@ -8,6 +8,8 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Onnx.Tests.OnnxFiles;
 using Ddoq.Pipeline.Stages;
+using Ddoq.Quantization;
+using Ddoq.Storage;
 using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Tests.Stages;
@@ -160,6 +162,29 @@ public class SynthesizeTests
     }
 
     [Test]
+    public void SupportPoints_StartFromTheirOwnLevel_AndWeighTheSame()
+    {
+        Write(Prototypes, scalingFactor: null, "Support");
+        string output = Path.Combine(_folder, "support"), given = Path.Combine(_folder, "given"), other = Path.Combine(_folder, "other");
+        SynthesizeOptions open = Options(_label.Path) with { Sampling = Options(_label.Path).Sampling with { Start = null } };
+        SynthesizeStage.Run(open, Prototypes, output, Context(1));
+        SynthesizeStage.Run(Options(_label.Path) with { Weights = WeightRule.Direct }, Prototypes, given, Context(1));
+        Write(Prototypes, scalingFactor: null, "Hartigan");
+        SynthesizeStage.Run(open, Prototypes, other, Context(1));
+        Assert.Multiple(() =>
+        {
+            Assert.That(StartOf(output), Is.EqualTo("0.7"));
+            Assert.That(StartOf(given), Is.EqualTo("0.5"), "what is asked for wins");
+            Assert.That(StartOf(other), Is.EqualTo("0.08"), "the model's");
+            Assert.That(DistilledSet.Load(output).Images.Select(image => image.Weight), Is.All.EqualTo(1));
+            Assert.That(DistilledSet.Load(given).Images[0].Weight, Is.EqualTo(3.0 / 14).Within(1e-6));
+            Assert.That(DistilledSet.Load(other).Images[0].Weight, Is.EqualTo(Math.Sqrt(5 * 3.0 / 14)).Within(1e-6));
+        });
+
+        static string StartOf(string folder) => StageFolder.Read(folder).Settings["start_alpha_bar"];
+    }
+
+    [Test]
     public void ADamagedDecoder_IsNamed_AndNothingWaitsForIt()
     {
         File.WriteAllText(_label.File("vae_decoder", "model.onnx"), "not a network");
@@ -262,13 +287,13 @@ public class SynthesizeTests
         }
     }
 
-    private static void Write(string path, double? scalingFactor)
+    private static void Write(string path, double? scalingFactor, string algorithm = "test")
     {
         var info = new PrototypeInfo
         {
             Latents = new LatentStoreInfo { Shape = s_shape, ClassNames = s_names, ScalingFactor = scalingFactor },
             CentersPerClass = PerClass,
-            Algorithm = "test",
+            Algorithm = algorithm,
         };
         using var writer = PrototypeWriter.Create(path, info);
         var random = new CounterRandom(5, 1);
