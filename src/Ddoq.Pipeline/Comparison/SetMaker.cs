@@ -15,9 +15,7 @@ internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout
     /// <summary>Makes prototypes, or finds them complete.</summary>
     public void Quantize(PrototypeRecipe prototypes, int repeat, StageContext context)
     {
-        QuantizeOptions options = prototypes.Adapt(_quantize);
-        options = options with { Quantizer = options.Quantizer with { Seed = options.Quantizer.Seed + (ulong)repeat } };
-        QuantizeStage.Run(options, layout.Latents, layout.Prototypes(prototypes, repeat), context);
+        QuantizeStage.Run(prototypes.Adapt(_quantize).ForRepeat(repeat), layout.Latents, layout.Prototypes(prototypes, repeat), context);
     }
 
     /// <summary>Makes a set whose prototypes are there, or finds it complete.</summary>
@@ -31,6 +29,24 @@ internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout
             return;
         }
 
+        if (set.Source == ImageSource.Coreset)
+        {
+            var options = new SelectOptions
+            {
+                Rule = set.Selection!,
+                Quantize = _quantize.ForRepeat(repeat),
+                Images = _encode.Images,
+                Prototypes = set.Prototypes is { } own ? layout.PrototypeFile(own, repeat) : null,
+            };
+            CoresetStage.Run(options, layout.Latents, _encode.Images.FitFor(_encode.OpenModel()), folder, context);
+            return;
+        }
+
+        Synthesize(set, repeat, folder, context);
+    }
+
+    private void Synthesize(SetRecipe set, int repeat, string folder, StageContext context)
+    {
         StartLevel? start = set.Source switch
         {
             ImageSource.Decoded => StartLevel.NoDiffusion,

@@ -31,8 +31,23 @@ public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe?
     /// <summary>The images of <see cref="Random"/> through encoder and decoder.</summary>
     public static SetRecipe RandomDecoded { get; } = new("random-decoded", ImageSource.RealImagesDecoded, null, WeightRule.None);
 
+    /// <summary>The real training image nearest to each centre of the run's own quantisation.</summary>
+    public static SetRecipe Medoid { get; } = new("medoid", ImageSource.Coreset, PrototypeRecipe.Ddoq, null) { Selection = SelectionRule.Medoids };
+
+    /// <summary>Real training images of least energy distance.</summary>
+    public static SetRecipe Energy { get; } = new("energy", ImageSource.Coreset, null, null) { Selection = SelectionRule.Energy };
+
+    /// <summary>Real training images by herding.</summary>
+    public static SetRecipe Herding { get; } = new("herding", ImageSource.Coreset, null, null) { Selection = SelectionRule.Herding };
+
+    /// <summary>Real training images by farthest-first traversal.</summary>
+    public static SetRecipe KCenter { get; } = new("k-center", ImageSource.Coreset, null, null) { Selection = SelectionRule.KCenter };
+
     /// <summary>All training images, without a folder of their own.</summary>
     public static SetRecipe Full { get; } = new("full", ImageSource.AllImages, null, WeightRule.None);
+
+    /// <summary>How K of many are chosen; null where nothing is.</summary>
+    public SelectionRule? Selection { get; init; }
 
     /// <summary>Whether the diffusion network makes the images.</summary>
     public bool IsGenerated => Source is ImageSource.Prototypes or ImageSource.Noise;
@@ -55,6 +70,9 @@ public enum ImageSource
 
     /// <summary>Real training images, through encoder and decoder.</summary>
     RealImagesDecoded,
+
+    /// <summary>Real training images chosen by their latents.</summary>
+    Coreset,
 
     /// <summary>All training images: nothing is distilled.</summary>
     AllImages,

@@ -7,7 +7,7 @@ public static class ComparisonSettings
     public static readonly Setting<string> Arms = new("evaluate.arms", "--arms", $"Arms of the comparison: {Arm.AllNames}.", SettingValues.List)
     {
         Stages = PipelineStages.None,
-        Default = "ddoq,d4m,support,random,noise",
+        Default = "ddoq,d4m,support,energy,random,noise",
     };
 
     /// <summary>Arms that are trained with soft labels too.</summary>

@@ -19,6 +19,8 @@ internal static class OptionsRecords
 
     public static readonly OptionsOf<QuantizeOptions> Quantize = new(new QuantizeOptions { Quantizer = Quantizer.Defaults });
 
+    public static readonly OptionsOf<SelectOptions> Select = new(new SelectOptions { Quantize = Quantize.Defaults });
+
     public static readonly OptionsOf<SynthesisOptions> Sampling = new(new SynthesisOptions { Scheduler = SchedulerKind.DpmSolverPlusPlus });
 
     public static readonly OptionsOf<SynthesizeOptions> Synthesize = new(new SynthesizeOptions { Sampling = Sampling.Defaults });

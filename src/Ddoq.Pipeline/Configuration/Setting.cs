@@ -29,6 +29,9 @@ public enum PipelineStages
 
     /// <summary>The checks of the installation.</summary>
     Doctor = 64,
+
+    /// <summary>Images or candidates to the chosen ones.</summary>
+    Select = 128,
 }
 
 /// <summary>One setting, declared once: its names, what it accepts, its default, whom it serves and where its value goes.</summary>

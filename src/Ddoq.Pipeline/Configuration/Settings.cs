@@ -12,6 +12,7 @@ public static class Settings
         .. Of(typeof(DataSettings)),
         .. Of(typeof(QuantizeSettings)),
         .. Of(typeof(SynthesizeSettings)),
+        .. Of(typeof(SelectSettings)),
         .. Of(typeof(TrainSettings)),
         .. Of(typeof(ComparisonSettings)),
         .. Of(typeof(RunSettings)),

@@ -22,17 +22,50 @@ internal sealed class DistilledPlan
     /// <param name="rule">Weight rule.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="useCounts">False when the images do not come from the centres: then no image stands for a cell.</param>
-    public static DistilledPlan FromPrototypes(PrototypeSet set, WeightRule rule, ulong seed, bool useCounts) => Create(
-        set.ClassNames,
-        c => set.CenterCount(c),
-        (c, weights) => set.ComputeWeights(c, rule, weights),
-        (c, k) => useCounts ? set.Counts(c)[k] : 0,
-        (c, k) => useCounts && set.HasMasses ? set.Masses(c)[k] : null,
-        seed);
+    public static DistilledPlan FromPrototypes(PrototypeSet set, WeightRule rule, ulong seed, bool useCounts)
+    {
+        var images = new PlannedImage[set.ClassNames.Count][];
+        for (int c = 0; c < images.Length; c++)
+        {
+            ReadOnlySpan<long> counts = set.Counts(c);
+            images[c] = new PlannedImage[counts.Length];
+            for (int k = 0; k < counts.Length; k++)
+                images[c][k] = new PlannedImage(useCounts ? counts[k] : 0, useCounts && set.HasMasses ? set.Masses(c)[k] : null, k, (long)seed);
+        }
+
+        return FromImages(set.ClassNames, images, rule);
+    }
 
     /// <summary>Images that stand for themselves, all of weight 1.</summary>
-    public static DistilledPlan Uniform(IReadOnlyList<string> classNames, int[] imagesPerClass, ulong seed) => Create(
-        classNames, c => imagesPerClass[c], (_, weights) => weights.AsSpan().Fill(1), (_, _) => 0, (_, _) => null, seed);
+    public static DistilledPlan Uniform(IReadOnlyList<string> classNames, int[] imagesPerClass, ulong seed) => FromImages(
+        classNames, [.. imagesPerClass.Select(count => Enumerable.Range(0, count).Select(k => new PlannedImage(0, null, k, (long)seed)).ToArray())], WeightRule.None);
+
+    /// <summary>Images of which everything but the weight is known; a rule weighs them by their masses, or by their counts without sample weights.</summary>
+    /// <param name="classNames">Class names in label order.</param>
+    /// <param name="classes">The images of each class.</param>
+    /// <param name="rule">Weight rule.</param>
+    public static DistilledPlan FromImages(IReadOnlyList<string> classNames, IReadOnlyList<PlannedImage[]> classes, WeightRule rule)
+    {
+        var folders = new ClassFolders(classNames);
+        int most = classes.Max(images => images.Length);
+        var list = new List<DistilledImage>();
+        for (int c = 0; c < classNames.Count; c++)
+        {
+            PlannedImage[] images = classes[c];
+            var weights = new float[images.Length];
+            if (images.Any(image => image.ClusterMass is not null))
+                PrototypeWeights.Compute(rule, images.Select(image => image.ClusterMass ?? 0).ToArray(), weights);
+            else
+                PrototypeWeights.Compute(rule, images.Select(image => image.ClusterSize).ToArray(), weights);
+            list.AddRange(images.Select((image, k) => new DistilledImage(
+                folders.FileName(c, k, most), c, classNames[c], weights[k], image.ClusterSize, image.Prototype, image.Seed, image.ClusterMass, image.Source, image.SourceRow)));
+        }
+
+        return new DistilledPlan(new DistilledSet(classNames, list));
+    }
+
+    /// <summary>The place of an image in the order of the source; null for a made one.</summary>
+    public long? SourceRow(int index) => _set.Images[index].SourceRow;
 
     /// <summary>Label and prototype of an image.</summary>
     public (int Label, int Prototype) Row(int index) => (_set.Images[index].Label, _set.Images[index].Prototype);
@@ -91,26 +124,13 @@ internal sealed class DistilledPlan
     public static string? WeightsOf(string folder) => DistilledProvenance.Load(folder).Configuration.GetValueOrDefault(WeightsKey);
 
     private string PathOf(string folder, int index) => DistilledSet.PathOf(folder, _set.Images[index].FileName);
-
-    private static DistilledPlan Create(
-        IReadOnlyList<string> classNames,
-        Func<int, int> count,
-        Action<int, float[]> weigh,
-        Func<int, int, long> clusterSize,
-        Func<int, int, double?> clusterMass,
-        ulong seed)
-    {
-        var folders = new ClassFolders(classNames);
-        int most = Enumerable.Range(0, classNames.Count).Max(count);
-        var images = new List<DistilledImage>();
-        for (int c = 0; c < classNames.Count; c++)
-        {
-            var weights = new float[count(c)];
-            weigh(c, weights);
-            for (int k = 0; k < weights.Length; k++)
-                images.Add(new DistilledImage(folders.FileName(c, k, most), c, classNames[c], weights[k], clusterSize(c, k), k, (long)seed, clusterMass(c, k)));
-        }
-
-        return new DistilledPlan(new DistilledSet(classNames, images));
-    }
 }
+
+/// <summary>An image of a distilled set before it has a file and a weight.</summary>
+/// <param name="ClusterSize">Rows of the data that it stands for; 0 when it stands for none.</param>
+/// <param name="ClusterMass">Sum of their sample weights; null when they have none.</param>
+/// <param name="Prototype">Number of its prototype within the class.</param>
+/// <param name="Seed">Seed of its noise or choice.</param>
+/// <param name="Source">Name of the source image that it is; null for a made one.</param>
+/// <param name="SourceRow">Its place in the order of the source; null likewise.</param>
+internal sealed record PlannedImage(long ClusterSize, double? ClusterMass, int Prototype, long Seed, string? Source = null, long? SourceRow = null);

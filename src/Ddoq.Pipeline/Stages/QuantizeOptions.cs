@@ -23,28 +23,24 @@ public sealed record QuantizeOptions
     }
 
     /// <summary>The same problem, quantised as D4M's code does it: greedy k-means++ on the first buffer and one pass of mini-batches.</summary>
-    public QuantizeOptions AsD4m() => this with
-    {
-        Quantizer = new QuantizerOptions
-        {
-            CentroidCount = Quantizer.CentroidCount,
-            Algorithm = QuantizationAlgorithm.D4m,
-            HoldOutFraction = Quantizer.HoldOutFraction,
-            Seed = Quantizer.Seed,
-            MemoryLimit = Quantizer.MemoryLimit,
-        },
-    };
+    public QuantizeOptions AsD4m() => this with { Quantizer = Plain(QuantizationAlgorithm.D4m) };
 
     /// <summary>The same problem with support points instead.</summary>
-    public QuantizeOptions AsSupport() => this with
+    public QuantizeOptions AsSupport() => this with { Quantizer = Plain(QuantizationAlgorithm.Support) };
+
+    /// <summary>The same problem by another algorithm; everything else stays.</summary>
+    public QuantizeOptions WithAlgorithm(QuantizationAlgorithm algorithm) => this with { Quantizer = Quantizer with { Algorithm = algorithm } };
+
+    /// <summary>The same with a seed that many higher.</summary>
+    internal QuantizeOptions ForRepeat(int repeat) => this with { Quantizer = Quantizer with { Seed = Quantizer.Seed + (ulong)repeat } };
+
+    // What is asked of the run's own algorithm does not reach the others.
+    private QuantizerOptions Plain(QuantizationAlgorithm algorithm) => new()
     {
-        Quantizer = new QuantizerOptions
-        {
-            CentroidCount = Quantizer.CentroidCount,
-            Algorithm = QuantizationAlgorithm.Support,
-            HoldOutFraction = Quantizer.HoldOutFraction,
-            Seed = Quantizer.Seed,
-            MemoryLimit = Quantizer.MemoryLimit,
-        },
+        CentroidCount = Quantizer.CentroidCount,
+        Algorithm = algorithm,
+        HoldOutFraction = Quantizer.HoldOutFraction,
+        Seed = Quantizer.Seed,
+        MemoryLimit = Quantizer.MemoryLimit,
     };
 }

@@ -7,7 +7,8 @@ namespace Ddoq.Distilled;
 /// <summary>One image of a distilled set: one line of <c>train/metadata.jsonl</c>.</summary>
 /// <remarks>
 /// The keys in the file are <c>file_name, label, class_name, weight, cluster_size, prototype, seed</c>, and <c>cluster_mass</c>
-/// where rows had weights. Only the first two must be there, so that sets of other tools can be read; further keys are ignored.
+/// where rows had weights,
+/// <c>source</c> and <c>source_row</c> where the image is a real one. Only the first two must be there, so that sets of other tools can be read; further keys are ignored.
 /// </remarks>
 /// <param name="FileName">Path relative to the metadata file, with '/'.</param>
 /// <param name="Label">The class.</param>
@@ -17,6 +18,8 @@ namespace Ddoq.Distilled;
 /// <param name="Prototype">The prototype's number within its class.</param>
 /// <param name="Seed">Seed of the image's noise.</param>
 /// <param name="ClusterMass">Sum of the sample weights of those rows; null when they had none.</param>
+/// <param name="Source">Name of the source image that this is; null for a made one.</param>
+/// <param name="SourceRow">Its place in the order of the source, 0-based; null likewise.</param>
 public sealed record DistilledImage(
     string FileName,
     int Label,
@@ -25,7 +28,9 @@ public sealed record DistilledImage(
     long ClusterSize = 0,
     int Prototype = 0,
     long Seed = 0,
-    [property: JsonConverter(typeof(DecimalNumberConverter))] double? ClusterMass = null);
+    [property: JsonConverter(typeof(DecimalNumberConverter))] double? ClusterMass = null,
+    string? Source = null,
+    long? SourceRow = null);
 
 /// <summary>Writes doubles with a decimal point or exponent always.</summary>
 /// <remarks>Readers that guess a column's type from its first lines (Arrow) would take 1 for an integer and then refuse 1.5.</remarks>

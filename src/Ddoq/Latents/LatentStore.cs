@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -23,6 +24,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
     private readonly ClassRowIndex _index;
     private readonly bool[] _checked;
     private readonly int _rowBytes;
+    private int[]? _skippedRows;
 
     private LatentStore(string path, LatentShard[] shards)
     {
@@ -132,6 +134,27 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
         }
 
         throw new InvalidOperationException("The runs of a class hold fewer rows than counted.");
+    }
+
+    /// <summary>Rows of the source that were left out when the store was written, ascending; empty when the writer names none.</summary>
+    /// <exception cref="DdoqException">The list of a shard is damaged.</exception>
+    public IReadOnlyList<int> SkippedRows => _skippedRows ??= [.. _shards.SelectMany(SkippedOf)];
+
+    /// <summary>The place of a row in the source that the store was written from: behind rows that were left out it is larger than the row's number.</summary>
+    /// <param name="row">Global number, 0 to <see cref="Count"/> - 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The row does not exist.</exception>
+    /// <exception cref="DdoqException">The list of a shard is damaged.</exception>
+    public int SourceRow(int row)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Count, nameof(row));
+        foreach (int skipped in SkippedRows)
+        {
+            if (skipped > row)
+                break;
+            row++;
+        }
+
+        return row;
     }
 
     /// <inheritdoc/>
@@ -311,6 +334,12 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
         foreach (LatentShard shard in _shards)
             shard.Dispose();
     }
+
+    private static IEnumerable<int> SkippedOf(LatentShard shard) =>
+        shard.File.Metadata.GetValueOrDefault(LatentMetadata.SkippedRowsKey, "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(text =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int row)
+                ? row
+                : throw LatentMetadata.Bad(shard.File.Path, LatentMetadata.SkippedRowsKey, text, "numbers of rows between commas"));
 
     private static int[] FirstRows(string path, LatentShard[] shards)
     {

@@ -1,0 +1,145 @@
+using System.Globalization;
+using Ddoq.Distilled;
+using Ddoq.Imaging;
+using Ddoq.Latents;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Quantization;
+using Ddoq.Selection;
+using Ddoq.Storage;
+using ImageFit = Ddoq.Imaging.ImageFit;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>Real images as a distilled set: keeps K images of each class by what their rows are to the rows of the class.</summary>
+/// <remarks>
+/// Rows are latents, pixels or features: whatever the store holds. No generator, decoder or teacher is needed. Resumes class by
+/// class; the bytes do not depend on workers or interruptions. Memory is bounded by workers times the largest class.
+/// </remarks>
+public static class CoresetStage
+{
+    private const string CentresFolder = "centres";
+
+    /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
+    /// <param name="options">Objective, number, images.</param>
+    /// <param name="latents">Store with a row per training image, in their order, made from the same images.</param>
+    /// <param name="fit">The size of the images that are written.</param>
+    /// <param name="output">Folder of the distilled set.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">Images, store or output folder are not usable, or do not belong together.</exception>
+    public static void Run(SelectOptions options, string latents, ImageFit fit, string output, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        QuantizerOptions quantizer = options.Quantize.Quantizer;
+        using LatentStore store = LatentStore.Open(latents);
+        using IImageDataset data = options.Images.OpenTraining();
+        RequireSameImages(data, store, latents);
+        string? prototypes = options.Prototypes;
+        if (options.Rule.Centres is { } algorithm && prototypes is null)
+        {
+            QuantizeOptions own = algorithm == QuantizationAlgorithm.Support ? options.Quantize.AsSupport() : options.Quantize.WithAlgorithm(algorithm);
+            QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
+            prototypes = Path.Combine(output, CentresFolder, PrototypeSet.FileName);
+        }
+
+        var settings = new Dictionary<string, string>
+        {
+            [SelectSettings.Objective.RecordKey] = options.Rule.Name,
+            ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
+            ["data"] = data.Fingerprint,
+            ["fit"] = fit.ToString(),
+            [QuantizeSettings.Ipc.RecordKey] = quantizer.CentroidCount.ToString(CultureInfo.InvariantCulture),
+            [QuantizeSettings.Restarts.RecordKey] = quantizer.Restarts.ToString(CultureInfo.InvariantCulture),
+            [DataSettings.Seed.RecordKey] = quantizer.Seed.ToString(CultureInfo.InvariantCulture),
+        };
+        if (prototypes is not null)
+            settings["prototypes"] = StageIdentity.Of(prototypes);
+        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Force);
+        WeightRule weights = options.Weights ?? options.Rule.Weights;
+        string asked = SynthesizeSettings.Weights.Show(weights);
+        if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)
+        {
+            context.Progress.Message($"select: complete in {output}");
+            return;
+        }
+
+        ClassChoice[] choices = Choose(options, store, prototypes, stage, context);
+        DistilledPlan plan = DistilledPlan.FromImages(data.ClassNames, [.. choices.Select((choice, c) => Plan(choice, c, store, data, quantizer.Seed))], weights);
+        int channels = data.IsGrey ? 1 : 3;
+        if (!stage.IsComplete)
+        {
+            context.ForEach(plan.Count, () => new PixelBuffer(3 * fit.Height * fit.Width), (i, buffer) =>
+            {
+                if (plan.HasImages(stage.Path, i, 1))
+                    return;
+                data.ReadRgb((int)plan.SourceRow(i)!.Value, fit, buffer.Bytes);
+                plan.WriteImage(stage.Path, i, buffer.Bytes, channels, fit.Height);
+            });
+        }
+
+        plan.Complete(stage, weights, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", c => choices[c].Distortion);
+    }
+
+    private static ClassChoice[] Choose(SelectOptions options, LatentStore store, string? prototypes, StageFolder stage, StageContext context)
+    {
+        QuantizerOptions quantizer = options.Quantize.Quantizer;
+        using PrototypeSet? centres = prototypes is null ? null : PrototypeSet.Load(prototypes);
+        using var selector = new CandidateSelector();
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, Choose, context);
+
+        ClassSelection Choose(int c)
+        {
+            int rows = store.RowCount(c);
+            if (rows == 0)
+                throw new DdoqException($"class '{store.ClassNames[c]}' has no images", "Add images of that class, or leave it out (--classes).");
+            if (rows < quantizer.CentroidCount)
+                context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} images, fewer than {quantizer.CentroidCount}: all are kept");
+            var selection = new SelectionOptions
+            {
+                Count = centres?.CenterCount(c) ?? quantizer.CentroidCount,
+                Objective = options.Rule.Objective,
+                Seed = quantizer.Seed,
+                Starts = quantizer.Restarts,
+            };
+            ClassSelection found = selector.SelectRows(store, c, selection, centroids: centres is null ? default : centres.Centroids(c), cancellation: context.Cancellation);
+            store.Release(c);
+            return found;
+        }
+    }
+
+    private static PlannedImage[] Plan(ClassChoice choice, int c, LatentStore store, IImageDataset data, ulong seed) =>
+    [
+        .. choice.Chosen.Select((row, k) =>
+        {
+            int source = store.SourceRow(store.GlobalRow(c, row));
+            return new PlannedImage(choice.Counts[k], choice.Masses?[k], k, (long)seed, data.NameOf(source), source);
+        }),
+    ];
+
+    private static void RequireSameImages(IImageDataset data, LatentStore store, string latents)
+    {
+        if (!data.ClassNames.SequenceEqual(store.ClassNames))
+        {
+            throw new DdoqException(
+                $"the images in {data.Location} have other classes than the latents in {latents}",
+                "Give the --data-dir and --classes that the latents were encoded with.");
+        }
+
+        int rows = store.Count + store.SkippedRows.Count;
+        if (data.Count != rows)
+        {
+            throw new DdoqException(
+                string.Create(CultureInfo.InvariantCulture, $"{data.Location} has {data.Count} training images, the latents in {latents} are of {rows}"),
+                "Give the --data-dir and --classes that the latents were encoded with.");
+        }
+
+        string? folder = Directory.Exists(latents) ? latents : Path.GetDirectoryName(Path.GetFullPath(latents));
+        if (folder is not null && File.Exists(Path.Combine(folder, StageFolder.RecordFileName))
+            && StageFolder.Read(folder).Settings.TryGetValue("data", out string? fingerprint) && fingerprint != data.Fingerprint)
+        {
+            throw new DdoqException(
+                $"the images in {data.Location} are not those that the latents in {latents} were encoded from",
+                "Give the --data-dir that the latents were encoded with.");
+        }
+    }
+}
