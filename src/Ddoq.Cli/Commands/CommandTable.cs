@@ -13,6 +13,7 @@ internal static class CommandTable
         QuantizeCommand.Create(signals),
         MergeCommand.Create(signals),
         SynthesizeCommand.Create(signals),
+        SelectCommand.Create(signals),
         LabelCommand.Create(signals),
         TrainCommand.Create(signals),
         EvaluateCommand.Create(signals),

@@ -12,13 +12,13 @@ public static class DataSettings
         "--data-dir",
         "Images: an ImageFolder (train/<class>/...), ImageNet (train/<class>.tar, flat val/ with labels, Kaggle's tree), WebDataset or Parquet shards, or the four IDX files.",
         SettingValues.Text)
-    { Stages = PipelineStages.Encode | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "the embedded sample" }
+    { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the embedded sample" }
         .In(Images, o => o.Folder, (o, v) => o with { Folder = v });
 
     /// <summary>Subset of the classes.</summary>
     public static readonly Setting<string> Classes = new Setting<string>(
         "data.classes", "--classes", "Classes to take: imagenette, imagewoof, imagenet-100, or a file with one class name a line.", SettingValues.Text)
-    { Stages = PipelineStages.Encode | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "all" }
+    { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "all" }
         .In(Images, _ => null, (o, v) => o with { Classes = ClassSubset.Load(v) });
 
     /// <summary>How images are brought to the model's size.</summary>
@@ -27,20 +27,20 @@ public static class DataSettings
         "--fit",
         "How images are brought to the model's size.",
         SettingValues.Choice(("pad", FitMode.Pad), ("resize", FitMode.Resize), ("crop", FitMode.CropCentre)))
-    { Stages = PipelineStages.Encode | PipelineStages.Train, DecidedBy = "auto, the model's", UnsetWord = "auto" }
+    { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, DecidedBy = "auto, the model's", UnsetWord = "auto" }
         .In(Images, o => o.Fit, (o, v) => o with { Fit = v });
 
     /// <summary>Damaged images tolerated.</summary>
     public static readonly Setting<int> MaxDamaged = new Setting<int>(
         "data.max_damaged", "--max-damaged", "Damaged images that are skipped and listed before the run stops.", SettingValues.WholeNumber(0))
-    { Stages = PipelineStages.Encode | PipelineStages.Train, IsOutsideIdentity = true }
+    { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true }
         .In(Images, o => o.MaxDamaged, (o, v) => o with { MaxDamaged = v });
 
     /// <summary>Model folder.</summary>
     public static readonly Setting<string> Model = new Setting<string>(
         "model.dir", "--model", "Diffusion model folder (ONNX, Hugging Face layout).", SettingValues.Text)
     {
-        Stages = PipelineStages.Encode | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train | PipelineStages.Doctor,
+        Stages = PipelineStages.Encode | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train | PipelineStages.Doctor | PipelineStages.Select,
         IsOutsideIdentity = true,
         DecidedBy = "the shipped Fashion-MNIST model",
     }
@@ -69,7 +69,7 @@ public static class DataSettings
     /// <summary>The run's seed.</summary>
     public static readonly Setting<long> Seed = new Setting<long>(
         "seed", "--seed", "The one seed of the run.", SettingValues.LargeNumber(0))
-    { Stages = PipelineStages.Encode | PipelineStages.Quantize | PipelineStages.Synthesize | PipelineStages.Train }
+    { Stages = PipelineStages.Encode | PipelineStages.Quantize | PipelineStages.Synthesize | PipelineStages.Train | PipelineStages.Select }
         .In(Encode, o => (long)o.Seed, (o, v) => o with { Seed = (ulong)v })
         .In(Quantizer, o => (long)o.Seed, (o, v) => o with { Seed = (ulong)v })
         .In(Sampling, o => (long)o.Seed, (o, v) => o with { Seed = (ulong)v })

@@ -9,7 +9,7 @@ public static class QuantizeSettings
     /// <summary>Images per class.</summary>
     public static readonly Setting<int> Ipc = new Setting<int>(
         "quantize.ipc", "--ipc", "Images per class (K).", SettingValues.WholeNumber(1))
-    { Stages = PipelineStages.Quantize }
+    { Stages = PipelineStages.Quantize | PipelineStages.Select }
         .In(Quantizer, o => o.CentroidCount, (o, v) => o with { CentroidCount = v });
 
     /// <summary>Quantisation algorithm.</summary>
@@ -52,7 +52,7 @@ public static class QuantizeSettings
     public static readonly Setting<int> Restarts = new Setting<int>(
         "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion, or for support of lowest energy distance, is kept.", SettingValues.WholeNumber(1, 10_000))
     {
-        Stages = PipelineStages.Quantize,
+        Stages = PipelineStages.Quantize | PipelineStages.Select,
         Needs = SettingCondition.With(
             Algorithm, QuantizationAlgorithm.Hartigan, QuantizationAlgorithm.Lloyd, QuantizationAlgorithm.MiniBatch, QuantizationAlgorithm.Clvq, QuantizationAlgorithm.Support),
     }
@@ -67,7 +67,7 @@ public static class QuantizeSettings
     /// <summary>Quantiser device.</summary>
     public static readonly Setting<string> Device = new Setting<string>(
         "runtime.device", "--device", "Device of the quantiser.", SettingValues.Device)
-    { Stages = PipelineStages.Quantize, IsOutsideIdentity = true }
+    { Stages = PipelineStages.Quantize | PipelineStages.Select, IsOutsideIdentity = true }
         .In(Quantize, o => o.Device, (o, v) => o with { Device = v });
 
     /// <summary>Memory limit of the quantiser.</summary>
@@ -76,6 +76,6 @@ public static class QuantizeSettings
         "--memory",
         "Most memory that quantize may take: fewer workers, then direct space for classes whose Gram matrix does not fit; 0 sets no limit.",
         SettingValues.Size)
-    { Stages = PipelineStages.Quantize, IsVolatile = true }
+    { Stages = PipelineStages.Quantize | PipelineStages.Select, IsVolatile = true }
         .In(Quantizer, o => o.MemoryLimit, (o, v) => o with { MemoryLimit = v });
 }

@@ -6,7 +6,7 @@ namespace Ddoq.Pipeline.Configuration;
 /// <summary>Where and with how much of the machine everything runs.</summary>
 public static class RunSettings
 {
-    private const PipelineStages Networks = PipelineStages.Encode | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train;
+    private const PipelineStages Networks = PipelineStages.Encode | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train | PipelineStages.Select;
 
     /// <summary>Execution provider.</summary>
     public static readonly Setting<ExecutionProvider> Provider = new Setting<ExecutionProvider>(

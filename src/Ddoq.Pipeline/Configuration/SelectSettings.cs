@@ -14,4 +14,10 @@ public static class SelectSettings
         SettingValues.Choice([.. SelectionRule.All.Select(rule => (rule.Name, rule))]))
     { Stages = PipelineStages.Select }
         .In(Select, o => o.Rule, (o, v) => o with { Rule = v });
+
+    /// <summary>Side of the images that are written.</summary>
+    public static readonly Setting<int> ImageSize = new Setting<int>(
+        "select.image_size", "--image-size", "Side of the images that are kept, in pixels.", SettingValues.WholeNumber(1, 4096))
+    { Stages = PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the model's where one is given, else the larger side of the first image, at most 224" }
+        .In(Select, o => o.ImageSize, (o, v) => o with { ImageSize = v });
 }

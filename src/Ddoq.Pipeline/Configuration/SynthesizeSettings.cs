@@ -117,7 +117,8 @@ public static class SynthesizeSettings
         "--weights",
         "Weights of the DDOQ images: eq. 34's square root, the cluster shares, their inverse, or none.",
         SettingValues.Choice(("sqrt", WeightRule.SquareRoot), ("direct", WeightRule.Direct), ("inverse", WeightRule.Inverse), ("none", WeightRule.None)))
-    { Stages = PipelineStages.Synthesize | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "sqrt, for support points none; 'train': those that the set stores" }
+    { Stages = PipelineStages.Synthesize | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "sqrt; none for support points and objectives of equal weights; 'train': those that the set stores" }
         .In(Synthesize, o => o.Weights, (o, v) => o with { Weights = v })
-        .In(Train, o => o.Weights, (o, v) => o with { Weights = v });
+        .In(Train, o => o.Weights, (o, v) => o with { Weights = v })
+        .In(Select, o => o.Weights, (o, v) => o with { Weights = v });
 }

@@ -6,7 +6,6 @@ using Ddoq.Storage;
 using Ddoq.Training;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline;
 
@@ -52,7 +51,7 @@ internal sealed class OpenedSet
     /// <exception cref="DdoqException">They are not usable, or do not fit into memory.</exception>
     public static OpenedSet OfTraining(ImageOptions source, ImageFit fit, StageContext context)
     {
-        using IImageDataset data = source.OpenTraining();
+        using IImageDataset data = source.OpenTraining(context.Cancellation);
         int pixels = 3 * fit.Height * fit.Width;
         RequireMemory(data.Count, pixels, data.Location);
         var bytes = new byte[data.Count * pixels];

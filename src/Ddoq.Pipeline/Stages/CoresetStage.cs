@@ -6,7 +6,6 @@ using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Selection;
 using Ddoq.Storage;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -32,7 +31,7 @@ public static class CoresetStage
         ArgumentNullException.ThrowIfNull(context);
         QuantizerOptions quantizer = options.Quantize.Quantizer;
         using LatentStore store = LatentStore.Open(latents);
-        using IImageDataset data = options.Images.OpenTraining();
+        using IImageDataset data = options.Images.OpenTraining(context.Cancellation);
         RequireSameImages(data, store, latents);
         string? prototypes = options.Prototypes;
         if (options.Rule.Centres is { } algorithm && prototypes is null)

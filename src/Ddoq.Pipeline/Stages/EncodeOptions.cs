@@ -13,6 +13,9 @@ public sealed record EncodeOptions
     /// <summary>Model folder whose VAE encodes; null takes the shipped one.</summary>
     public string? Model { get; init; }
 
+    /// <summary>Side of the squares whose pixels are the rows, without any model; null encodes with the model.</summary>
+    public int? PixelSide { get; init; }
+
     /// <summary>Encode a seeded sample of the posterior instead of its mean.</summary>
     public bool SamplePosterior { get; init; }
 

@@ -1,8 +1,5 @@
 using Ddoq.Imaging;
 using Ddoq.Latents;
-using Ddoq.Onnx.Autoencoders;
-using Ddoq.Onnx.Models;
-using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Storage;
 
@@ -32,13 +29,10 @@ public static class EncodeStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = options.OpenModel();
-        model.TellAssumptions(context.Progress);
-        ImageFit fit = options.Images.FitFor(model);
         using IImageDataset dataset = options.Images.OpenTraining(context.Cancellation);
-        ProviderChoice.Require(options.Provider);
-        string encoderHash = model.ComputeEncoderHash();
-        using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, fit, encoderHash, context), context.Force);
+        using RowEncoding encoding = RowEncoding.Of(options, dataset, context);
+        ImageFit fit = encoding.Fit;
+        using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, encoding, context), context.Force);
         if (stage.IsComplete)
         {
             DamageReport.CheckComplete(output, options.Images.MaxDamaged);
@@ -46,31 +40,19 @@ public static class EncodeStage
             return;
         }
 
-        var info = new LatentStoreInfo
+        LatentStoreInfo info = encoding.Describe(dataset.ClassNames) with
         {
-            Shape = model.LatentShape,
-            ClassNames = dataset.ClassNames,
-            EncoderHash = encoderHash,
-            ScalingFactor = model.ScalingFactor,
-            ImageSize = model.ImageSize,
-            Kind = options.SamplePosterior ? LatentKind.Sample : LatentKind.Mean,
             Extra = new Dictionary<string, string> { [SourceChannelsKey] = dataset.IsGrey ? "1" : "3" },
         };
         using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
         var damage = new DamageReport(dataset, options.Images.MaxDamaged, context.Progress);
         damage.AddEarlier(writer.SkippedRows, fit);
         damage.Tell(dataset.PassedOver, "passed over");
-        ProviderChoice.Announce(options.Provider, context.Progress);
-        using var encoder = VaeEncoder.Open(model, context.Networks with
-        {
-            Provider = options.Provider,
-            Threads = context.Workers,
-            BatchSize = options.BatchSize,
-        });
+        encoding.Open(context);
         context.Progress.Begin("encode", writer.TotalRows, "images", writer.CompletedRows);
         try
         {
-            EncodeRest(dataset, fit, encoder, writer, damage, stage, options, context);
+            EncodeRest(dataset, encoding, info.Shape.Length, writer, damage, stage, options, context);
         }
         finally
         {
@@ -88,44 +70,32 @@ public static class EncodeStage
 
     private static void EncodeRest(
         IImageDataset dataset,
-        ImageFit fit,
-        VaeEncoder encoder,
+        RowEncoding encoding,
+        int length,
         LatentStoreWriter writer,
         DamageReport damage,
         StageFolder stage,
         EncodeOptions options,
         StageContext context)
     {
-        var reader = new ImageBatchReader(dataset, fit, new ImageBatchOptions
+        var reader = new ImageBatchReader(dataset, encoding.Fit, new ImageBatchOptions
         {
-            BatchSize = ChunkRows(fit, options.BatchSize),
+            BatchSize = ChunkRows(encoding.Fit, options.BatchSize),
             Range = PixelRange.MinusOneToOne,
             Workers = context.Workers,
 
             // The report counts over interrupted runs, the reader only its own.
             Damage = options.Images.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
         });
-        float[] latents = [], noise = [];
+        float[] latents = [];
         int first = writer.AppendedRows, shards = 0, skipped = 0;
         foreach (ImageBatch batch in reader.Read(first, dataset.Count - first, context.Cancellation))
         {
-            int before = writer.AppendedRows, values = batch.Count * encoder.LatentShape.Length;
+            int before = writer.AppendedRows, values = batch.Count * length;
             if (latents.Length < values)
                 latents = new float[values];
-            if (options.SamplePosterior)
-            {
-                if (noise.Length < values)
-                    noise = new float[values];
-                for (int i = 0; i < batch.Count; i++)
-                    RandomStreams.Posterior(options.Seed, batch.Indices[i]).FillGaussian(noise.AsSpan(i * encoder.LatentShape.Length, encoder.LatentShape.Length));
-                encoder.EncodeSample(batch.Values.Span, batch.Count, noise.AsSpan(0, values), latents.AsSpan(0, values), row => dataset.NameOf(batch.Indices[row]), context.Cancellation);
-            }
-            else
-            {
-                encoder.EncodeMean(batch.Values.Span, batch.Count, latents.AsSpan(0, values), row => dataset.NameOf(batch.Indices[row]), context.Cancellation);
-            }
-
-            Append(batch, latents, encoder.LatentShape.Length, writer, reader, damage, ref skipped);
+            encoding.Encode(batch, latents.AsSpan(0, values), context.Cancellation);
+            Append(batch, latents, length, writer, reader, damage, ref skipped);
             context.Progress.Advance(writer.AppendedRows - before);
             if (writer.CompletedRows / options.RowsPerShard > shards)
             {
@@ -177,13 +147,13 @@ public static class EncodeStage
         return checked(batchSize * (int)Math.Clamp(ChunkBytes / (bytes * batchSize), 1, BatchesPerChunk));
     }
 
-    private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, ImageFit fit, string encoderHash, StageContext context)
+    private static Dictionary<string, string> Describe(EncodeOptions options, IImageDataset dataset, RowEncoding encoding, StageContext context)
     {
         var settings = new Dictionary<string, string>(OptionsRecords.Encode.Describe(options, PipelineStages.Encode))
         {
             ["data"] = dataset.Fingerprint,
-            ["encoder"] = encoderHash,
-            ["fit"] = fit.ToString(),
+            ["encoder"] = encoding.Hash,
+            ["fit"] = encoding.Fit.ToString(),
         };
         if (!options.SamplePosterior)
             settings.Remove(DataSettings.Seed.RecordKey);

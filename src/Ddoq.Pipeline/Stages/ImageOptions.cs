@@ -31,6 +31,9 @@ public sealed record ImageOptions
     internal IImageDataset OpenTest(IReadOnlyList<string> classNames, CancellationToken cancellation) =>
         ImageDatasets.Open(Location, DatasetSplit.Test, new ImageDatasetOptions { Classes = Classes, ClassNames = classNames, Cancellation = cancellation });
 
+    /// <summary>The fit to squares without a model: what was asked for, or the centre.</summary>
+    internal ImageFit FitFor(int side) => new(side, side, Fit ?? FitMode.CropCentre);
+
     /// <summary>The fit that was asked for, or the model's.</summary>
     internal ImageFit FitFor(ModelFolder model) => new(
         model.ImageSize,

@@ -1,3 +1,4 @@
+using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline.Stages;
@@ -17,6 +18,16 @@ public sealed record SelectOptions
     /// <summary>The images that the rows were made from.</summary>
     public ImageOptions Images { get; init; } = new();
 
+    /// <summary>Side of the images that are written; null leaves it to the model, or to the images.</summary>
+    public int? ImageSize { get; init; }
+
     /// <summary>Prototypes whose centres get an image each; null makes those of the rule.</summary>
     public string? Prototypes { get; init; }
+
+    /// <summary>Reads the options from a configuration.</summary>
+    public static SelectOptions From(PipelineConfiguration configuration) => OptionsRecords.Select.Read(configuration) with
+    {
+        Quantize = OptionsRecords.Quantize.Read(configuration) with { Quantizer = OptionsRecords.Quantizer.Read(configuration) },
+        Images = OptionsRecords.Images.Read(configuration),
+    };
 }

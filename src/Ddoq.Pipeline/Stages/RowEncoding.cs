@@ -1,0 +1,122 @@
+using Ddoq.Imaging;
+using Ddoq.Latents;
+using Ddoq.Onnx.Autoencoders;
+using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>What turns images into the rows of a store: a model's encoder, or nothing but the fit to a size.</summary>
+internal abstract class RowEncoding : IDisposable
+{
+    /// <summary>How images are fitted before they are encoded.</summary>
+    public abstract ImageFit Fit { get; }
+
+    /// <summary>Identity of what encodes.</summary>
+    public abstract string Hash { get; }
+
+    /// <summary>Chooses the encoding of the options.</summary>
+    /// <exception cref="DdoqException">The model is not usable.</exception>
+    /// <exception cref="DeviceUnavailableException">Its provider is not.</exception>
+    public static RowEncoding Of(EncodeOptions options, IImageDataset dataset, StageContext context)
+    {
+        if (options.PixelSide is { } side)
+            return new PixelEncoding(options.Images.FitFor(side), dataset.IsGrey ? 1 : 3);
+        ModelFolder model = options.OpenModel();
+        model.TellAssumptions(context.Progress);
+        ProviderChoice.Require(options.Provider);
+        return new ModelEncoding(options, model, dataset);
+    }
+
+    /// <summary>The store's description, but for the classes and channels of the source.</summary>
+    public abstract LatentStoreInfo Describe(IReadOnlyList<string> classNames);
+
+    /// <summary>Loads what encodes; before the first rows.</summary>
+    /// <exception cref="DdoqException">A network is missing or damaged.</exception>
+    public virtual void Open(StageContext context)
+    {
+    }
+
+    /// <summary>Encodes images.</summary>
+    /// <param name="batch">n images in [-1, 1].</param>
+    /// <param name="rows">Receives [n, D].</param>
+    /// <param name="cancellation">Looked at between calls of a network.</param>
+    /// <exception cref="DdoqException">A network fails, or gives a value that is not finite; the message names the image.</exception>
+    public abstract void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation);
+
+    public abstract void Dispose();
+
+    /// <summary>The latents of a model's encoder: the posterior's mean, or a seeded sample.</summary>
+    private sealed class ModelEncoding(EncodeOptions options, ModelFolder model, IImageDataset dataset) : RowEncoding
+    {
+        private VaeEncoder? _encoder;
+        private float[] _noise = [];
+
+        public override ImageFit Fit { get; } = options.Images.FitFor(model);
+
+        public override string Hash { get; } = model.ComputeEncoderHash();
+
+        public override LatentStoreInfo Describe(IReadOnlyList<string> classNames) => new()
+        {
+            Shape = model.LatentShape,
+            ClassNames = classNames,
+            EncoderHash = Hash,
+            ScalingFactor = model.ScalingFactor,
+            ImageSize = model.ImageSize,
+            Kind = options.SamplePosterior ? LatentKind.Sample : LatentKind.Mean,
+        };
+
+        public override void Open(StageContext context)
+        {
+            ProviderChoice.Announce(options.Provider, context.Progress);
+            _encoder = VaeEncoder.Open(model, context.Networks with { Provider = options.Provider, Threads = context.Workers, BatchSize = options.BatchSize });
+        }
+
+        public override void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation)
+        {
+            int count = batch.Count, length = model.LatentShape.Length;
+            if (!options.SamplePosterior)
+            {
+                _encoder!.EncodeMean(batch.Values.Span, count, rows, Name, cancellation);
+                return;
+            }
+
+            if (_noise.Length < count * length)
+                _noise = new float[count * length];
+            for (int i = 0; i < count; i++)
+                RandomStreams.Posterior(options.Seed, batch.Indices[i]).FillGaussian(_noise.AsSpan(i * length, length));
+            _encoder!.EncodeSample(batch.Values.Span, count, _noise.AsSpan(0, count * length), rows, Name, cancellation);
+
+            string Name(int row) => dataset.NameOf(batch.Indices[row]);
+        }
+
+        public override void Dispose() => _encoder?.Dispose();
+    }
+
+    /// <summary>The fitted pixels themselves, in [-1, 1]: one channel where all images are grey, else three.</summary>
+    private sealed class PixelEncoding(ImageFit fit, int channels) : RowEncoding
+    {
+        public override ImageFit Fit => fit;
+
+        public override string Hash => "pixels";
+
+        public override LatentStoreInfo Describe(IReadOnlyList<string> classNames) => new()
+        {
+            Shape = new LatentShape(channels, fit.Height, fit.Width),
+            ClassNames = classNames,
+            EncoderHash = Hash,
+            ImageSize = fit.Height,
+        };
+
+        public override void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation)
+        {
+            int plane = fit.Height * fit.Width;
+            for (int i = 0; i < batch.Count; i++)
+                batch.Values.Span.Slice(i * 3 * plane, channels * plane).CopyTo(rows[(i * channels * plane)..]);
+        }
+
+        public override void Dispose()
+        {
+        }
+    }
+}

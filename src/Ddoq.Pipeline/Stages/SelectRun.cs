@@ -1,0 +1,48 @@
+using Ddoq.Imaging;
+using Ddoq.Onnx.Models;
+using Ddoq.Pipeline.Configuration;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>From a folder of images to a coreset of them: makes the rows where none are given, then chooses.</summary>
+/// <remarks>Without a model the rows are pixels: that needs no network at all.</remarks>
+public static class SelectRun
+{
+    // Distances between pixels say little beyond small images, and cost with every pixel.
+    private const int LargestPixelSide = 32, LargestImageSide = 224;
+    private const string RowsFolder = "rows";
+
+    /// <summary>Runs into a folder, or finds everything complete there.</summary>
+    /// <param name="configuration">Settings.</param>
+    /// <param name="latents">Store with a row per training image; null encodes them into the folder <c>rows</c> of the output: by the model where one is given, else as pixels.</param>
+    /// <param name="output">Folder of the distilled set.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">Images, store, model or output folder are not usable, or do not belong together.</exception>
+    public static void Run(PipelineConfiguration configuration, string? latents, string output, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(context);
+        SelectOptions options = SelectOptions.From(configuration);
+        EncodeOptions encode = EncodeOptions.From(configuration);
+        bool hasModel = configuration.IsGiven(DataSettings.Model);
+        ImageFit fit = FitOf(options, hasModel ? encode.OpenModel() : null, context);
+        if (latents is null)
+        {
+            latents = Path.Combine(output, RowsFolder);
+            EncodeStage.Run(hasModel ? encode : encode with { PixelSide = Math.Min(fit.Height, LargestPixelSide) }, latents, context);
+        }
+
+        CoresetStage.Run(options, latents, fit, output, context);
+    }
+
+    private static ImageFit FitOf(SelectOptions options, ModelFolder? model, StageContext context)
+    {
+        if (options.ImageSize is { } side)
+            return options.Images.FitFor(side);
+        if (model is not null)
+            return options.Images.FitFor(model);
+        using IImageDataset data = options.Images.OpenTraining(context.Cancellation);
+        ImageSize first = data.SizeOf(0);
+        return options.Images.FitFor(Math.Min(Math.Max(first.Width, first.Height), LargestImageSide));
+    }
+}
