@@ -18,7 +18,7 @@ internal sealed record ClassConditions(int[] Labels, IReadOnlyList<string> Promp
     public static ClassConditions Resolve(SynthesizeOptions options, IReadOnlyList<string> classNames, ModelFolder model)
     {
         int[] own = [.. Enumerable.Range(0, classNames.Count)];
-        if (options.SamplingFor(model).Start is { IsNoDiffusion: true } && !model.HasDiffusion)
+        if (options.SamplingFor(model, algorithm: null).Start is { IsNoDiffusion: true } && !model.HasDiffusion)
             return new ClassConditions(own, [], string.Empty);
         if (model.Layout == ModelLayout.DiT)
         {

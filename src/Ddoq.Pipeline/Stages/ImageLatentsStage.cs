@@ -63,9 +63,9 @@ internal static class ImageLatentsStage
         for (int first = writer.AppendedRows; first < images.Count; first += ChunkRows)
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            int rows = Math.Min(ChunkRows, images.Count - first);
+            int start = first, rows = Math.Min(ChunkRows, images.Count - first);
             PlanarPixels.ToSigned(images.Pixels.AsSpan(first * pixels, rows * pixels), values.AsSpan(0, rows * pixels));
-            encoder.EncodeMean(values.AsSpan(0, rows * pixels), rows, latents.AsSpan(0, rows * length), context.Cancellation);
+            encoder.EncodeMean(values.AsSpan(0, rows * pixels), rows, latents.AsSpan(0, rows * length), row => images.List.Images[start + row].FileName, context.Cancellation);
             writer.Append(latents.AsSpan(0, rows * length), images.Labels.AsSpan(first, rows));
         }
 

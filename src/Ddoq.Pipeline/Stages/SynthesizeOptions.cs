@@ -50,7 +50,7 @@ public sealed record SynthesizeOptions
     /// <param name="model">The model.</param>
     /// <param name="algorithm">What made the prototypes; null when it is not known.</param>
     internal SynthesisOptions SamplingFor(ModelFolder model, QuantizationAlgorithm? algorithm) =>
-        (algorithm == QuantizationAlgorithm.Support ? Sampling with { Start = Sampling.Start ?? s_supportStart } : Sampling).ResolvedFor(model, Provider);
+        (algorithm == QuantizationAlgorithm.Support && model.HasDiffusion ? Sampling with { Start = Sampling.Start ?? s_supportStart } : Sampling).ResolvedFor(model, Provider);
 
     /// <summary>What made a set of prototypes; null when it was no algorithm of this program.</summary>
     internal static QuantizationAlgorithm? AlgorithmOf(PrototypeSet set) =>

@@ -3,7 +3,6 @@ using Ddoq.Imaging;
 using Ddoq.Numerics;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
-using ImageFit = Ddoq.Imaging.ImageFit;
 
 namespace Ddoq.Pipeline.Tests.Stages;
 
