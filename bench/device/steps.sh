@@ -296,6 +296,7 @@ finish_compiling() {
 }
 
 finish() {
+    pack # the steps that no time was left for, too
     rm -rf "$work"
     exit $anything_failed
 }
