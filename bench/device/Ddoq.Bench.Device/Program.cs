@@ -101,13 +101,20 @@ internal static class Program
             return (null, null);
         foreach (string line in File.ReadLines(path))
         {
-            using JsonDocument row = JsonDocument.Parse(line);
-            if (!row.RootElement.TryGetProperty("teraflops_per_second", out JsonElement value) || row.RootElement.GetProperty("kind").GetString() != "product")
-                continue;
-            if (row.RootElement.GetProperty("type").GetString() == "f16")
-                matrix = value.GetDouble();
-            else
-                single = value.GetDouble();
+            try
+            {
+                using JsonDocument row = JsonDocument.Parse(line);
+                if (!row.RootElement.TryGetProperty("teraflops_per_second", out JsonElement value) || row.RootElement.GetProperty("kind").GetString() != "product")
+                    continue;
+                if (row.RootElement.GetProperty("type").GetString() == "f16")
+                    matrix = value.GetDouble();
+                else
+                    single = value.GetDouble();
+            }
+            catch (JsonException)
+            {
+                Console.WriteLine($"{path}: a line was cut off"); // the step that wrote it was
+            }
         }
 
         return (matrix, single);
