@@ -112,7 +112,8 @@ internal static class QuantizerCheck
                 return CaseResults.Verdict.Wrong($"class {ours.ClassIndex}: {wrong}");
             rows += theirs.Labels.Length;
             differing += theirs.Labels.Zip(ours.Labels).Count(pair => pair.First != pair.Second);
-            double relative = (ours.Distortion - theirs.Distortion) / theirs.Distortion;
+            double difference = ours.Distortion - theirs.Distortion;
+            double relative = Math.Abs(difference) <= Tiny ? 0 : difference / theirs.Distortion;
             widest = Math.Abs(relative) > Math.Abs(widest) || double.IsNaN(relative) ? relative : widest;
         }
 
