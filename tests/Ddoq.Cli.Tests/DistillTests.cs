@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ddoq.Cli.Tests.Documentation;
 
 namespace Ddoq.Cli.Tests;
 
@@ -150,6 +151,16 @@ public class DistillTests
             Assert.That(html, Does.Contain("T-shirt/top").And.Contain("data:image/png;base64,").And.Contain("D4M"));
             Assert.That(html, Does.Not.Contain("<script").And.Not.Contain("src=\"http"));
         });
+    }
+
+    [Test]
+    public void Readme_ShowsTheTablesThatARunPrints()
+    {
+        string readme = MarkdownPage.All.Single(page => page.Name == "README.md").Blocks(string.Empty)
+            .Select(lines => string.Join('\n', lines)).Single(block => block.StartsWith("W2", StringComparison.Ordinal));
+        IReadOnlyList<string> printed = PrintedTables.Skeletons(Program.Run(Arguments(_reference, workers: 2)).Succeeded().Output);
+        Assert.That(PrintedTables.Skeletons(readme), Is.EqualTo(printed));
+        Assert.That(printed, Has.Count.AtLeast(2));
     }
 
     private string[] Arguments(string output, int workers) =>
