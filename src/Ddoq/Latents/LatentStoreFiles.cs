@@ -19,7 +19,7 @@ internal static class LatentStoreFiles
             if (File.Exists(single))
                 return [(single, null)];
             throw LatentIndex.ListShardFiles(path).Length > 0
-                ? new DdoqException($"the latent store '{path}' has shards but no {LatentIndex.FileName}: encoding was not finished", "Run the encode stage again; it continues behind the last whole shard.")
+                ? new DdoqException($"the latent store '{path}' has shards but no {LatentIndex.FileName}: encoding was not finished", "Run the encode stage again; it goes on where it stopped.")
                 : new DdoqException($"no latent store in '{path}': neither {LatentIndex.FileName} nor {LatentIndex.SingleFileName}", "Run the encode stage first, or check the path.");
         }
 

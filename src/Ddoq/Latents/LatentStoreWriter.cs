@@ -6,10 +6,10 @@ using Ddoq.Storage;
 
 namespace Ddoq.Latents;
 
-/// <summary>Writes a latent store shard by shard; after an interruption it continues behind the last whole shard.</summary>
+/// <summary>Writes a latent store shard by shard; after an interruption it continues behind the last rows that were appended.</summary>
 /// <remarks>
 /// A shard streams to a temporary name and is renamed when its last row is in, so memory is bounded by the labels of one
-/// shard. Shard <c>i</c> of <c>N</c> holds rows <c>i * rowsPerShard</c> and on, so equal input gives equal files however
+/// shard. Until then its rows are also kept in <see cref="UnfinishedShard"/>, which the next run takes up. Shard <c>i</c> of <c>N</c> holds rows <c>i * rowsPerShard</c> and on, so equal input gives equal files however
 /// often the run was interrupted. A row that turns out to be unusable is skipped: its shard then has a row less, and its
 /// metadata (<c>skipped_rows</c>) says which. Not safe for concurrent use.
 /// </remarks>
@@ -27,6 +27,7 @@ public sealed class LatentStoreWriter : IDisposable
     private readonly List<int> _skipped = [];
     private readonly List<int> _storedRows = []; // of each whole shard
     private SafetensorsWriter? _shard;
+    private UnfinishedShard? _unfinished;
     private int _pendingRows;
     private int _pendingSkipped;
 
@@ -54,13 +55,13 @@ public sealed class LatentStoreWriter : IDisposable
     /// <summary>Whether every row comes with a weight.</summary>
     public bool HasSampleWeights { get; }
 
-    /// <summary>The announced rows that were skipped, ascending: after <see cref="Open"/>, those of whole shards on disk.</summary>
+    /// <summary>The announced rows that were skipped, ascending: after <see cref="Open"/>, those that an earlier run skipped.</summary>
     public IReadOnlyList<int> SkippedRows => _skipped;
 
-    /// <summary>Rows in whole shards on disk, skipped ones included: after <see cref="Open"/>, the row to continue from.</summary>
+    /// <summary>Rows in whole shards on disk, skipped ones included.</summary>
     public int CompletedRows { get; private set; }
 
-    /// <summary>Rows appended or skipped so far, those of the unfinished shard included: the next announced row.</summary>
+    /// <summary>Rows appended or skipped so far, those of the unfinished shard included: after <see cref="Open"/>, the row to continue from.</summary>
     public int AppendedRows => CompletedRows + _pendingRows;
 
     /// <summary>A shard size of about 64 MiB: small enough to lose little on an interruption, large enough for mapping.</summary>
@@ -105,6 +106,7 @@ public sealed class LatentStoreWriter : IDisposable
             writer.CompletedRows += writer.RowsOf(shard);
         }
 
+        writer.TakeUp();
         return writer;
     }
 
@@ -157,9 +159,8 @@ public sealed class LatentStoreWriter : IDisposable
     {
         if (AppendedRows == TotalRows)
             throw new ArgumentException($"'{_folder}': all {TotalRows} rows are appended, none is left to skip");
-        _skipped.Add(AppendedRows);
-        _pendingSkipped++;
-        AdvancePending(1);
+        Keep(1, [], [], []);
+        SkipRow();
     }
 
     /// <summary>Writes the index, which makes the folder a store.</summary>
@@ -198,11 +199,13 @@ public sealed class LatentStoreWriter : IDisposable
         JsonFile.Write(Path.Combine(_folder, LatentIndex.FileName), new LatentIndex(metadata, weightMap, shards), LatentJson.Default.LatentIndex);
     }
 
-    /// <summary>Removes the unfinished shard; whole shards stay for the next run.</summary>
+    /// <summary>Closes the unfinished shard; all rows appended stay for the next run.</summary>
     public void Dispose()
     {
         _shard?.Dispose();
         _shard = null;
+        _unfinished?.Dispose();
+        _unfinished = null;
     }
 
     private int RowsOf(int shard) => (int)Math.Min(_rowsPerShard, TotalRows - ((long)shard * _rowsPerShard));
@@ -250,20 +253,63 @@ public sealed class LatentStoreWriter : IDisposable
         {
             int shard = CompletedRows / _rowsPerShard;
             int take = Math.Min(labels.Length, RowsOf(shard) - _pendingRows);
-            _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(RowsOf(shard)), MetadataOf(shard));
-            _shard.Append("latents", rows[..(take * d)]);
-            labels[..take].CopyTo(_labels.AsSpan(_pendingRows - _pendingSkipped));
-            if (HasSampleWeights)
-            {
-                weights[..take].CopyTo(_weights.AsSpan(_pendingRows - _pendingSkipped));
-                weights = weights[take..];
-            }
-
+            ReadOnlySpan<float> taken = HasSampleWeights ? weights[..take] : [];
+            Keep(take, labels[..take], taken, rows[..(take * d)]);
+            WriteRows(rows[..(take * d)], labels[..take], taken);
             rows = rows[(take * d)..];
             labels = labels[take..];
-            AdvancePending(take);
+            if (HasSampleWeights)
+                weights = weights[take..];
         }
     }
+
+    /// <summary>Writes rows that the unfinished shard has room for.</summary>
+    private void WriteRows(ReadOnlySpan<Half> rows, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
+    {
+        int shard = CompletedRows / _rowsPerShard;
+        _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(RowsOf(shard)), MetadataOf(shard));
+        _shard.Append("latents", rows);
+        labels.CopyTo(_labels.AsSpan(_pendingRows - _pendingSkipped));
+        weights.CopyTo(_weights.AsSpan(_pendingRows - _pendingSkipped));
+        AdvancePending(labels.Length);
+    }
+
+    private void SkipRow()
+    {
+        _skipped.Add(AppendedRows);
+        _pendingSkipped++;
+        AdvancePending(1);
+    }
+
+    // Rows that complete their shard are safe in it at once.
+    private void Keep(int count, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights, ReadOnlySpan<Half> rows)
+    {
+        int shard = CompletedRows / _rowsPerShard;
+        if (_pendingRows + count == RowsOf(shard))
+            return;
+        _unfinished ??= UnfinishedShard.Create(_folder, IdentityOf(shard));
+        _unfinished.Append(labels, weights, rows);
+    }
+
+    private void TakeUp()
+    {
+        if (CompletedRows == TotalRows)
+            return;
+        int shard = CompletedRows / _rowsPerShard;
+        _unfinished = UnfinishedShard.TakeUp(_folder, IdentityOf(shard), _info.Shape.Length, HasSampleWeights, (labels, weights, rows) =>
+        {
+            if (_pendingRows + Math.Max(1, labels.Length) >= RowsOf(shard))
+                return false;
+            if (labels.Length == 0)
+                SkipRow();
+            else
+                WriteRows(rows, labels, weights);
+            return true;
+        });
+    }
+
+    private string IdentityOf(int shard) => string.Join('\n', MetadataOf(shard).Select(pair => $"{pair.Key} {pair.Value}")
+        .Append(string.Create(CultureInfo.InvariantCulture, $"{_info.Shape} {_rowsPerShard} {HasSampleWeights}")));
 
     private void AdvancePending(int rows)
     {
@@ -283,6 +329,9 @@ public sealed class LatentStoreWriter : IDisposable
         _shard.Complete();
         _shard.Dispose();
         _shard = null;
+        _unfinished?.Dispose();
+        _unfinished = null;
+        UnfinishedShard.Delete(_folder);
         _storedRows.Add(stored);
         CompletedRows += _pendingRows;
         (_pendingRows, _pendingSkipped) = (0, 0);

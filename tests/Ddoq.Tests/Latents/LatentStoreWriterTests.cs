@@ -38,9 +38,9 @@ public class LatentStoreWriterTests
         }
 
         using LatentStoreWriter writer = LatentStoreWriter.Open(path, Info, 33, 10);
-        Assert.That(writer.CompletedRows, Is.EqualTo(killedAfter / 10 * 10));
+        Assert.That((writer.CompletedRows, writer.AppendedRows), Is.EqualTo((killedAfter / 10 * 10, killedAfter)));
         Assert.That(() => LatentStore.Open(path), Throws.InstanceOf<DdoqException>());
-        writer.Append(values.AsSpan(writer.CompletedRows * 6), labels.AsSpan(writer.CompletedRows));
+        writer.Append(values.AsSpan(killedAfter * 6), labels.AsSpan(killedAfter));
         writer.Complete();
         Assert.That(TemporaryFolder.Snapshot(path), Is.EqualTo(TemporaryFolder.Snapshot(_folder["whole"])));
     }
@@ -56,7 +56,7 @@ public class LatentStoreWriterTests
             for (int run = 0; run <= interruptions; run++)
             {
                 using LatentStoreWriter writer = LatentStoreWriter.Open(path, Info, 33, 10);
-                Assert.That(writer.SkippedRows, Is.EqualTo(skipped.Where(row => row < writer.CompletedRows)));
+                Assert.That(writer.SkippedRows, Is.EqualTo(skipped.Where(row => row < writer.AppendedRows)));
                 int end = run == interruptions ? 33 : 11 * (run + 1);
                 while (writer.AppendedRows < end)
                 {
@@ -87,6 +87,33 @@ public class LatentStoreWriterTests
             Assert.That(row6, Is.EqualTo(values[(kept[i] * 6)..(kept[i] * 6 + 6)]));
             Assert.That(label[0], Is.EqualTo(labels[kept[i]]));
         }
+    }
+
+    // 4 appends of a row (4 + 4 + 12 + 8 bytes each) stand behind the 32 bytes of the header.
+    [TestCase(32 + (4 * 28) - 1, -1, 3, Description = "a record cut off")]
+    [TestCase(32 + (4 * 28), 32 + 28 + 10, 1, Description = "a record with a byte that was never written")]
+    [TestCase(32 + (4 * 28), 5, 0, Description = "another store's header")]
+    public void Writer_DamagedRowsOfTheUnfinishedShard_AreWrittenAgain(int length, int changed, int kept)
+    {
+        (Half[] values, int[] labels) = Rows(33, Info);
+        Write(_folder["whole"], Info, values, labels, 10);
+        string path = _folder["resumed"], file = Path.Combine(path, UnfinishedShard.FileName);
+        using (LatentStoreWriter killed = LatentStoreWriter.Open(path, Info, 33, 10))
+        {
+            for (int i = 0; i < 4; i++)
+                killed.Append(values.AsSpan(i * 6, 6), labels.AsSpan(i, 1));
+        }
+
+        byte[] bytes = File.ReadAllBytes(file);
+        Assert.That(bytes, Has.Length.EqualTo(32 + (4 * 28)));
+        if (changed >= 0)
+            bytes[changed] ^= 1;
+        File.WriteAllBytes(file, bytes[..length]);
+        using LatentStoreWriter writer = LatentStoreWriter.Open(path, Info, 33, 10);
+        Assert.That(writer.AppendedRows, Is.EqualTo(kept));
+        writer.Append(values.AsSpan(kept * 6), labels.AsSpan(kept));
+        writer.Complete();
+        Assert.That(TemporaryFolder.Snapshot(path), Is.EqualTo(TemporaryFolder.Snapshot(_folder["whole"])));
     }
 
     [Test]
