@@ -80,7 +80,7 @@ public class QuantizeTests
         {
             Assert.That(result.RootElement.GetProperty("held_out_distortion").GetDouble(), Is.GreaterThan(result.RootElement.GetProperty("distortion").GetDouble()));
             Assert.That(quality[0], Does.Contain("held_out_distortion").And.Contain("empty_cells,tiny_cells,effective_cells"));
-            Assert.That(quality[1].Split(',')[5], Is.EqualTo("15"));
+            Assert.That(quality[1].Split(',')[7], Is.EqualTo("15"));
         });
     }
 

@@ -132,6 +132,7 @@ internal static class Description
                 ["rows"] = m.RowCount,
                 ["prototypes"] = m.PrototypeCount,
                 ["distortion"] = m.Distortion,
+                ["explained"] = m.VarianceExplained,
                 ["w2_weighted"] = m.WassersteinVoronoi,
                 ["w2_uniform"] = m.WassersteinUniform,
             };

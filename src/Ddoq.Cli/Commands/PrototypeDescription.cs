@@ -22,14 +22,35 @@ internal static class PrototypeDescription
         int place = result.IndexOf("classes");
         result.Insert(place++, "rows", quality.Rows);
         result.Insert(place++, "distortion", quality.Distortion);
+        result.Insert(place++, "explained", quality.Explained);
         if (quality.HeldOutDistortion is double heldOut)
             result.Insert(place++, "held_out_distortion", heldOut);
         result.Insert(place++, "effective_cells", quality.EffectiveCells);
         result.Insert(place++, "empty_cells", quality.EmptyCells);
         result.Insert(place++, "tiny_cells", quality.TinyCells);
         result.Insert(place, "iterations", quality.Iterations);
+        foreach (JsonObject row in result["classes"]!.AsArray().OfType<JsonObject>())
+        {
+            if (row["class"]!.GetValueKind() == System.Text.Json.JsonValueKind.Number)
+                row["explained"] = quality.ExplainedByClass[(int)row["class"]!];
+        }
+
         return result;
     }
+
+    /// <summary>Distortion against the number of centres.</summary>
+    public static JsonObject OfCurve(IReadOnlyList<CurvePoint> points, string folder) => new()
+    {
+        ["curve"] = Path.Combine(folder, CurveStage.FileName),
+        ["points"] = new JsonArray([.. points.Select(point => (JsonNode)new JsonObject
+        {
+            ["centres_per_class"] = point.CentresPerClass,
+            ["centres"] = point.Centres,
+            ["distortion"] = point.Distortion,
+            ["explained"] = point.Explained,
+            ["held_out_distortion"] = point.HeldOutDistortion,
+        })]),
+    };
 
     /// <summary>A folder where one share is done and others are not.</summary>
     public static JsonObject OfShare(QuantizeResult result, string folder) => new()

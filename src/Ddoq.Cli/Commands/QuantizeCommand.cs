@@ -19,10 +19,19 @@ internal static class QuantizeCommand
         Option<string?> latents = command.AddOption("--latents", "Latent store (folder or one safetensors file).", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
         Option<string?> shard = command.AddOption("--shard", "Quantise one of N shares of the classes, for several processes; 'ddoq merge' joins them.", "I/N");
+        Option<string?> curve = command.AddOption("--curve", "Measure the distortion of several numbers of centres per class and write curve.csv instead of prototypes.", "K,K,...");
         return command.Does(run =>
         {
             string folder = run.Required(output);
             QuantizeOptions options = QuantizeOptions.From(run.Configuration);
+            if (run.Optional(curve) is string counts)
+            {
+                if (run.Optional(shard) is not null || run.Configuration.IsGiven(QuantizeSettings.Ipc))
+                    throw new UsageException("--curve goes with neither --shard nor --ipc", "The curve's numbers of centres are its own: leave the other option out.");
+                Output.Write(run.Json, PrototypeDescription.OfCurve(CurveStage.Run(options, CurveStage.ParseCounts(counts), run.Required(latents), folder, run.Context), folder));
+                return;
+            }
+
             if (run.Optional(shard) is string share)
                 options = options with { Share = ClassShare.Parse(share) };
             QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);

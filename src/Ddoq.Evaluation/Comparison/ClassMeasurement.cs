@@ -33,6 +33,9 @@ public sealed record ClassMeasurement
     /// <summary>The distortion on held-out rows; null when there are none.</summary>
     public double? HeldOutDistortion { get; init; }
 
+    /// <summary>Share of the rows' variance that the nearest points explain: 1 - distortion / variance; null for a measurement from elsewhere that lacks it, and for rows without variance.</summary>
+    public double? VarianceExplained { get; init; }
+
     /// <summary>Energy distance with the arm's own weights; null for a measurement from elsewhere that lacks it.</summary>
     public double? EnergyDistance { get; init; }
 
@@ -56,13 +59,14 @@ public sealed record ClassMeasurement
         PrototypeMetric.WassersteinUniform => WassersteinUniform,
         PrototypeMetric.Distortion => Distortion,
         PrototypeMetric.HeldOutDistortion => HeldOutDistortion,
+        PrototypeMetric.VarianceExplained => VarianceExplained,
         PrototypeMetric.Energy => EnergyDistance,
         PrototypeMetric.VarianceKept => VarianceKept,
         _ => throw new ArgumentOutOfRangeException(nameof(metric), metric, "Not a prototype metric."),
     };
 }
 
-/// <summary>What is measured between the rows of a class and an arm's points. Smaller is better, but for the variance kept.</summary>
+/// <summary>What is measured between the rows of a class and an arm's points. Smaller is better, but for the variance explained and kept.</summary>
 public enum PrototypeMetric
 {
     /// <summary>W2 with the arm's own weights (1/K each for an arm without weights): the paper's Table 1.</summary>
@@ -79,6 +83,9 @@ public enum PrototypeMetric
 
     /// <summary>Quadratic distortion on rows that the points were not fitted to.</summary>
     HeldOutDistortion,
+
+    /// <summary>Share of the data's variance that the nearest points explain: 1 - distortion / variance.</summary>
+    VarianceExplained,
 
     /// <summary>
     /// Energy distance 2 E|X - Z| - E|X - X'| - E|Z - Z'| with the arm's own weights. Unlike W2 it does not favour points that

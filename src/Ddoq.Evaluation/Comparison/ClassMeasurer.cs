@@ -27,7 +27,7 @@ internal sealed class ClassMeasurer
         _classIndex = classIndex;
         _rowCount = data.RowCount(classIndex);
         _rowWeights = RowWeights(data, classIndex);
-        _variance = Variance();
+        _variance = LatentVariance.OfClass(data, classIndex);
     }
 
     public ClassMeasurement Measure(PrototypeArm arm)
@@ -58,7 +58,8 @@ internal sealed class ClassMeasurer
             Distortion = distortion,
             HeldOutDistortion = HeldOutDistortion(centers, k),
             EnergyDistance = EnergyDistance(centers, own, costs),
-            VarianceKept = _variance > 0 ? PointVariance(centers, own, dimension) / _variance : null,
+            VarianceExplained = _variance > 0 ? 1 - (distortion / _variance) : null,
+            VarianceKept = _variance > 0 ? LatentVariance.OfPoints(centers, own, dimension) / _variance : null,
             ClusterSizes = sizes,
             EffectiveSampleSize = WeightStatistics.Of(own).EffectiveSampleSize,
             RelativeDualityGap = Math.Max(RelativeGap(withOwn), Math.Max(RelativeGap(withVoronoi), RelativeGap(withUniform))),
@@ -137,56 +138,6 @@ internal sealed class ClassMeasurer
         }
 
         return weights;
-    }
-
-    /// <summary>The weighted mean of |x - mean|^2, in two passes: no cancellation.</summary>
-    private double Variance()
-    {
-        int dimension = _data.Shape.Length;
-        var rows = new float[checked(Math.Min(BlockRows, _rowCount) * dimension)];
-        var mean = new double[dimension];
-        double mass = _rowWeights.Sum(), sum = 0;
-        for (int first = 0; first < _rowCount; first += BlockRows)
-            AddTo(mean, ReadBlock(_data, _classIndex, first, rows), _rowWeights.AsSpan(first), mass);
-        for (int first = 0; first < _rowCount; first += BlockRows)
-            sum += Deviation(ReadBlock(_data, _classIndex, first, rows), mean, _rowWeights.AsSpan(first));
-        return sum / mass;
-    }
-
-    private static double PointVariance(ReadOnlySpan<float> points, double[] weights, int dimension)
-    {
-        var mean = new double[dimension];
-        double mass = weights.Sum();
-        AddTo(mean, points, weights, mass);
-        return Deviation(points, mean, weights) / mass;
-    }
-
-    private static void AddTo(double[] mean, ReadOnlySpan<float> rows, ReadOnlySpan<double> weights, double mass)
-    {
-        for (int i = 0; i < rows.Length / mean.Length; i++)
-        {
-            double share = weights[i] / mass;
-            for (int d = 0; d < mean.Length; d++)
-                mean[d] += share * rows[(i * mean.Length) + d];
-        }
-    }
-
-    private static double Deviation(ReadOnlySpan<float> rows, double[] mean, ReadOnlySpan<double> weights)
-    {
-        double sum = 0;
-        for (int i = 0; i < rows.Length / mean.Length; i++)
-        {
-            double squared = 0;
-            for (int d = 0; d < mean.Length; d++)
-            {
-                double difference = rows[(i * mean.Length) + d] - mean[d];
-                squared += difference * difference;
-            }
-
-            sum += weights[i] * squared;
-        }
-
-        return sum;
     }
 
     private static int[] ClusterSizes(double[] costs, double[] rowWeights, int k, out double distortion, out double[] shares)

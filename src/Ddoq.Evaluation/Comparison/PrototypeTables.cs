@@ -85,6 +85,7 @@ internal static class PrototypeTables
         PrototypeMetric.WassersteinUniform => "W2, uniform weights",
         PrototypeMetric.Distortion => "Distortion",
         PrototypeMetric.HeldOutDistortion => "Held-out distortion",
+        PrototypeMetric.VarianceExplained => "Variance explained",
         PrototypeMetric.Energy => "Energy",
         _ => "Variance kept",
     };
@@ -106,6 +107,9 @@ internal static class PrototypeTables
         PrototypeMetric.HeldOutDistortion => (
             "Quadratic distortion on held-out rows",
             "Mean squared distance of a row to its nearest point, on rows no point was fitted to. Lower is better."),
+        PrototypeMetric.VarianceExplained => (
+            "Variance explained",
+            "1 - distortion / variance of the rows: the share that the nearest points explain; 1 when nothing is lost."),
         PrototypeMetric.Energy => (
             "Energy distance to the class's latents",
             string.Create(CultureInfo.InvariantCulture,
@@ -115,8 +119,10 @@ internal static class PrototypeTables
             "Variance of the weighted points over that of the rows; 1 when nothing is lost."),
     };
 
-    private static int Decimals(PrototypeMetric metric, int decimals) => metric == PrototypeMetric.VarianceKept ? Math.Max(decimals, 2) : decimals;
+    private static int Decimals(PrototypeMetric metric, int decimals) =>
+        metric is PrototypeMetric.VarianceKept or PrototypeMetric.VarianceExplained ? Math.Max(decimals, 2) : decimals;
 
     // Random points keep all the variance: the arms do not compete for it.
-    private static BestIs Best(PrototypeMetric metric) => metric == PrototypeMetric.VarianceKept ? BestIs.Unmarked : BestIs.Lowest;
+    private static BestIs Best(PrototypeMetric metric) =>
+        metric is PrototypeMetric.VarianceKept or PrototypeMetric.VarianceExplained ? BestIs.Unmarked : BestIs.Lowest;
 }

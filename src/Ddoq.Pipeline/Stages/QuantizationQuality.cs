@@ -7,8 +7,9 @@ namespace Ddoq.Pipeline;
 
 /// <summary>The quality report of a quantisation, one line per class: <c>quality.csv</c>.</summary>
 /// <remarks>
-/// Columns: class, its name, rows, centres; mean squared distance of the rows of the fit and of the held-out rows to their
-/// centres; iterations and moves; cells without rows, cells with few (one, or at most a tenth of an equal share), the
+/// Columns: class, its name, rows, centres; mean squared distance of the rows of the fit to their centres, the variance of all
+/// rows, and the share of it that is explained, <c>1 - distortion / variance</c> (nothing for a class without variance); the
+/// held-out rows and their mean squared distance; iterations and moves; cells without rows, cells with few (one, or at most a tenth of an equal share), the
 /// effective number of cells <c>(sum v)^2 / sum v^2</c>, the least and the most rows of a cell. Where rows have sample weights,
 /// distances are weighted means, and shares and v are of the weights. Equal runs give equal bytes: times
 /// are kept apart, in <see cref="ClassTimes"/>.
@@ -19,12 +20,14 @@ public static class QuantizationQuality
     public const string FileName = "quality.csv";
 
     private const string Header =
-        "class,class_name,rows,centres,distortion,held_out_rows,held_out_distortion,iterations,moves,empty_cells,tiny_cells,effective_cells,min_count,max_count";
+        "class,class_name,rows,centres,distortion,variance,explained,held_out_rows,held_out_distortion,iterations,moves,empty_cells,tiny_cells,effective_cells,min_count,max_count";
 
     /// <summary>The line of one class, without its number and name.</summary>
-    internal static string Line(ClassQuantization result) => string.Create(
+    /// <param name="result">What the quantiser gave.</param>
+    /// <param name="variance">Variance of the rows (<see cref="Ddoq.Latents.LatentVariance"/>).</param>
+    internal static string Line(ClassQuantization result, double variance) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{result.RowCount},{result.CentroidCount},{result.Distortion:R},{result.HeldOutRowCount},{result.HeldOutDistortion:R},{result.IterationCount},{result.MoveCount},{result.EmptyCells},{TinyCells(result)},{result.EffectiveCells:R},{result.Counts.DefaultIfEmpty().Min()},{result.Counts.DefaultIfEmpty().Max()}");
+        $"{result.RowCount},{result.CentroidCount},{result.Distortion:R},{variance:R},{Explained(result.Distortion, variance):R},{result.HeldOutRowCount},{result.HeldOutDistortion:R},{result.IterationCount},{result.MoveCount},{result.EmptyCells},{TinyCells(result)},{result.EffectiveCells:R},{result.Counts.DefaultIfEmpty().Min()},{result.Counts.DefaultIfEmpty().Max()}");
 
     /// <summary>Writes the file, atomically.</summary>
     internal static void Write(string path, IReadOnlyList<string> classNames, IReadOnlyList<string> lines)
@@ -57,25 +60,28 @@ public static class QuantizationQuality
 
         if (lines.Length < 2 || lines[0] != Header)
             throw Bad(path, 1);
-        double rows = 0, distortion = 0, heldOutRows = 0, heldOut = 0, effective = 0;
+        var explained = new double?[lines.Length - 1];
+        double rows = 0, distortion = 0, variance = 0, heldOutRows = 0, heldOut = 0, effective = 0;
         long empty = 0, tiny = 0, iterations = 0, centres = 0;
         for (int i = 1; i < lines.Length; i++)
         {
-            // The name may hold commas; the twelve figures behind it do not.
+            // The name may hold commas; the fourteen figures behind it do not.
             string[] fields = lines[i].Split(',');
-            ReadOnlySpan<string> f = fields.Length >= 14 ? fields.AsSpan(fields.Length - 12) : throw Bad(path, i + 1);
+            ReadOnlySpan<string> f = fields.Length >= 16 ? fields.AsSpan(fields.Length - 14) : throw Bad(path, i + 1);
             try
             {
-                double n = Number(f[0]), held = Number(f[3]);
+                double n = Number(f[0]), held = Number(f[5]);
                 rows += n;
                 centres += (long)Number(f[1]);
                 distortion += (n - held) * Number(f[2]);
+                variance += (n - held) * Number(f[3]);
+                explained[i - 1] = f[4].Length > 0 ? Number(f[4]) : null;
                 heldOutRows += held;
-                heldOut += held > 0 ? held * Number(f[4]) : 0;
-                iterations += (long)Number(f[5]);
-                empty += (long)Number(f[7]);
-                tiny += (long)Number(f[8]);
-                effective += Number(f[9]);
+                heldOut += held > 0 ? held * Number(f[6]) : 0;
+                iterations += (long)Number(f[7]);
+                empty += (long)Number(f[9]);
+                tiny += (long)Number(f[10]);
+                effective += Number(f[11]);
             }
             catch (FormatException)
             {
@@ -85,8 +91,10 @@ public static class QuantizationQuality
 
         int classes = lines.Length - 1;
         return new QualitySummary(
-            classes, (long)rows, centres, distortion / Math.Max(1, rows - heldOutRows), heldOutRows > 0 ? heldOut / heldOutRows : null, empty, tiny, effective / classes, (double)iterations / classes);
+            classes, (long)rows, centres, distortion / Math.Max(1, rows - heldOutRows), Explained(distortion, variance), explained, heldOutRows > 0 ? heldOut / heldOutRows : null, empty, tiny, effective / classes, (double)iterations / classes);
     }
+
+    internal static double? Explained(double distortion, double variance) => variance > 0 ? 1 - (distortion / variance) : null;
 
     private static long TinyCells(ClassQuantization result)
     {
@@ -111,10 +119,12 @@ public static class QuantizationQuality
 /// <param name="Rows">Rows.</param>
 /// <param name="Centres">Centres.</param>
 /// <param name="Distortion">Mean squared distance over all rows of the fits.</param>
-/// <param name="HeldOutDistortion">The same over all rows held out; null when there are none.</param>
+/// <param name="Explained">Share of the variance within the classes that is explained; null where there is none.</param>
+/// <param name="ExplainedByClass">The same of each class.</param>
+/// <param name="HeldOutDistortion">The distortion over all rows held out; null when there are none.</param>
 /// <param name="EmptyCells">Cells without rows.</param>
 /// <param name="TinyCells">Cells of one row, or of at most a tenth of an equal share.</param>
 /// <param name="EffectiveCells">Effective number of cells, mean over the classes.</param>
 /// <param name="Iterations">Iterations, mean over the classes.</param>
 public sealed record QualitySummary(
-    int Classes, long Rows, long Centres, double Distortion, double? HeldOutDistortion, long EmptyCells, long TinyCells, double EffectiveCells, double Iterations);
+    int Classes, long Rows, long Centres, double Distortion, double? Explained, IReadOnlyList<double?> ExplainedByClass, double? HeldOutDistortion, long EmptyCells, long TinyCells, double EffectiveCells, double Iterations);

@@ -102,7 +102,7 @@ public static class QuantizeStage
             checkpoint.Save(
                 result.ClassIndex,
                 ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion, result.Masses),
-                QuantizationQuality.Line(result));
+                QuantizationQuality.Line(result, LatentVariance.OfClass(store, result.ClassIndex)));
             progress.AdvanceRows(result.RowCount);
             if (times.Add(result.ClassIndex, result.Seconds))
                 times.Save();
@@ -123,7 +123,8 @@ public static class QuantizeStage
         return quantizer with { CentroidCount = largest };
     }
 
-    private static void RequireRows(LatentStore store, string latents)
+    /// <summary>Refuses a store with a class without rows.</summary>
+    internal static void RequireRows(LatentStore store, string latents)
     {
         for (int c = 0; c < store.ClassNames.Count; c++)
         {
@@ -132,7 +133,8 @@ public static class QuantizeStage
         }
     }
 
-    private static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
+    /// <summary>What a quantisation of a store depends on.</summary>
+    internal static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
     {
         var settings = new Dictionary<string, string>(OptionsRecords.Quantizer.Describe(options, PipelineStages.Quantize)) { ["latents"] = identity };
         // A memory limit changes digits only where it rules Gram space out; then it belongs to what made the result.

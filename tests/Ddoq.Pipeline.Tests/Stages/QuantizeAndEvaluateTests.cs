@@ -59,6 +59,66 @@ public class QuantizeAndEvaluateTests
         });
     }
 
+    [TestCase(1, 0)]
+    [TestCase(Rows, 1)]
+    public void VarianceExplained_IsNothingByOneCentre_AndAllByACentrePerRow(int centres, double explained)
+    {
+        Run(QuantizationAlgorithm.Lloyd, centres);
+        QualitySummary quality = QuantizationQuality.Summarise(Path.Combine(Prototypes, QuantizationQuality.FileName));
+        PrototypeComparison measured = EvaluateStage.Measure(Latents, File, Context());
+        Assert.Multiple(() =>
+        {
+            Assert.That(quality.Explained, Is.EqualTo(explained).Within(1e-6));
+            Assert.That(quality.ExplainedByClass, Has.Count.EqualTo(Classes).And.All.EqualTo(explained).Within(1e-6));
+            Assert.That(measured.Mean("prototypes", PrototypeMetric.VarianceExplained), Is.EqualTo(explained).Within(1e-6));
+        });
+    }
+
+    [Test]
+    public void VarianceExplained_IsTheVarianceThatConditionalMeansKeep()
+    {
+        // The law of total variance: Lloyd's centres are the means of their cells, weighted by their masses.
+        Run(QuantizationAlgorithm.Lloyd, 5);
+        PrototypeComparison measured = EvaluateStage.Measure(Latents, File, Context());
+        QualitySummary quality = QuantizationQuality.Summarise(Path.Combine(Prototypes, QuantizationQuality.FileName));
+        for (int c = 0; c < Classes; c++)
+        {
+            ClassMeasurement m = measured["prototypes", c];
+            Assert.That(m.VarianceExplained, Is.EqualTo(m.VarianceKept).Within(1e-4));
+            Assert.That(quality.ExplainedByClass[c], Is.EqualTo(m.VarianceExplained).Within(1e-5));
+        }
+    }
+
+    [Test]
+    public void Curve_HasThePointsThatSingleQuantisationsGive_AndGoesOnWhereItStopped()
+    {
+        string output = Path.Combine(_folder, "curve");
+        var options = new QuantizeOptions { Quantizer = new QuantizerOptions { Seed = 1, Algorithm = QuantizationAlgorithm.Hartigan }, Device = "cpu" };
+        IReadOnlyList<CurvePoint> points = CurveStage.Run(options, [5, 1, 5, Rows + 1], Latents, output, Context());
+        Run(QuantizationAlgorithm.Hartigan, 5);
+        QualitySummary single = QuantizationQuality.Summarise(Path.Combine(Prototypes, QuantizationQuality.FileName));
+        string[] lines = System.IO.File.ReadAllLines(Path.Combine(output, CurveStage.FileName));
+        Assert.Multiple(() =>
+        {
+            Assert.That(points.Select(point => point.CentresPerClass), Is.EqualTo(new[] { 1, 5, Rows + 1 }));
+            Assert.That(points.Select(point => point.Centres), Is.EqualTo(new[] { Classes, Classes * 5, Classes * Rows }));
+            Assert.That((points[1].Distortion, points[1].Explained), Is.EqualTo((single.Distortion, single.Explained)));
+            Assert.That(points[0].Explained, Is.EqualTo(0).Within(1e-6));
+            Assert.That(points[2].Explained, Is.EqualTo(1).Within(1e-6));
+            Assert.That(lines, Has.Length.EqualTo(4));
+            Assert.That(lines[0], Is.EqualTo("centres_per_class,centres,distortion,explained,held_out_distortion"));
+        });
+
+        // As a killed run leaves it: one point there, which is not measured again, and no table.
+        System.IO.File.Delete(Path.Combine(output, CurveStage.FileName));
+        string first = Path.Combine(output, "centres-1.json");
+        System.IO.File.Delete(Path.Combine(output, "centres-5.json"));
+        DateTime written = System.IO.File.GetLastWriteTimeUtc(first);
+        Assert.That(CurveStage.Run(options, [1, 5, Rows + 1], Latents, output, Context()), Is.EqualTo(points));
+        Assert.That(System.IO.File.GetLastWriteTimeUtc(first), Is.EqualTo(written));
+        Assert.That(System.IO.File.ReadAllLines(Path.Combine(output, CurveStage.FileName)), Is.EqualTo(lines));
+    }
+
     [Test]
     public void Quantize_Resumes_WithoutRepeatingFinishedClasses_AndGivesTheSameBytes()
     {
