@@ -20,8 +20,9 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = HERE / "bin" / "Release" / "net10.0" / "Ddoq.Bench.Quantize.dll"
-ALGORITHMS = ["d4m", "clvq", "minibatch", "lloyd", "hartigan", "hartigan:4"]
-PEERS = ["sklearn partial_fit (D4M)", "sklearn MiniBatchKMeans", "sklearn KMeans n_init=1", "sklearn KMeans n_init=10", "faiss Kmeans"]
+ALGORITHMS = ["d4m", "clvq", "minibatch", "lloyd", "hartigan", "hartigan:4", "support"]
+PEERS = ["sklearn partial_fit (D4M)", "sklearn MiniBatchKMeans", "sklearn KMeans n_init=1", "sklearn KMeans n_init=10", "faiss Kmeans",
+         "numpy support points", "torch support points"]
 BASELINE = "sklearn MiniBatchKMeans"
 
 
@@ -38,6 +39,20 @@ def distortion(rows, centroids):
         part = slice(first, first + 256)
         total += float(((rows[part].astype(np.float64) - centroids[labels[part]]) ** 2).sum())
     return total / len(rows)
+
+
+def mean_distance(first, second):
+    """Mean distance of all pairs, by fp32 products about a common mean, summed in fp64."""
+    mean = first.mean(0)
+    first, second = first - mean, second - mean
+    squared = (first ** 2).sum(1)[:, None] + (second ** 2).sum(1) - 2 * first @ second.T
+    return float(np.sqrt(np.maximum(squared, 0), dtype=np.float64).mean())
+
+
+def energy_distance(rows, centroids):
+    """2 E|X - Z| - E|X - X'| - E|Z - Z'| at equal weights."""
+    rows = rows.astype(np.float32)
+    return 2 * mean_distance(rows, centroids) - mean_distance(rows, rows) - mean_distance(centroids, centroids)
 
 
 def load_store(folder, rows):
@@ -81,6 +96,7 @@ def measure(file, folder, options, k):
         rows = data.shape[1] - options.held_out
         result["training"] = statistics.mean(distortion(data[c, :rows], centroids[c]) for c in range(len(data)))
         result["held_out"] = statistics.mean(distortion(data[c, rows:], centroids[c]) for c in range(len(data)))
+        result["energy"] = statistics.mean(energy_distance(data[c, :rows], centroids[c]) for c in range(len(data)))
         result["median_seconds"] = statistics.median(result["seconds"])
         results.append(result)
         print(f"  {result['method']}: {result['median_seconds']:.3f} s", file=sys.stderr)
@@ -90,14 +106,14 @@ def measure(file, folder, options, k):
 def table(results):
     base = next((result for result in results if result["method"] == BASELINE), results[0])
     lines = [
-        f"| method | time s | times {base['method']} | training distortion | ratio | held-out distortion | ratio | peak MiB |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| method | time s | times {base['method']} | training distortion | ratio | held-out distortion | ratio | energy distance | peak MiB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
         lines.append(
             f"| {result['method']} | {result['median_seconds']:.3f} | {base['median_seconds'] / result['median_seconds']:.1f} "
             f"| {result['training']:.2f} | {result['training'] / base['training']:.4f} "
-            f"| {result['held_out']:.2f} | {result['held_out'] / base['held_out']:.4f} | {result['peak_bytes'] / 2**20:.0f} |")
+            f"| {result['held_out']:.2f} | {result['held_out'] / base['held_out']:.4f} | {result['energy']:.4f} | {result['peak_bytes'] / 2**20:.0f} |")
     return "\n".join(lines)
 
 

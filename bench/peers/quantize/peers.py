@@ -5,6 +5,7 @@ before the clock starts, which favours the peers: the engine reads the float16 r
 """
 import argparse
 import json
+import os
 import time
 import warnings
 
@@ -47,12 +48,45 @@ def faiss_k_means(rows, k, seed):
     return model.centroids
 
 
+def support_numpy(rows, k, seed):
+    """Support points by the plain iteration of Mak and Joseph, 100 rounds; distances by matrix products."""
+    rng = np.random.default_rng(seed)
+    points = rows[rng.choice(len(rows), k, False)] + 1e-3 * rng.standard_normal((k, rows.shape[1]), dtype=np.float32)
+    norms = (rows * rows).sum(1)
+    for _ in range(SUPPORT_ROUNDS):
+        own = (points * points).sum(1)
+        pulls = 1 / np.sqrt(np.maximum(own[:, None] + norms - 2 * points @ rows.T, 1e-6))
+        apart = np.sqrt(np.maximum(own[:, None] + own - 2 * points @ points.T, 1e-6))
+        np.fill_diagonal(apart, np.inf)
+        push = (1 / apart).sum(1, keepdims=True) * points - (1 / apart) @ points
+        points = (pulls @ rows + len(rows) / k * push) / pulls.sum(1, keepdims=True)
+    return points
+
+
+def support_torch(rows, k, seed):
+    """The same in torch."""
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    rows, generator = torch.from_numpy(rows), torch.Generator().manual_seed(seed)
+    points = rows[torch.randperm(len(rows), generator=generator)[:k]] + 1e-3 * torch.randn(k, rows.shape[1], generator=generator)
+    for _ in range(SUPPORT_ROUNDS):
+        pulls = 1 / torch.cdist(points, rows).clamp_min(1e-3)
+        apart = torch.cdist(points, points).fill_diagonal_(float("inf"))
+        push = (1 / apart).sum(1, keepdim=True) * points - (1 / apart) @ points
+        points = (pulls @ rows + len(rows) / k * push) / pulls.sum(1, keepdim=True)
+    return points.numpy()
+
+
+SUPPORT_ROUNDS = 100
 METHODS = {
     "sklearn partial_fit (D4M)": partial_fit,
     "sklearn MiniBatchKMeans": mini_batch,
     "sklearn KMeans n_init=1": k_means(1),
     "sklearn KMeans n_init=10": k_means(10),
     "faiss Kmeans": faiss_k_means,
+    "numpy support points": support_numpy,
+    "torch support points": support_torch,
 }
 
 
