@@ -145,7 +145,7 @@ mutate("support: rows weigh as one" kernels/cluster_support.cuh
 mutate("support: mixture kept where the energy rises" kernels/cluster_support.cuh
        "if (!(reached.energy < energy))" "if (reached.energy == INFINITY)" support)
 mutate("support: barrier after the products removed" kernels/cluster_support.cuh
-       "[column] = sums[k];\n        }\n    }\n    __syncthreads();" "[column] = sums[k];\n        }\n    }" support)
+       "+ column] = sums[k];\n        }\n    }\n    __syncthreads();" "+ column] = sums[k];\n        }\n    }" support)
 mutate("support: the last restart is kept" kernels/cluster.cu
        "!(distortion < p.reports[c].distortion)" "false" support)
 mutate("random numbers: nine rounds" kernels/counter_random.cuh
