@@ -30,8 +30,6 @@ internal sealed partial class CommandTree
     /// <summary>The options of the command and of all below it.</summary>
     public IEnumerable<string> AllOptions => _options.Concat(_commands.Values.SelectMany(command => command.AllOptions));
 
-    public IEnumerable<string> Commands => _commands.Keys;
-
     /// <summary>What is wrong with the words behind the program's name; null when every command and option exists.</summary>
     public string? Complaint(IReadOnlyList<string> words)
     {
