@@ -31,15 +31,19 @@ public static class Settings
     public static string? Nearest(string word, IEnumerable<string> words) =>
         words.MinBy(candidate => EditDistance(candidate, word)) is { } nearest && EditDistance(nearest, word) <= Math.Max(2, word.Length / 3) ? nearest : null;
 
-    /// <summary>The settings as a table of Markdown.</summary>
+    /// <summary>The settings as a page of Markdown, without its heading.</summary>
     public static string ToMarkdown()
     {
-        var text = new StringBuilder("| option | key in the file | meaning | allowed | default | stages |\n|---|---|---|---|---|---|\n");
+        var text = new StringBuilder(
+            "Options of the commands, and keys of the TOML file that `-c` names; an option overrides the file. Each stage records the settings that shape its result, "
+            + "and goes on only with the same ones.\n\n| option | key in the file | meaning | allowed | default | read by |\n|---|---|---|---|---|---|\n");
         foreach (Setting setting in All)
         {
             string needs = setting.Needs is null ? string.Empty : $" Only with `{setting.Needs}`.";
             string initial = setting.DefaultText.Length > 0 ? $"`{setting.DefaultText}`" : setting.DecidedBy ?? "-";
             string stages = setting.Stages == PipelineStages.None ? "distill" : setting.Stages.ToString().ToLowerInvariant();
+            if (setting.IsVolatile)
+                stages += "; changes no result";
             text.Append($"| `{setting.Flag}` | `{setting.Key}` | {setting.Description}{needs} | {setting.Allowed} | {initial} | {stages} |\n".Replace("<", "\\<", StringComparison.Ordinal));
         }
 
