@@ -73,7 +73,7 @@ public class PipelineConfigurationTests
         File.WriteAllText(_file, "quantize = { ipc = 7 }\n[evaluate]\narms = [\"ddoq\", \"d4m\"]\n[synthesize]\n\"guidance_scale\" = 2\n");
         PipelineConfiguration configuration = PipelineConfiguration.FromToml(_file);
         Assert.That(configuration.Get(QuantizeSettings.Ipc), Is.EqualTo(7));
-        Assert.That(configuration.Get(TrainSettings.Arms), Is.EqualTo("ddoq,d4m"));
+        Assert.That(configuration.Get(ComparisonSettings.Arms), Is.EqualTo("ddoq,d4m"));
         Assert.That(configuration.Get(SynthesizeSettings.GuidanceScale), Is.EqualTo(2));
     }
 
