@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Ddoq.Storage;
 
 namespace Ddoq.Latents;
 
@@ -88,4 +90,43 @@ public interface ILatentSource
     void Release(int classIndex)
     {
     }
+}
+
+/// <summary>Channels, height and width of one latent; <c>Length</c> values per row, channel-major (c, h, w).</summary>
+public readonly record struct LatentShape(int Channels, int Height, int Width)
+{
+    /// <summary>Values per latent (D).</summary>
+    public int Length => checked(Channels * Height * Width);
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Channels}x{Height}x{Width}");
+}
+
+/// <summary>How the values of a latent are stored, named as in safetensors files.</summary>
+public enum LatentElementType
+{
+    /// <summary>IEEE half precision: 2 bytes, the type that Ddoq writes.</summary>
+    F16,
+
+    /// <summary>The upper half of a single: 2 bytes.</summary>
+    BF16,
+
+    /// <summary>IEEE single precision: 4 bytes.</summary>
+    F32,
+}
+
+/// <summary>Sizes and names of <see cref="LatentElementType"/>.</summary>
+internal static class LatentElement
+{
+    public static int Size(LatentElementType type) => type == LatentElementType.F32 ? sizeof(float) : sizeof(ushort);
+
+    /// <summary>The type of a tensor of latents; null when the engine has no rows of that type.</summary>
+    public static LatentElementType? Of(SafetensorsType type) => type switch
+    {
+        SafetensorsType.F16 => LatentElementType.F16,
+        SafetensorsType.BF16 => LatentElementType.BF16,
+        SafetensorsType.F32 => LatentElementType.F32,
+        _ => null,
+    };
 }

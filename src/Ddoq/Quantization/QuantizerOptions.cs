@@ -137,3 +137,105 @@ public sealed record QuantizerOptions
     private static UsageException Wrong<T>(string name, T value, string allowed, string? hint) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{name} is {value}; allowed: {allowed}."), hint);
 }
+
+/// <summary>How the centres of one class are found.</summary>
+public enum QuantizationAlgorithm
+{
+    /// <summary>
+    /// The mini-batch pass of D4M: one buffer of <c>KmExpand * K</c> rows at a time, labels against the old centres, then
+    /// <c>centre = (count * centre + sum of rows) / (count + rows)</c>; rows left over at the end are not used.
+    /// </summary>
+    D4m,
+
+    /// <summary>Competitive learning vector quantisation, one random row per step (Algorithm 2 of the DDOQ paper).</summary>
+    Clvq,
+
+    /// <summary>Mini-batch k-means on random batches with early stopping, as scikit-learn's <c>MiniBatchKMeans.fit</c>.</summary>
+    MiniBatch,
+
+    /// <summary>Lloyd's iteration from the initial centres until no label changes (Algorithm 3).</summary>
+    Lloyd,
+
+    /// <summary>
+    /// Lloyd, then single-row moves accepted by Hartigan's test, which also counts what the move does to both means:
+    /// lower distortion wherever cells have few rows. The default.
+    /// </summary>
+    Hartigan,
+
+    /// <summary>
+    /// Support points: K points of equal weight with the least energy distance to the rows. They keep the variance that the
+    /// other algorithms' means lose. Their number in a cell is what a final assignment counts; their weights are 1/K by construction.
+    /// </summary>
+    Support,
+}
+
+/// <summary>In which coordinates the iterations run. The result is the same up to rounding (and the order of Hartigan's moves).</summary>
+public enum QuantizationSpace
+{
+    /// <summary>Whichever the cost model expects to be quicker for the class.</summary>
+    Auto,
+
+    /// <summary>Inner products of the rows of the class are computed once (N x N); an iteration then costs no pass over the rows.</summary>
+    Gram,
+
+    /// <summary>Every iteration reads the rows.</summary>
+    Direct,
+}
+
+/// <summary>Where the first centres come from.</summary>
+public enum CentroidInitialization
+{
+    /// <summary>
+    /// Greedy k-means++: each next centre is the best of <c>2 + floor(ln K)</c> rows drawn with probability proportional
+    /// to the squared distance to the nearest centre so far.
+    /// </summary>
+    GreedyKMeansPlusPlus,
+
+    /// <summary>K distinct rows drawn uniformly.</summary>
+    Random,
+
+    /// <summary>The centres in <see cref="QuantizerOptions.InitialCentroids"/>.</summary>
+    Given,
+}
+
+/// <summary>The step sizes of <see cref="QuantizationAlgorithm.Clvq"/>.</summary>
+/// <remarks>
+/// <see cref="Counting"/>: a centre that wins for the v-th time moves by 1/(v+1), so it is the mean of its start and of
+/// the rows it won. Its companion weights use the common step 1/(K+i) of step i: with steps that differ by winner they
+/// would tend to 1/K and not to the masses. <see cref="Decaying"/>: step i moves the winner and the companion weights by
+/// <c>Scale / (Offset + i)</c>, as Algorithm 2 of the DDOQ paper writes it.
+/// </remarks>
+public readonly record struct ClvqStepRule
+{
+    private ClvqStepRule(double scale, double offset)
+    {
+        Scale = scale;
+        Offset = offset;
+    }
+
+    /// <summary>1 / (wins of the centre + 1).</summary>
+    public static ClvqStepRule Counting => default;
+
+    /// <summary>a in a/(b+i); 0 means <see cref="Counting"/>.</summary>
+    public double Scale { get; }
+
+    /// <summary>b in a/(b+i).</summary>
+    public double Offset { get; }
+
+    /// <summary>Whether the step depends on the wins of the centre and not on the step number.</summary>
+    public bool IsCounting => Scale == 0;
+
+    /// <summary>Step i (from 1) is <paramref name="scale"/> / (<paramref name="offset"/> + i).</summary>
+    /// <exception cref="UsageException">A value is not finite, not positive, or would make the first step exceed 1.</exception>
+    public static ClvqStepRule Decaying(double scale, double offset)
+    {
+        if (!(scale > 0) || !(offset >= 0) || !double.IsFinite(scale) || !double.IsFinite(offset) || scale > offset + 1)
+        {
+            throw new UsageException(
+                FormattableString.Invariant($"CLVQ steps {scale} / ({offset} + i) are not allowed: the scale must be positive, the offset not negative, and the first step scale / (offset + 1) at most 1."),
+                "Choose for example scale 1 and offset 10.");
+        }
+
+        return new ClvqStepRule(scale, offset);
+    }
+}

@@ -41,3 +41,22 @@ internal static class KernelTuning
     /// </summary>
     public const int CombinedColumns = 128;
 }
+
+/// <summary>Whether a tile asks the memory for what comes next; a type, so that each loop is compiled with or without it.</summary>
+internal interface ILookAhead
+{
+    /// <summary>Constant.</summary>
+    static abstract bool IsOn { get; }
+
+    /// <summary>It does.</summary>
+    internal readonly struct On : ILookAhead
+    {
+        public static bool IsOn => true;
+    }
+
+    /// <summary>It does not: its data are at hand.</summary>
+    internal readonly struct Off : ILookAhead
+    {
+        public static bool IsOn => false;
+    }
+}

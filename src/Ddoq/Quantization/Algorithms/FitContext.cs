@@ -112,3 +112,40 @@ internal sealed class FitContext(LatentKernels kernels) : IDisposable
         _runningSums.Dispose();
     }
 }
+
+/// <summary>What a run of an algorithm reports besides the centres it leaves in the space.</summary>
+/// <param name="Iterations">Iterations, batches or steps.</param>
+/// <param name="Moves">Rows moved by Hartigan's test.</param>
+/// <param name="CentroidsAreMeans">Whether every centre with rows is the weighted mean of the context's labels.</param>
+/// <param name="RunningCounts">The algorithm's own counts, if it keeps any.</param>
+/// <param name="RunningMasses">The same in weights of rows, of a class with weights.</param>
+/// <param name="CompanionWeights">CLVQ's weights.</param>
+internal readonly record struct AlgorithmOutcome(
+    long Iterations,
+    long Moves = 0,
+    bool CentroidsAreMeans = false,
+    long[]? RunningCounts = null,
+    double[]? RunningMasses = null,
+    double[]? CompanionWeights = null);
+
+/// <summary>Sums of squared distances.</summary>
+internal static class SquaredDistances
+{
+    /// <summary>Their sum in fp64, each times the weight of its row.</summary>
+    /// <param name="distances">N squared distances.</param>
+    /// <param name="weights">N weights; empty when all weigh the same.</param>
+    public static double Sum(ReadOnlySpan<float> distances, ReadOnlySpan<float> weights)
+    {
+        double sum = 0;
+        if (weights.IsEmpty)
+        {
+            foreach (float distance in distances)
+                sum += distance;
+            return sum;
+        }
+
+        for (int i = 0; i < distances.Length; i++)
+            sum += (double)weights[i] * distances[i];
+        return sum;
+    }
+}

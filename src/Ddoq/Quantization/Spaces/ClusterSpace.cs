@@ -1,3 +1,5 @@
+using Ddoq.Quantization.Algorithms;
+
 namespace Ddoq.Quantization.Spaces;
 
 /// <summary>K moving centres among the N rows of one class: what an algorithm may ask and do, whatever the coordinates.</summary>
@@ -82,4 +84,80 @@ internal abstract class ClusterSpace : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+}
+
+/// <summary>Hartigan's test: what the sum of squared distances loses and gains when one row changes its cell.</summary>
+/// <remarks>
+/// Both means move with the row, so a row of weight w that leaves a cell of mass W saves <c>w W / (W - w) * d</c> and joining
+/// one costs <c>w W / (W + w) * d</c>, d the squared distance to the mean; without weights w is 1 and W the number of rows.
+/// The common w is left out here. Lloyd compares the bare distances, and stops earlier: the row's own mean contains w/W of
+/// the row. Source: J. A. Hartigan, "Clustering Algorithms" (1975), chapter 4.
+/// </remarks>
+internal static class HartiganTest
+{
+    // A row of nearly all the mass of its cell has a distance of nearly nothing but rounding.
+    private const double LargestFactor = 1e6;
+
+    /// <summary>What leaving a cell saves, per weight of the row and squared distance.</summary>
+    public static double Leave(double mass, double weight) => mass / (mass - weight);
+
+    /// <summary>What joining a cell costs, per weight of the row and squared distance; an empty cell costs nothing.</summary>
+    public static double Join(double mass, double weight) => mass / (mass + weight);
+
+    /// <summary>Whether a row may leave its cell: others are in it, and they have mass that rounding does not hide.</summary>
+    /// <param name="count">Rows of the cell.</param>
+    /// <param name="leave"><see cref="Leave"/> of the row.</param>
+    public static bool MayLeave(int count, double leave) => count > 1 && leave < LargestFactor;
+
+    /// <summary>The gain per weight of the row below which a move is rounding.</summary>
+    /// <param name="leave"><see cref="Leave"/> of the row, by which the rounding of the distance grows.</param>
+    /// <param name="zeroDistance">What allows for the factor of equal weights, at most 2.</param>
+    public static double LeastGain(double leave, float zeroDistance) => leave <= 2 ? zeroDistance : zeroDistance * leave / 2;
+}
+
+/// <summary>Chooses the coordinates of a class from its size and the options alone.</summary>
+/// <remarks>
+/// Unit: one multiply-add of the packed kernels. The Gram matrix costs <c>N^2 D / 2</c>; each pass in direct space costs
+/// <c>N D (K + 14)</c>: reading and converting a value takes as long as 14 centres do (measured between K = 10 and 200). Passes expected: Lloyd 15 from greedy k-means++; Hartigan's moves as many
+/// again; mini-batch about 30 passes' worth of batches (scikit-learn's stopping rule); greedy k-means++ itself one pass
+/// per trial.
+/// </remarks>
+internal static class SpaceCostModel
+{
+    /// <summary>Rows above which the Gram matrix is not considered: 4 N^2 bytes per worker, 256 MiB here.</summary>
+    public const int MostRows = 8192;
+
+    private const double ConversionInCentroids = 14;
+    private const double LloydPasses = 15;
+    private const double MiniBatchPasses = 30;
+
+    // One row at a time against unpacked centres runs at the speed of memory.
+    private const double SingleRowFactor = 6;
+
+    /// <summary>The cheaper space for a class.</summary>
+    public static QuantizationSpace Choose(QuantizerOptions options, int rows, int centroids, int dimension)
+    {
+        if (options.Space != QuantizationSpace.Auto)
+            return options.Space;
+        if (rows > MostRows || (options.Algorithm == QuantizationAlgorithm.Support && options.Initialization == CentroidInitialization.Given))
+            return QuantizationSpace.Direct;
+        double product = (double)rows * dimension;
+        double gram = product * rows / 2;
+        double direct = product * (centroids + ConversionInCentroids) * DirectPasses(options, rows, centroids) * options.Restarts;
+        return gram <= direct ? QuantizationSpace.Gram : QuantizationSpace.Direct;
+    }
+
+    private static double DirectPasses(QuantizerOptions options, int rows, int centroids)
+    {
+        double first = options.Initialization == CentroidInitialization.GreedyKMeansPlusPlus ? 2 + Math.Log(centroids) : 0;
+        return options.Algorithm switch
+        {
+            QuantizationAlgorithm.D4m => options.Passes + (first * Math.Min(1, (double)options.KmExpand * centroids / rows)),
+            QuantizationAlgorithm.Clvq => first + (SingleRowFactor * options.Passes),
+            QuantizationAlgorithm.Support => 2 * Math.Min(SupportIteration.ExpectedRounds, options.MaxIterations),
+            QuantizationAlgorithm.MiniBatch => first + Math.Min(MiniBatchPasses, options.MaxIterations),
+            QuantizationAlgorithm.Lloyd => first + Math.Min(LloydPasses, options.MaxIterations),
+            _ => first + (2 * Math.Min(LloydPasses, options.MaxIterations)),
+        };
+    }
 }

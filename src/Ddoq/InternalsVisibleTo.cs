@@ -1,5 +1,0 @@
-using System.Runtime.CompilerServices;
-
-[assembly: InternalsVisibleTo("Ddoq.Tests")]
-[assembly: InternalsVisibleTo("Ddoq.Bench")]
-[assembly: InternalsVisibleTo("libddoq")]
