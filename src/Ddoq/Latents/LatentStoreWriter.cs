@@ -270,7 +270,8 @@ public sealed class LatentStoreWriter : IDisposable
         _shard ??= SafetensorsWriter.Create(ShardPath(shard), TensorsOf(RowsOf(shard)), MetadataOf(shard));
         _shard.Append("latents", rows);
         labels.CopyTo(_labels.AsSpan(_pendingRows - _pendingSkipped));
-        weights.CopyTo(_weights.AsSpan(_pendingRows - _pendingSkipped));
+        if (HasSampleWeights)
+            weights.CopyTo(_weights.AsSpan(_pendingRows - _pendingSkipped));
         AdvancePending(labels.Length);
     }
 
