@@ -47,6 +47,15 @@ public class TrainTests
     }
 
     [Test]
+    public void ASetOfAnotherSizeThanTheModels_IsMeasuredAtItsOwn()
+    {
+        string set = Path.Combine(_folder, "coreset"), output = Path.Combine(_folder, "of-coreset");
+        Program.Run("select", "--data-dir", _data, "--ipc", "2", "-o", set).Succeeded();
+        Program.Run("train", "--data-dir", _data, "--distilled", set, "--protocol", "small-image", "--updates", "1", "--repeats", "1", "--network-width", "16", "-o", output).Succeeded();
+        Assert.That(Result(output).GetProperty("images_per_class").GetInt32(), Is.EqualTo(2));
+    }
+
+    [Test]
     public void WithoutOptions_AProtocolHasItsOwnNumbers()
     {
         // One class of the demo's defaults would be the wrong one: 600 updates of 10.

@@ -50,14 +50,15 @@ public static class TrainStage
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(context);
         ModelFolder model = options.OpenModel();
-        ImageFit fit = options.Images.FitFor(model);
         var loaded = new Dictionary<string, OpenedSet>(StringComparer.Ordinal);
         ProviderChoice.Require(options.Provider);
-        foreach ((StudentSet set, string folder) in sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(repeat => (set, set.FolderOf(repeat)))))
-        {
-            if (!loaded.ContainsKey(folder))
-                loaded.Add(folder, set.Arm.IsReference ? OpenedSet.OfTraining(options.Images, fit, context) : OpenedSet.Load(folder, context));
-        }
+        foreach (string folder in Folders(sets.Where(set => !set.Arm.IsReference), options.Repeats))
+            loaded.Add(folder, OpenedSet.Load(folder, context));
+
+        // A set that was made without the model has a size of its own, which the test images follow.
+        ImageFit fit = loaded.Values.FirstOrDefault() is { } own && own.Side != model.ImageSize ? options.Images.FitFor(own.Side) : options.Images.FitFor(model);
+        foreach (string folder in Folders(sets.Where(set => set.Arm.IsReference), options.Repeats))
+            loaded.Add(folder, OpenedSet.OfTraining(options.Images, fit, context));
 
         IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(0)].ClassNames;
         using IImageDataset testData = options.Images.OpenTest(classNames, context.Cancellation);
@@ -94,6 +95,9 @@ public static class TrainStage
 
         return results!;
     }
+
+    private static IEnumerable<string> Folders(IEnumerable<StudentSet> sets, int repeats) =>
+        sets.SelectMany(set => Enumerable.Range(0, repeats).Select(set.FolderOf)).Distinct(StringComparer.Ordinal);
 
     private static void TrainAll(
         List<Job> jobs,
