@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ddoq.Numerics;
 using Ddoq.Training.Networks;
 using Ddoq.Training.Protocols;
 using Ddoq.Training.Weights;
@@ -74,7 +75,7 @@ public sealed record StudentOptions
     {
         Require(Updates is null || Epochs is null, nameof(Updates), Updates, "updates or epochs, not both");
         Require(Updates is null or >= 1, nameof(Updates), Updates, "1 and more");
-        Require(Epochs is null or (>= 1 and < RandomStream.MaximumEpochs), nameof(Epochs), Epochs, "1 to 16,777,215");
+        Require(Epochs is null or (>= 1 and < RandomStreams.MaximumEpochs), nameof(Epochs), Epochs, "1 to 16,777,215");
         Require(BatchSize is null or >= 1, nameof(BatchSize), BatchSize, "1 and more");
         Require(MicroBatchSize >= 0, nameof(MicroBatchSize), MicroBatchSize, "0 (automatic) or more");
         Require(LearningRate is null or (> 0 and < double.PositiveInfinity), nameof(LearningRate), LearningRate, "finite numbers above 0");

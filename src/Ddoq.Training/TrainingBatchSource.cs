@@ -60,7 +60,7 @@ internal sealed class TrainingBatchSource : IDisposable
         using IDisposable noGradients = no_grad();
         using DisposeScope scope = NewDisposeScope();
         ReadOnlySpan<int> rows = Rows(epoch, step);
-        var random = new CounterRandom(_options.Seed, RandomStream.Augmentation(epoch, step));
+        var random = new CounterRandom(_options.Seed, RandomStreams.Augmentation(epoch, step));
         Tensor images = _pixels.index_select(0, tensor(rows.ToArray())).to(ScalarType.Float32).MultiplyInPlace(1f / 255f);
         if (_recipe.Augmentation is AugmentationKind.CropFlip or AugmentationKind.CropFlipColour)
             images = RandomResizedCrop.Apply(images, ref random, LeastCropArea);
@@ -108,7 +108,7 @@ internal sealed class TrainingBatchSource : IDisposable
         {
             for (int i = 0; i < _order.Length; i++)
                 _order[i] = i;
-            var random = new CounterRandom(_options.Seed, RandomStream.Order(epoch));
+            var random = new CounterRandom(_options.Seed, RandomStreams.ImageOrder(epoch));
             random.Shuffle(_order.AsSpan());
             _orderEpoch = epoch;
         }
@@ -119,7 +119,7 @@ internal sealed class TrainingBatchSource : IDisposable
 
     private Tensor Mix(Tensor images, ReadOnlySpan<int> rows, int epoch, int step, out int[] partners, out double lambda)
     {
-        var random = new CounterRandom(_options.Seed, RandomStream.Mix(epoch, step));
+        var random = new CounterRandom(_options.Seed, RandomStreams.Mix(epoch, step));
         long[] places = new long[rows.Length];
         for (int i = 0; i < places.Length; i++)
             places[i] = i;

@@ -113,7 +113,7 @@ internal sealed class ProviderRun(ModelFolder model, OnnxSessionOptions options,
     private (int[] Classes, ulong[] Streams) Rows(int count)
     {
         int[] classes = [.. Enumerable.Range(0, count).Select(row => row % model.ClassNames.Count)];
-        return (classes, [.. classes.Select((label, row) => DiffusionSynthesizer.NoiseStream(label, row))]);
+        return (classes, [.. classes.Select((label, row) => RandomStreams.Synthesis(label, row))]);
     }
 
     // Soft blobs of random place and size on black, in [-1, 1]: like the models' own data, and the same on every machine.

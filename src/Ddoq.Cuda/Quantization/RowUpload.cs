@@ -4,7 +4,6 @@ using Ddoq.Cuda.Memory;
 using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Quantization;
-using Ddoq.Quantization.Algorithms;
 
 namespace Ddoq.Cuda.Quantization;
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Ddoq.Numerics;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Schedulers;
@@ -18,10 +19,6 @@ public sealed class DiffusionSynthesizer : IDisposable
 {
     // How far the nearest kept level may lie from the one asked for; 25 steps are within 0.05 of any.
     private const double MostStartDistance = 0.25;
-
-    // High byte of synthesis streams; the streams of quantisers are (class, step) with the high byte clear.
-    private const ulong StreamTag = 0x53;
-    private const int StreamIndexBits = 28;
 
     private readonly IDiffusionBackbone _backbone;
     private readonly SchedulerConfiguration _configuration;
@@ -100,23 +97,10 @@ public sealed class DiffusionSynthesizer : IDisposable
                 "use more steps (--num-inference-steps), or --scheduler dpm-solver++, whose first step is the noisiest");
     }
 
-    /// <summary>The noise stream of one prototype: the same whichever shard, batch or order it is synthesised in.</summary>
-    /// <param name="classIndex">The class, 0-based, below 2^28.</param>
-    /// <param name="prototypeIndex">The prototype within its class, 0-based, below 2^28.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An index is out of range.</exception>
-    public static ulong NoiseStream(int classIndex, int prototypeIndex)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(classIndex);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(classIndex, 1 << StreamIndexBits);
-        ArgumentOutOfRangeException.ThrowIfNegative(prototypeIndex);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(prototypeIndex, 1 << StreamIndexBits);
-        return (StreamTag << (2 * StreamIndexBits)) | ((ulong)classIndex << StreamIndexBits) | (uint)prototypeIndex;
-    }
-
     /// <summary>Synthesises latents.</summary>
     /// <param name="prototypes">[n, c, h, w], scaled; ignored (and may be empty) when the start is pure noise.</param>
     /// <param name="classes">n classes, 0-based; rows of many classes may mix.</param>
-    /// <param name="noiseStreams">n streams, from <see cref="NoiseStream"/>.</param>
+    /// <param name="noiseStreams">n streams, from <see cref="RandomStreams.Synthesis"/>.</param>
     /// <param name="latents">Receives [n, c, h, w], scaled; may be <paramref name="prototypes"/>' memory.</param>
     /// <param name="progress">Advanced by finished rows; the caller begins and ends the stage.</param>
     /// <param name="cancellation">Looked at before every network call.</param>

@@ -119,7 +119,7 @@ public static class RandomImagesStage
         context.ForEach(rows.Length, () => new PixelBuffer(3 * fit.Height * fit.Width), (c, buffer) =>
         {
             int[] shuffled = [.. rows[c]];
-            CounterRandom random = RandomStreams.RealImages(source.Seed, c);
+            var random = new CounterRandom(source.Seed, RandomStreams.RealImages(c));
             random.Shuffle<int>(shuffled);
 
             // Where damaged images are skipped, the next one takes the place of a damaged one.

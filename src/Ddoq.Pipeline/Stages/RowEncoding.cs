@@ -1,5 +1,6 @@
 using Ddoq.Imaging;
 using Ddoq.Latents;
+using Ddoq.Numerics;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
@@ -84,7 +85,7 @@ internal abstract class RowEncoding : IDisposable
             if (_noise.Length < count * length)
                 _noise = new float[count * length];
             for (int i = 0; i < count; i++)
-                RandomStreams.Posterior(options.Seed, batch.Indices[i]).FillGaussian(_noise.AsSpan(i * length, length));
+                new CounterRandom(options.Seed, RandomStreams.Posterior(batch.Indices[i])).FillGaussian(_noise.AsSpan(i * length, length));
             _encoder!.EncodeSample(batch.Values.Span, count, _noise.AsSpan(0, count * length), rows, Name, cancellation);
 
             string Name(int row) => dataset.NameOf(batch.Indices[row]);

@@ -1,5 +1,6 @@
 using Ddoq.Distilled;
 using Ddoq.Imaging;
+using Ddoq.Numerics;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Synthesis;
 
@@ -24,7 +25,7 @@ internal sealed class SynthesisWork(
             (int label, int prototype) = plan.Row(first + i);
             set.Centroid(label, prototype).CopyTo(latents.AsSpan(i * length, length));
             classes[i] = labels[label];
-            streams[i] = DiffusionSynthesizer.NoiseStream(label, prototype);
+            streams[i] = RandomStreams.Synthesis(label, prototype);
         }
 
         if (synthesizer is null)

@@ -49,14 +49,14 @@ public static class CropMosaic
     private static int[] Pool(TrainingImages images, int classIndex, MosaicOptions options)
     {
         int[] rows = [.. Enumerable.Range(0, images.Count).Where(row => images.Labels[row] == classIndex)];
-        var random = new CounterRandom(options.Seed, RandomStream.MosaicPool(classIndex));
+        var random = new CounterRandom(options.Seed, RandomStreams.MosaicPool(classIndex));
         random.Shuffle(rows.AsSpan());
         return rows[..Math.Min(rows.Length, options.PoolSize)];
     }
 
     private static MosaicPart[] Crops(TrainingImages images, int row, MosaicOptions options)
     {
-        var random = new CounterRandom(options.Seed, RandomStream.MosaicCrops(row));
+        var random = new CounterRandom(options.Seed, RandomStreams.MosaicCrops(row));
         var crops = new MosaicPart[options.CropsPerImage];
         int longest = Math.Min(images.Height, images.Width);
         for (int c = 0; c < crops.Length; c++)

@@ -54,7 +54,7 @@ internal static class NetworkInitializer
 
     private static void FillUniform(Tensor target, double bound, ulong seed, uint index)
     {
-        var random = new CounterRandom(seed, RandomStream.Weights(index));
+        var random = new CounterRandom(seed, RandomStreams.InitialValues(index));
         float[] values = new float[target.numel()];
         for (int i = 0; i < values.Length; i++)
             values[i] = (float)(bound * ((2.0 * random.NextDouble()) - 1.0));
@@ -63,7 +63,7 @@ internal static class NetworkInitializer
 
     private static void FillNormal(Tensor target, double deviation, ulong seed, uint index)
     {
-        var random = new CounterRandom(seed, RandomStream.Weights(index));
+        var random = new CounterRandom(seed, RandomStreams.InitialValues(index));
         float[] values = new float[target.numel()];
         for (int i = 0; i < values.Length; i++)
             values[i] = (float)(deviation * random.NextGaussian());

@@ -1,7 +1,6 @@
 using System.Numerics.Tensors;
 using Ddoq.Latents;
 using Ddoq.Numerics;
-using Ddoq.Quantization.Algorithms;
 using Ddoq.Quantization.Spaces;
 
 namespace Ddoq.Quantization;

@@ -1,7 +1,6 @@
 using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
-using Ddoq.Quantization.Algorithms;
 using Ddoq.Quantization.Spaces;
 using Ddoq.Selection;
 

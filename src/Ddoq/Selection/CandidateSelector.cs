@@ -4,7 +4,6 @@ using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
 using Ddoq.Quantization;
-using Ddoq.Quantization.Algorithms;
 
 namespace Ddoq.Selection;
 

@@ -159,7 +159,7 @@ public class FashionMnistTests
         using DiTBackbone backbone = DiTBackbone.Open(_folder, session);
         using var synthesizer = new DiffusionSynthesizer(backbone, _folder.Scheduler, options);
         var latents = new float[rows * _folder.LatentShape.Length];
-        ulong[] streams = [.. _labels.Take(rows).Select((label, row) => DiffusionSynthesizer.NoiseStream(label, row))];
+        ulong[] streams = [.. _labels.Take(rows).Select((label, row) => RandomStreams.Synthesis(label, row))];
         synthesizer.Generate(_latents, _labels.AsSpan(0, rows), streams, latents, NullProgress.Instance, default);
         return latents;
     }

@@ -1,3 +1,4 @@
+using Ddoq.Numerics;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
@@ -74,7 +75,7 @@ public class FashionMnistUNetTests
         using var synthesizer = new DiffusionSynthesizer(backbone, _folder.Scheduler, options);
         int[] classes = [.. Enumerable.Range(0, prompts.Length * PerClass).Select(row => row / PerClass)];
         var latents = new float[classes.Length * _folder.LatentShape.Length];
-        ulong[] streams = [.. classes.Select((label, row) => DiffusionSynthesizer.NoiseStream(label, row))];
+        ulong[] streams = [.. classes.Select((label, row) => RandomStreams.Synthesis(label, row))];
         synthesizer.Generate([], classes, streams, latents, NullProgress.Instance, default);
         return latents;
     }

@@ -96,5 +96,5 @@ public class DeviceLaneTests
         return values;
     }
 
-    private static ulong[] Streams() => [.. s_classes.Select((c, i) => DiffusionSynthesizer.NoiseStream(c, i))];
+    private static ulong[] Streams() => [.. s_classes.Select((c, i) => RandomStreams.Synthesis(c, i))];
 }

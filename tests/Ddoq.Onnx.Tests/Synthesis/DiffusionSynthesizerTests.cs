@@ -204,18 +204,6 @@ public class DiffusionSynthesizerTests
     }
 
     [Test]
-    public void NoiseStream_IsUniqueAndApartFromQuantisation()
-    {
-        var streams = new HashSet<ulong>();
-        foreach (int classIndex in (int[])[0, 1, 9, 999, 21840, (1 << 28) - 1])
-            foreach (int prototype in (int[])[0, 1, 199, 99999, (1 << 28) - 1])
-                Assert.That(streams.Add(DiffusionSynthesizer.NoiseStream(classIndex, prototype)));
-        Assert.That(streams, Has.All.GreaterThan(CounterRandom.Stream(1 << 24, 0)));
-        Assert.That(() => DiffusionSynthesizer.NoiseStream(-1, 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
-        Assert.That(() => DiffusionSynthesizer.NoiseStream(0, 1 << 28), Throws.InstanceOf<ArgumentOutOfRangeException>());
-    }
-
-    [Test]
     public void Properties_SayWhereTheRunStarts()
     {
         using var model = new TinyModel();
@@ -234,7 +222,7 @@ public class DiffusionSynthesizerTests
         return latents;
     }
 
-    private static ulong[] Streams(int[] classes) => [.. classes.Select((c, i) => DiffusionSynthesizer.NoiseStream(c, i))];
+    private static ulong[] Streams(int[] classes) => [.. classes.Select((c, i) => RandomStreams.Synthesis(c, i))];
 
     private static float[] Rows(float[] values, int[] rows) => [.. rows.SelectMany(r => values.AsSpan(r * TinyModel.Latent, TinyModel.Latent).ToArray())];
 

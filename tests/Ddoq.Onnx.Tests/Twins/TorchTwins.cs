@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Ddoq.Numerics;
-using Ddoq.Onnx.Synthesis;
 using Ddoq.Onnx.Tests.OnnxFiles;
 
 namespace Ddoq.Onnx.Tests.Twins;
@@ -56,7 +55,7 @@ internal sealed class TorchTwins : IDisposable
     /// <summary>What PyTorch made.</summary>
     public float[] Expected(string name) => Read($"{name}.expected.bin");
 
-    public static ulong[] Streams() => [.. Enumerable.Range(0, Prompts.Length).Select(row => DiffusionSynthesizer.NoiseStream(row, row))];
+    public static ulong[] Streams() => [.. Enumerable.Range(0, Prompts.Length).Select(row => RandomStreams.Synthesis(row, row))];
 
     public void Dispose() => _folder.Dispose();
 
