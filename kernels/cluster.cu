@@ -37,7 +37,7 @@
 namespace ddoq {
 namespace {
 
-// Ddoq.Quantization.Algorithms.RandomPurpose, and the stream (class, purpose + 16 * restart).
+// Ddoq.Numerics.RandomPurpose, and the stream (class, purpose + 16 * restart).
 enum RandomPurpose : uint32_t { ForInitialization = 1, ForSampling = 2, ForReassignment = 3 };
 
 __device__ __forceinline__ uint64_t random_stream(const ClusterParameters& p, int c, RandomPurpose purpose) {

@@ -148,8 +148,9 @@ public class SupportPointsTests
         {
             Assert.That(result.IterationCount, Is.LessThan(300));
 
-            // Coefficients of equal rows are not determined: in Gram space rounding ends the run before the rows are reached.
-            Assert.That(energy, Is.LessThan((points == 6 && space == QuantizationSpace.Direct ? 0.02 : 0.9) * ofRandomRows));
+            // Six points can be the rows; other numbers cannot share the rows evenly.
+            double bound = points switch { 5 => 0.3, 6 => 1e-3, 7 => 0.15, _ => 0.1 };
+            Assert.That(energy, Is.LessThan(bound * ofRandomRows));
         });
     }
 

@@ -172,7 +172,7 @@ internal sealed unsafe class SupportIteration(LatentKernels kernels) : IDisposab
             double reached = Move(energy);
             if (reached > energy)
             {
-                // Impossible but for rounding, which grows where rows repeat: the points before are the result.
+                // Impossible but for rounding, which is what is left to gain: the points before are the result.
                 StepBack();
                 break;
             }

@@ -1,12 +1,20 @@
+using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
 
 namespace Ddoq.Quantization.Spaces;
 
 /// <summary>Points as their coefficients W (K x N) and their products W G with the rows: a round costs K N^2 multiply-adds.</summary>
+/// <remarks>
+/// Equal rows share their coefficients evenly: only the sum of these is determined, and mixtures would let the rest grow until
+/// its rounding hides the points.
+/// </remarks>
 internal sealed unsafe class GramSupportSpace(LatentKernels kernels) : SupportSpace(kernels)
 {
     private readonly NativeBuffer<float> _written = new();
+    private readonly NativeBuffer<int> _equalRows = new();
+    private Comparison<int>? _compare;
+    private int _equalCount;
     private GramSpace _gram = null!;
 
     /// <inheritdoc/>
@@ -18,11 +26,12 @@ internal sealed unsafe class GramSupportSpace(LatentKernels kernels) : SupportSp
         _gram = gram;
         Reset(gram.Rows, gram.CentroidCount, slots, gram.Stride);
         ZeroDistance = gram.ZeroDistance;
+        GroupEqualRows();
     }
 
     /// <summary>Bytes beside the Gram matrix.</summary>
     public static long Bytes(LatentKernels kernels, int rows, int points, int dimension, int slots) =>
-        sizeof(float) * (PositionLength(points, kernels.GramStride(rows), 2 * slots) + ((long)LatentKernels.CombinedRows(points) * LatentKernels.Pad(dimension)));
+        (sizeof(float) * (PositionLength(points, kernels.GramStride(rows), 2 * slots) + ((long)LatentKernels.CombinedRows(points) * LatentKernels.Pad(dimension)))) + (sizeof(int) * (long)rows);
 
     /// <inheritdoc/>
     public override void Place(int slot, int point, int row, int other, float share)
@@ -32,6 +41,7 @@ internal sealed unsafe class GramSupportSpace(LatentKernels kernels) : SupportSp
         new Span<float>(products, Stride).Clear();
         coefficients[row] += 1 - share;
         coefficients[other] += share;
+        ShareEvenly(coefficients);
         Kernels.AddScaled(1 - share, _gram.GramRow(row), products, DistanceStride);
         Kernels.AddScaled(share, _gram.GramRow(other), products, DistanceStride);
     }
@@ -58,6 +68,8 @@ internal sealed unsafe class GramSupportSpace(LatentKernels kernels) : SupportSp
 
         Singles.Combine(
             ties, LatentKernels.Pad(PointCount), PointCount, Pointers(Primal(from), PointCount, Stride), PointCount, NoShift, Rows.Count, Scratch, coefficients, Stride, add: true);
+        for (nint k = 0; k < PointCount; k++)
+            ShareEvenly(coefficients + (k * Stride));
         Refresh(to);
     }
 
@@ -88,5 +100,53 @@ internal sealed unsafe class GramSupportSpace(LatentKernels kernels) : SupportSp
     {
         base.Dispose();
         _written.Dispose();
+        _equalRows.Dispose();
+    }
+
+    // Groups of two or more equal rows, one after the other; the last row of each is kept as its complement.
+    private void GroupEqualRows()
+    {
+        Span<int> order = _equalRows.Span(Rows.Count);
+        for (int i = 0; i < order.Length; i++)
+            order[i] = i;
+        order.Sort(_compare ??= Compare);
+        int write = 0;
+        for (int first = 0, end; first < order.Length; first = end)
+        {
+            end = first + 1;
+            while (end < order.Length && Values(order[first]).SequenceEqual(Values(order[end])))
+                end++;
+            if (end - first < 2)
+                continue;
+            for (int i = first; i < end; i++)
+                order[write++] = order[i];
+            order[write - 1] = ~order[write - 1];
+        }
+
+        _equalCount = write;
+    }
+
+    private int Compare(int row, int other)
+    {
+        int order = Values(row).SequenceCompareTo(Values(other));
+        return order != 0 ? order : row.CompareTo(other);
+    }
+
+    private ReadOnlySpan<byte> Values(int row) => new(Rows[row], Rows.Dimension * LatentElement.Size(Kernels.RowType));
+
+    private void ShareEvenly(float* coefficients)
+    {
+        int* rows = _equalRows.Pointer;
+        for (int first = 0, end; first < _equalCount; first = end)
+        {
+            double sum = 0;
+            for (end = first; rows[end] >= 0; end++)
+                sum += coefficients[rows[end]];
+            sum += coefficients[~rows[end++]];
+            float share = (float)(sum / (end - first));
+            for (int i = first; i < end - 1; i++)
+                coefficients[rows[i]] = share;
+            coefficients[~rows[end - 1]] = share;
+        }
     }
 }
