@@ -16,9 +16,6 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
     /// <summary>The first element; null before the first <see cref="Reserve"/>.</summary>
     public T* Pointer => _pointer;
 
-    /// <summary>Bytes held.</summary>
-    public long ByteCount => _capacity * Unsafe.SizeOf<T>();
-
     /// <summary>Makes room for <paramref name="count"/> elements; the contents are lost when it has to grow.</summary>
     /// <returns>The first element.</returns>
     /// <exception cref="DdoqException">The memory is not there.</exception>
@@ -40,6 +37,7 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
         }
 
         _capacity = count;
+        NativeMemoryTally.Add(ByteCount);
         return _pointer;
     }
 
@@ -61,10 +59,26 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    private long ByteCount => _capacity * Unsafe.SizeOf<T>();
+
     private void Free()
     {
+        NativeMemoryTally.Add(-ByteCount);
         NativeMemory.AlignedFree(_pointer);
         _pointer = null;
         _capacity = 0;
     }
+}
+
+/// <summary>What the calling thread has reserved in <see cref="NativeBuffer{T}"/> and not freed: what a memory plan is held against.</summary>
+internal static class NativeMemoryTally
+{
+    [ThreadStatic]
+    private static long t_bytes;
+
+    /// <summary>Bytes.</summary>
+    public static long OfThisThread => t_bytes;
+
+    /// <summary>Counts bytes reserved, or freed when negative.</summary>
+    public static void Add(long bytes) => t_bytes += bytes;
 }
