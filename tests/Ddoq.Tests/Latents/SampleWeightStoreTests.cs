@@ -66,8 +66,8 @@ public class SampleWeightStoreTests
             killed.Append(values.AsSpan(0, 13 * 3), labels.AsSpan(0, 13), weights.AsSpan(0, 13));
         using (LatentStoreWriter writer = LatentStoreWriter.Open(_folder["resumed"], s_info, 30, 8, hasSampleWeights: true))
         {
-            Assert.That(writer.CompletedRows, Is.EqualTo(8));
-            writer.Append(values.AsSpan(24), labels.AsSpan(8), weights.AsSpan(8));
+            Assert.That(writer.AppendedRows, Is.EqualTo(13), "the rows of the unfinished shard are kept, their weights too");
+            writer.Append(values.AsSpan(13 * 3), labels.AsSpan(13), weights.AsSpan(13));
             writer.Complete();
         }
 
