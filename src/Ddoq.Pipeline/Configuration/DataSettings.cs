@@ -92,7 +92,7 @@ public static class DataSettings
 
     /// <summary>Rows per latent shard.</summary>
     public static readonly Setting<int> RowsPerShard = new Setting<int>(
-        "encode.rows_per_shard", "--rows-per-shard", "Rows in one latent shard; also the unit of resuming.", SettingValues.WholeNumber(1))
+        "encode.rows_per_shard", "--rows-per-shard", "Rows in one latent shard.", SettingValues.WholeNumber(1))
     { Stages = PipelineStages.Encode }
         .In(Encode, o => o.RowsPerShard, (o, v) => o with { RowsPerShard = v });
 }

@@ -22,7 +22,7 @@ public sealed record EncodeOptions
     /// <summary>Images per network call.</summary>
     public int BatchSize { get; init; } = 16;
 
-    /// <summary>Rows per shard file, the unit of resuming.</summary>
+    /// <summary>Rows per shard file.</summary>
     public int RowsPerShard { get; init; } = 4096;
 
     /// <summary>Seed of posterior samples, and of the choice of random images.</summary>

@@ -7,7 +7,7 @@ namespace Ddoq.Pipeline.Stages;
 
 /// <summary>Images to latents: decodes, fits and encodes the training images into a latent store.</summary>
 /// <remarks>
-/// Resumes behind the last whole shard. The bytes do not depend on the number of workers or on interruptions. The next images
+/// Resumes behind the last batch. The bytes do not depend on the number of workers or on interruptions. The next images
 /// are decoded while the network works on these; a damaged one is found when its turn comes and leaves a gap in the numbering of
 /// rows (<see cref="LatentStoreWriter.Skip"/>), so nothing is decoded twice.
 /// </remarks>
