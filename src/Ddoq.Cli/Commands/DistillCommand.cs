@@ -23,16 +23,18 @@ internal static class DistillCommand
             ComparisonSettings.FullUpdates);
         Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, its size, and the time of the diffusion by one measured batch, without doing it.");
+        Option<string?> forced = command.AddOption("--force-stage", $"Discard what some stages left, as --force does for all: {string.Join(", ", DistillRun.StageNames)}, with commas between.", "stage,...");
         return command.Does(run =>
         {
+            StageContext context = run.Context with { ForcedStages = DistillRun.ParseStages(run.Optional(forced)) };
             var distillation = new DistillRun(run.Configuration, run.Optional(output) ?? "ddoq-out");
             if (run.Parsed.GetValue(dryRun))
             {
-                Output.Write(run.Json, distillation.Plan(run.Context));
+                Output.Write(run.Json, distillation.Plan(context));
                 return;
             }
 
-            DistillResult result = distillation.Execute(run.Context);
+            DistillResult result = distillation.Execute(context);
             if (run.Json)
                 Console.Out.WriteLine(result.ToJson());
             else

@@ -45,6 +45,20 @@ public sealed class DistillRun
         _tables = [.. Tables(configuration)];
     }
 
+    /// <summary>Names of the stages, in their order, as <see cref="StageContext.ForcedStages"/> takes them.</summary>
+    public static IReadOnlyList<string> StageNames { get; } = ["encode", "quantize", "synthesize", "select", "random-images", "label", "image-latents", "train"];
+
+    /// <summary>Reads a list of stages.</summary>
+    /// <param name="text">Names with commas between; null for none.</param>
+    /// <exception cref="UsageException">A name is no stage.</exception>
+    public static IReadOnlyCollection<string> ParseStages(string? text)
+    {
+        string[] names = text?.Split(',', StringSplitOptions.TrimEntries) ?? [];
+        return names.FirstOrDefault(name => !StageNames.Contains(name)) is not { } unknown
+            ? names
+            : throw new UsageException($"--force-stage: '{unknown}' is no stage", $"Allowed: {string.Join(", ", StageNames)}, with commas between.");
+    }
+
     /// <summary>Runs what is not complete yet.</summary>
     /// <returns>The comparison.</returns>
     /// <exception cref="DdoqException">A stage failed; what is finished stays.</exception>
@@ -52,8 +66,7 @@ public sealed class DistillRun
     public DistillResult Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        // Encoding may take hours: a device that is not there must show before.
-        QuantizerFactory.Require(_quantize.Device);
+        DistillChecks.Run(_configuration, _tables.Select(table => table.Options), _train.Repeats * Sets().Count(), _layout, context);
         EncodeStage.Run(_encode, _layout.Latents, context);
         for (int repeat = 0; repeat < _train.Repeats; repeat++)
             MakeSets(repeat, context);
@@ -76,8 +89,9 @@ public sealed class DistillRun
     {
         ArgumentNullException.ThrowIfNull(context);
         QuantizerFactory.Require(_quantize.Device);
-        ModelFolder model = _encode.OpenModel(ModelUse.All);
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
+        ShippedModel.RequireFits(_encode.Model, data);
+        ModelFolder model = _encode.OpenModel(ModelUse.All);
         int ipc = _quantize.Quantizer.CentroidCount;
         long perSet = (long)ipc * data.ClassNames.Count;
         int generated = _train.Repeats * Sets().Count(set => set.IsGenerated);

@@ -73,15 +73,28 @@ internal sealed class OpenedSet
     {
         DistilledSet list = DistilledSet.Load(folder);
         using IImageDataset files = ImageDatasets.Open(folder, DatasetSplit.Train, new ImageDatasetOptions { ClassNames = list.ClassNames });
-        ImageSize size = files.SizeOf(0);
-        if (size.Width != size.Height)
-            throw new DdoqException($"'{folder}': {files.NameOf(0)} is {size}, square images are needed", "Distilled sets of ddoq are square.");
-        var fit = new ImageFit(size.Height, size.Width, FitMode.Pad);
-        int pixels = 3 * size.Width * size.Height;
+        int side = SideOf(files, folder), pixels = 3 * side * side;
+        var fit = new ImageFit(side, side, FitMode.Pad);
         RequireMemory(files.Count, pixels, folder);
         var bytes = new byte[files.Count * pixels];
         context.ForEach(files.Count, () => new MemoryStream(), (i, _) => files.ReadRgb(i, fit, bytes.AsSpan(i * pixels, pixels)));
-        return new OpenedSet(folder, list, bytes, size.Width);
+        return new OpenedSet(folder, list, bytes, side);
+    }
+
+    /// <summary>Side of the square images of a set, by its first image.</summary>
+    /// <exception cref="DdoqException">The set is not usable, or its images are not square.</exception>
+    public static int SideOf(string folder)
+    {
+        using IImageDataset files = ImageDatasets.Open(folder, DatasetSplit.Train);
+        return SideOf(files, folder);
+    }
+
+    private static int SideOf(IImageDataset files, string folder)
+    {
+        ImageSize size = files.SizeOf(0);
+        return size.Width == size.Height
+            ? size.Width
+            : throw new DdoqException($"'{folder}': {files.NameOf(0)} is {size}, square images are needed", "Distilled sets of ddoq are square.");
     }
 
     /// <summary>The loss weights: those that the set stores, or those of a rule, class by class, from the cluster sizes.</summary>

@@ -1,4 +1,5 @@
 using Ddoq.Onnx.Sessions;
+using Ddoq.Storage;
 
 namespace Ddoq.Pipeline;
 
@@ -9,8 +10,19 @@ namespace Ddoq.Pipeline;
 /// <param name="Cancellation">Stops the stage at the next safe point; finished work stays on disk.</param>
 public sealed record StageContext(IProgressSink Progress, int Workers, bool Force, CancellationToken Cancellation)
 {
+    /// <summary>Names of the stages whose earlier results are discarded although <see cref="Force"/> is not given; as in their records.</summary>
+    public IReadOnlyCollection<string> ForcedStages { get; init; } = [];
+
     /// <summary>How networks are run where a stage's own options do not say: precision, engine cache.</summary>
     public OnnxSessionOptions Networks { get; init; } = new();
+
+    /// <summary>Whether what an earlier run of a stage left is discarded.</summary>
+    /// <param name="stage">Name of the stage, as in its record.</param>
+    internal bool Forces(string stage) => Force || ForcedStages.Contains(stage);
+
+    /// <summary>Whether a stage has nothing to do in a folder; writes nothing.</summary>
+    internal bool Finds(string folder, string stage, IReadOnlyDictionary<string, string> settings) =>
+        !Forces(stage) && StageFolder.IsCompleteIn(folder, stage, settings);
 
     /// <summary>Runs <paramref name="body"/> for every index on the stage's workers; the first failure stops the rest.</summary>
     /// <param name="count">Number of indices.</param>

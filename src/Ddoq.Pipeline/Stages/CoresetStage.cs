@@ -53,7 +53,7 @@ public static class CoresetStage
         };
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
-        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Force);
+        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"));
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         string asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)

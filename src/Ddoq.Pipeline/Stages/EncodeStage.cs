@@ -7,12 +7,15 @@ namespace Ddoq.Pipeline.Stages;
 
 /// <summary>Images to latents: decodes, fits and encodes the training images into a latent store.</summary>
 /// <remarks>
-/// Resumes behind the last batch. The bytes do not depend on the number of workers or on interruptions. The next images
+/// Everything is checked before the first byte is written. Resumes behind the last batch. The bytes do not depend on the number
+/// of workers or on interruptions. The next images
 /// are decoded while the network works on these; a damaged one is found when its turn comes and leaves a gap in the numbering of
 /// rows (<see cref="LatentStoreWriter.Skip"/>), so nothing is decoded twice.
 /// </remarks>
 public static class EncodeStage
 {
+    internal const string Name = "encode";
+
     /// <summary>Metadata key of a latent store and of prototypes: 1 when all source images are grey, else 3.</summary>
     public const string SourceChannelsKey = "source_channels";
 
@@ -32,7 +35,14 @@ public static class EncodeStage
         using IImageDataset dataset = options.Images.OpenTraining(context.Cancellation);
         using RowEncoding encoding = RowEncoding.Of(options, dataset, context);
         ImageFit fit = encoding.Fit;
-        using StageFolder stage = StageFolder.Open(output, "encode", Describe(options, dataset, encoding, context), context.Force);
+        Dictionary<string, string> settings = Describe(options, dataset, encoding, context);
+        LatentStoreInfo info = encoding.Describe(dataset.ClassNames) with
+        {
+            Extra = new Dictionary<string, string> { [SourceChannelsKey] = dataset.IsGrey ? "1" : "3" },
+        };
+        if (!context.Finds(output, Name, settings))
+            Check(options, dataset, encoding, info, output, context);
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
         if (stage.IsComplete)
         {
             DamageReport.CheckComplete(output, options.Images.MaxDamaged);
@@ -40,16 +50,11 @@ public static class EncodeStage
             return;
         }
 
-        LatentStoreInfo info = encoding.Describe(dataset.ClassNames) with
-        {
-            Extra = new Dictionary<string, string> { [SourceChannelsKey] = dataset.IsGrey ? "1" : "3" },
-        };
         using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
         var damage = new DamageReport(dataset, options.Images.MaxDamaged, context.Progress);
         damage.AddEarlier(writer.SkippedRows, fit);
         damage.Tell(dataset.PassedOver, "passed over");
-        encoding.Open(context);
-        context.Progress.Begin("encode", writer.TotalRows, "images", writer.CompletedRows);
+        context.Progress.Begin(Name, writer.TotalRows, "images", writer.AppendedRows);
         try
         {
             EncodeRest(dataset, encoding, info.Shape.Length, writer, damage, stage, options, context);
@@ -91,12 +96,19 @@ public static class EncodeStage
         int first = writer.AppendedRows, shards = 0, skipped = 0;
         foreach (ImageBatch batch in reader.Read(first, dataset.Count - first, context.Cancellation))
         {
-            int before = writer.AppendedRows, values = batch.Count * length;
-            if (latents.Length < values)
-                latents = new float[values];
-            encoding.Encode(batch, latents.AsSpan(0, values), context.Cancellation);
-            Append(batch, latents, length, writer, reader, damage, ref skipped);
-            context.Progress.Advance(writer.AppendedRows - before);
+            if (latents.Length < batch.Count * length)
+                latents = new float[batch.Count * length];
+
+            // Decoded in large pieces, kept in small ones: a killed run loses one call of each lane of the network.
+            int piece = Math.Min(batch.Count, encoding.RowsAtOnce);
+            for (int start = 0; start < batch.Count; start += piece)
+            {
+                int before = writer.AppendedRows, rows = Math.Min(piece, batch.Count - start);
+                encoding.Encode(batch, start, rows, latents.AsSpan(0, rows * length), context.Cancellation);
+                Append(batch, start, rows, latents, length, writer, reader, damage, ref skipped);
+                context.Progress.Advance(writer.AppendedRows - before);
+            }
+
             if (writer.CompletedRows / options.RowsPerShard > shards)
             {
                 shards = writer.CompletedRows / options.RowsPerShard;
@@ -109,18 +121,42 @@ public static class EncodeStage
         context.Progress.Advance(rest);
     }
 
-    /// <summary>Appends the rows of a batch in runs without gaps, and skips the rows between them.</summary>
+    /// <summary>Appends rows of a batch in runs without gaps, and skips the rows between them.</summary>
     private static void Append(
-        ImageBatch batch, float[] latents, int length, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage, ref int skipped)
+        ImageBatch batch, int first, int rows, float[] latents, int length, LatentStoreWriter writer, ImageBatchReader reader, DamageReport damage, ref int skipped)
     {
-        for (int start = 0; start < batch.Count;)
+        for (int start = first; start < first + rows;)
         {
             SkipTo(batch.Indices[start], writer, reader, damage, ref skipped);
             int end = start + 1;
-            while (end < batch.Count && batch.Indices[end] == batch.Indices[end - 1] + 1)
+            while (end < first + rows && batch.Indices[end] == batch.Indices[end - 1] + 1)
                 end++;
-            writer.Append(latents.AsSpan(start * length, (end - start) * length), batch.Labels[start..end]);
+            writer.Append(latents.AsSpan((start - first) * length, (end - start) * length), batch.Labels[start..end]);
             start = end;
+        }
+    }
+
+    /// <summary>Loads the network, runs it once on the first image that can be read, and looks for room on the disk.</summary>
+    private static void Check(EncodeOptions options, IImageDataset dataset, RowEncoding encoding, LatentStoreInfo info, string output, StageContext context)
+    {
+        const int IndexBytesPerRow = 16;
+        DiskSpace.Require(
+            output,
+            ((long)dataset.Count * ((info.Shape.Length * sizeof(ushort)) + IndexBytesPerRow)) + ((long)Math.Min(dataset.Count, options.RowsPerShard) * info.Shape.Length * sizeof(ushort)),
+            $"encoding {dataset.Count} images to latents of {info.Shape}");
+        encoding.Open(context);
+        var reader = new ImageBatchReader(dataset, encoding.Fit, new ImageBatchOptions
+        {
+            BatchSize = 1,
+            Range = PixelRange.MinusOneToOne,
+            Workers = 1,
+            Damage = options.Images.MaxDamaged == 0 ? DamagePolicy.Fail : DamagePolicy.Skip(int.MaxValue),
+        });
+        var row = new float[info.Shape.Length];
+        foreach (ImageBatch batch in reader.Read(0, dataset.Count, context.Cancellation))
+        {
+            encoding.Encode(batch, 0, batch.Count, row, context.Cancellation);
+            return;
         }
     }
 

@@ -34,7 +34,7 @@ internal static class ImageLatentsStage
             ["provider"] = RunSettings.Provider.Show(options.Provider),
             ["encode_batch_size"] = options.BatchSize.ToString(CultureInfo.InvariantCulture),
         };
-        using StageFolder stage = StageFolder.Open(output, "image-latents", settings, context.Force);
+        using StageFolder stage = StageFolder.Open(output, "image-latents", settings, context.Forces("image-latents"));
         if (stage.IsComplete)
             return;
 

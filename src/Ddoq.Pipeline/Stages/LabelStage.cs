@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ddoq.Distilled;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
@@ -45,9 +46,10 @@ public sealed record LabelResult(int Images, double Top1, double Chance);
 /// <summary>Labels a distilled set with a teacher: <c>soft_labels.safetensors</c>, after checking that the class orders agree.</summary>
 public static class LabelStage
 {
+    internal const string Name = "label";
     private const string ResultFile = "class-check.json";
 
-    /// <summary>Runs the stage on a distilled set, or finds it complete there.</summary>
+    /// <summary>Runs the stage on a distilled set, or finds it complete there; a teacher that does not fit is refused before anything is written.</summary>
     /// <param name="options">Teacher and provider.</param>
     /// <param name="set">Folder of the distilled set; <c>soft_labels.safetensors</c> is written into it.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
@@ -59,6 +61,8 @@ public static class LabelStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ProviderChoice.Require(options.Provider);
+        if (options.Teacher is null)
+            ShippedModel.RequireKnows(options.Model, DistilledSet.Load(set).ClassNames, set);
         string folder = options.RequireTeacher();
         var settings = new Dictionary<string, string>
         {
@@ -66,15 +70,15 @@ public static class LabelStage
             ["teacher"] = ContentHash.OfFolder(folder),
             ["provider"] = RunSettings.Provider.Show(options.Provider),
         };
-        using StageFolder stage = StageFolder.Open(Path.Combine(set, "labels"), "label", settings, context.Force);
-        string resultPath = stage.PathOf(ResultFile);
-        if (stage.IsComplete)
+        string output = Path.Combine(set, "labels"), resultPath = Path.Combine(output, ResultFile);
+        if (context.Finds(output, Name, settings))
             return ResultFiles.Read<LabelResult>(resultPath);
 
+        long started = Stopwatch.GetTimestamp();
         ProviderChoice.Announce(options.Provider, context.Progress);
         OpenedSet images = OpenedSet.Load(set, context);
         using var teacher = AlignedTeacher.Open(folder, options.Provider, images.ClassNames, images.Side, context);
-        context.Progress.Begin("label", images.Count, "images");
+        context.Progress.Begin(Name, images.Count, "images");
         float[] logits;
         try
         {
@@ -89,6 +93,8 @@ public static class LabelStage
         context.Progress.Message(check.Diagnosis);
         if (options.StopsAtClassCheck)
             check.ThrowIfWrong();
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
+        stage.AddTime(Stopwatch.GetElapsedTime(started));
         using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), images.Count, images.ClassNames.Count))
         {
             writer.Append(logits, images.Labels);

@@ -48,7 +48,7 @@ public static class RandomImagesStage
             settings["provider"] = RunSettings.Provider.Show(source.Provider);
         }
 
-        using StageFolder stage = StageFolder.Open(output, "random-images", settings, context.Force);
+        using StageFolder stage = StageFolder.Open(output, "random-images", settings, context.Forces("random-images"));
         if (stage.IsComplete)
             return;
 

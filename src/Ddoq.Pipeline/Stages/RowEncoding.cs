@@ -23,6 +23,7 @@ internal abstract class RowEncoding : IDisposable
     {
         if (options.PixelSide is { } side)
             return new PixelEncoding(options.Images.FitFor(side), dataset.IsGrey ? 1 : 3);
+        ShippedModel.RequireFits(options.Model, dataset);
         ModelFolder model = options.OpenModel();
         model.TellAssumptions(context.Progress);
         ProviderChoice.Require(options.Provider);
@@ -32,18 +33,23 @@ internal abstract class RowEncoding : IDisposable
     /// <summary>The store's description, but for the classes and channels of the source.</summary>
     public abstract LatentStoreInfo Describe(IReadOnlyList<string> classNames);
 
-    /// <summary>Loads what encodes; before the first rows.</summary>
+    /// <summary>Rows that are encoded together; the next are begun when these are done.</summary>
+    public virtual int RowsAtOnce => int.MaxValue;
+
+    /// <summary>Loads what encodes, once; before the first rows.</summary>
     /// <exception cref="DdoqException">A network is missing or damaged.</exception>
     public virtual void Open(StageContext context)
     {
     }
 
     /// <summary>Encodes images.</summary>
-    /// <param name="batch">n images in [-1, 1].</param>
+    /// <param name="batch">Images in [-1, 1].</param>
+    /// <param name="first">The first to encode.</param>
+    /// <param name="count">n.</param>
     /// <param name="rows">Receives [n, D].</param>
     /// <param name="cancellation">Looked at between calls of a network.</param>
     /// <exception cref="DdoqException">A network fails, or gives a value that is not finite; the message names the image.</exception>
-    public abstract void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation);
+    public abstract void Encode(ImageBatch batch, int first, int count, Span<float> rows, CancellationToken cancellation);
 
     public abstract void Dispose();
 
@@ -67,28 +73,31 @@ internal abstract class RowEncoding : IDisposable
             Kind = options.SamplePosterior ? LatentKind.Sample : LatentKind.Mean,
         };
 
+        public override int RowsAtOnce => _encoder!.BatchSize * Math.Max(1, _encoder.LaneCount);
+
         public override void Open(StageContext context)
         {
             ProviderChoice.Announce(options.Provider, context.Progress);
             _encoder = VaeEncoder.Open(model, context.Networks with { Provider = options.Provider, Threads = context.Workers, BatchSize = options.BatchSize });
         }
 
-        public override void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation)
+        public override void Encode(ImageBatch batch, int first, int count, Span<float> rows, CancellationToken cancellation)
         {
-            int count = batch.Count, length = model.LatentShape.Length;
+            int length = model.LatentShape.Length, pixels = 3 * model.ImageSize * model.ImageSize;
+            ReadOnlySpan<float> images = batch.Values.Span.Slice(first * pixels, count * pixels);
             if (!options.SamplePosterior)
             {
-                _encoder!.EncodeMean(batch.Values.Span, count, rows, Name, cancellation);
+                _encoder!.EncodeMean(images, count, rows, Name, cancellation);
                 return;
             }
 
             if (_noise.Length < count * length)
                 _noise = new float[count * length];
             for (int i = 0; i < count; i++)
-                new CounterRandom(options.Seed, RandomStreams.Posterior(batch.Indices[i])).FillGaussian(_noise.AsSpan(i * length, length));
-            _encoder!.EncodeSample(batch.Values.Span, count, _noise.AsSpan(0, count * length), rows, Name, cancellation);
+                new CounterRandom(options.Seed, RandomStreams.Posterior(batch.Indices[first + i])).FillGaussian(_noise.AsSpan(i * length, length));
+            _encoder!.EncodeSample(images, count, _noise.AsSpan(0, count * length), rows, Name, cancellation);
 
-            string Name(int row) => dataset.NameOf(batch.Indices[row]);
+            string Name(int row) => dataset.NameOf(batch.Indices[first + row]);
         }
 
         public override void Dispose() => _encoder?.Dispose();
@@ -109,11 +118,11 @@ internal abstract class RowEncoding : IDisposable
             ImageSize = fit.Height,
         };
 
-        public override void Encode(ImageBatch batch, Span<float> rows, CancellationToken cancellation)
+        public override void Encode(ImageBatch batch, int first, int count, Span<float> rows, CancellationToken cancellation)
         {
             int plane = fit.Height * fit.Width;
-            for (int i = 0; i < batch.Count; i++)
-                batch.Values.Span.Slice(i * 3 * plane, channels * plane).CopyTo(rows[(i * channels * plane)..]);
+            for (int i = 0; i < count; i++)
+                batch.Values.Span.Slice((first + i) * 3 * plane, channels * plane).CopyTo(rows[(i * channels * plane)..]);
         }
 
         public override void Dispose()

@@ -59,7 +59,7 @@ public static class SynthesizeStage
         bool isNoise = sampling.Start!.Value.IsPureNoise;
         // Images from noise stand for no cell, so there is nothing to weigh them by.
         WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
-        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Force);
+        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Forces("synthesize"));
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && stored == asked)
         {

@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
@@ -50,13 +51,18 @@ public sealed record TrainOptions
     /// <param name="classCount">C.</param>
     public ProtocolRecipe RecipeFor(int imagesPerClass, int imageSize, int classCount) => ProtocolRecipe.For(Student, imagesPerClass, imageSize, classCount);
 
-    /// <summary>Opens the model.</summary>
+    /// <summary>The model that says how test images are fitted: the one that is named, or the shipped one for sets of its classes.</summary>
+    /// <param name="sets">The sets to train on.</param>
+    /// <returns>Null where there is none: the sets' own size serves then.</returns>
     /// <exception cref="DdoqException">It is not usable.</exception>
-    internal ModelFolder OpenModel() => ModelFolder.Open(Model ?? ShippedResources.ReferenceModel, ModelUse.None);
+    internal ModelFolder? FindModel(IReadOnlyList<StudentSet> sets) =>
+        Model is null && sets.All(set => !set.Arm.IsReference) && !ShippedModel.Knows(DistilledSet.Load(sets[0].FolderOf(0)).ClassNames)
+            ? null
+            : ModelFolder.Open(Model ?? ShippedResources.ReferenceModel, ModelUse.None);
 
     /// <summary>The teacher's folder.</summary>
     /// <exception cref="DdoqException">Neither the options nor the model name one.</exception>
-    internal string RequireTeacher(ModelFolder model) => Teacher ?? model.TeacherFolder ?? throw new DdoqException(
-        $"protocol {Student.Protocol.ToName()} labels every batch with a teacher, and the model {model.Path} has no folder 'teacher'",
+    internal string RequireTeacher(ModelFolder? model) => Teacher ?? model?.TeacherFolder ?? throw new DdoqException(
+        $"protocol {Student.Protocol.ToName()} labels every batch with a teacher, and {(model is null ? "there is no model of these classes" : $"the model {model.Path} has no folder 'teacher'")}",
         $"Give --teacher, or a protocol without teacher, for example --protocol {StudentProtocol.SmallImage.ToName()}.");
 }

@@ -20,6 +20,7 @@ namespace Ddoq.Pipeline.Stages;
 /// </remarks>
 public static class TrainStage
 {
+    internal const string Name = "train";
     private const string ResultFile = "result.json";
 
     /// <summary>Trains the students of one distilled set.</summary>
@@ -49,22 +50,29 @@ public static class TrainStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(context);
-        ModelFolder model = options.OpenModel();
+        ModelFolder? model = options.FindModel(sets);
         var loaded = new Dictionary<string, OpenedSet>(StringComparer.Ordinal);
         ProviderChoice.Require(options.Provider);
         foreach (string folder in Folders(sets.Where(set => !set.Arm.IsReference), options.Repeats))
             loaded.Add(folder, OpenedSet.Load(folder, context));
 
         // A set that was made without the model has a size of its own, which the test images follow.
-        ImageFit fit = loaded.Values.FirstOrDefault() is { } own && own.Side != model.ImageSize ? options.Images.FitFor(own.Side) : options.Images.FitFor(model);
+        ImageFit fit = loaded.Values.FirstOrDefault() is { } own && own.Side != model?.ImageSize ? options.Images.FitFor(own.Side) : options.Images.FitFor(model!);
         foreach (string folder in Folders(sets.Where(set => set.Arm.IsReference), options.Repeats))
             loaded.Add(folder, OpenedSet.OfTraining(options.Images, fit, context));
+
+        if (loaded.FirstOrDefault(set => set.Value.Side != fit.Height) is { Key: { } other } odd)
+        {
+            throw new DdoqException(
+                $"the images of '{other}' are {odd.Value.Side} pixels wide, those of '{loaded.Keys.First()}' {fit.Height}",
+                "Compare sets of one size.");
+        }
 
         IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(0)].ClassNames;
         using IImageDataset testData = options.Images.OpenTest(classNames, context.Cancellation);
         var shared = new Dictionary<string, string> { ["test"] = testData.Fingerprint, ["fit"] = fit.ToString() };
         string? teacher = null;
-        if (options.RecipeFor(1, model.ImageSize, classNames.Count).NeedsTeacher)
+        if (options.RecipeFor(1, fit.Height, classNames.Count).NeedsTeacher)
         {
             teacher = options.RequireTeacher(model);
             shared["teacher"] = ContentHash.OfFolder(teacher);
@@ -72,18 +80,19 @@ public static class TrainStage
 
         List<Job> jobs = [.. sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(repeat => CreateJob(options, set, loaded[set.FolderOf(repeat)], repeat, shared)))];
         var results = new StudentResult?[jobs.Count];
+        using Examination? examination = jobs.All(job => context.Finds(job.Output, Name, job.Settings)) ? null : Examination.Prepare(testData, fit, teacher, classNames, options, context);
         try
         {
             for (int j = 0; j < jobs.Count; j++)
             {
-                jobs[j].Open(context.Force);
+                jobs[j].Open(context.Forces(Name));
                 if (jobs[j].Stage!.IsComplete)
                     results[j] = ResultFiles.Read<StudentResult>(jobs[j].Stage!.PathOf(ResultFile));
             }
 
             int[] open = [.. Enumerable.Range(0, jobs.Count).Where(j => results[j] is null)];
             if (open.Length > 0)
-                TrainAll(jobs, open, results, teacher, testData, fit, options, context);
+                TrainAll(jobs, open, results, examination!, context);
             else
                 context.Progress.Message($"train: all {jobs.Count} students complete");
         }
@@ -103,20 +112,11 @@ public static class TrainStage
         List<Job> jobs,
         int[] open,
         StudentResult?[] results,
-        string? teacherFolder,
-        IImageDataset testData,
-        ImageFit fit,
-        TrainOptions options,
+        Examination examination,
         StageContext context)
     {
-        IReadOnlyList<string> classNames = jobs[0].Set.ClassNames;
         context.Progress.Message($"train: protocol {jobs[0].Protocol}");
-        TrainingImages test = TestImages(testData, fit, options.Images.MaxDamaged, context);
-        if (teacherFolder is not null)
-            test = test with { SoftLabels = TestLogits(teacherFolder, options, test, classNames, context) };
-        // The teacher is asked from every student's thread; each call then uses its own.
-        using AlignedTeacher? labeller = teacherFolder is null ? null : AlignedTeacher.Open(teacherFolder, options.Provider, classNames, jobs[0].Set.Side, context with { Workers = 1, Progress = NullProgress.Instance });
-        context.Progress.Begin("train", open.Sum(j => (long)jobs[j].Recipe.TotalUpdates(jobs[j].Set.Count)), "updates");
+        context.Progress.Begin(Name, open.Sum(j => (long)jobs[j].Recipe.TotalUpdates(jobs[j].Set.Count)), "updates");
         var sink = new NestedProgress(context.Progress);
         try
         {
@@ -125,10 +125,10 @@ public static class TrainStage
                 Job job = jobs[open[i]];
                 TrainingResult result = StudentTrainer.Train(
                     job.Set.ToTraining(job.Weights, job.SoftLabels),
-                    test,
-                    classNames.Count,
+                    examination.Test,
+                    job.Set.ClassNames.Count,
                     job.Options,
-                    labeller is null ? null : labeller.Logits,
+                    examination.Teacher is { } labeller ? labeller.Logits : null,
                     job.Stage!.PathOf("checkpoint"),
                     sink,
                     context.Cancellation);
@@ -139,19 +139,6 @@ public static class TrainStage
         {
             context.Progress.End();
         }
-    }
-
-    // A teacher that does not recognise the test images would teach the wrong classes without any other sign.
-    private static float[] TestLogits(string folder, TrainOptions options, TrainingImages test, IReadOnlyList<string> classNames, StageContext context)
-    {
-        using var teacher = AlignedTeacher.Open(folder, options.Provider, classNames, test.Width, context);
-        float[] logits = teacher.LogitsOf(test.Pixels, test.Count, row => $"test image {row}", context with { Progress = NullProgress.Instance });
-        var check = ClassOrderCheck.Evaluate(logits, test.Labels, classNames, classNames);
-        if (options.StopsAtClassCheck)
-            check.ThrowIfWrong();
-        else if (check.IsNearChance || check.HasBetterOrder)
-            context.Progress.Message(check.Diagnosis);
-        return logits;
     }
 
     private static StudentResult Finish(Job job, TrainingResult result)
@@ -198,37 +185,6 @@ public static class TrainStage
 
     private static string WordOf(WeightRule? rule) => rule is { } given ? SynthesizeSettings.Weights.Show(given) : "stored";
 
-    private static TrainingImages TestImages(IImageDataset data, ImageFit fit, int maxDamaged, StageContext context)
-    {
-        int pixels = 3 * fit.Height * fit.Width, count = 0;
-        if ((long)data.Count * pixels > Array.MaxLength)
-        {
-            throw new DdoqException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"the {data.Count} test images of {data.Location} take {(long)data.Count * pixels / 1e9:F1} GB as {fit.Width}x{fit.Height} pixels; {Array.MaxLength / 1e9:F1} GB are held at most"),
-                "Take a subset of the classes (--classes), or a model of smaller images.");
-        }
-
-        var bytes = new byte[data.Count * pixels];
-        var labels = new int[data.Count];
-        var reader = new ImageBatchReader(data, fit, new ImageBatchOptions { Workers = context.Workers, Damage = DamagePolicy.Skip(maxDamaged) });
-        foreach (ImageBatch batch in reader.ReadAll(context.Cancellation))
-        {
-            batch.Bytes.Span.CopyTo(bytes.AsSpan(count * pixels));
-            batch.Labels.CopyTo(labels.AsSpan(count));
-            count += batch.Count;
-        }
-
-        foreach (DamagedImage image in reader.Damaged)
-            context.Progress.Message($"skipped: {image.Name}: {image.Reason}");
-        if (count == 0)
-            throw new DdoqException($"all {data.Count} test images of {data.Location} are damaged", "Fetch the data again.");
-        if (count < data.Count)
-            (bytes, labels) = (bytes[..(count * pixels)], labels[..count]);
-        return new TrainingImages(bytes, labels, null, null, count, fit.Height, fit.Width);
-    }
-
     private sealed record Job(
         Arm Arm,
         OpenedSet Set,
@@ -242,7 +198,7 @@ public static class TrainStage
     {
         public StageFolder? Stage { get; private set; }
 
-        public void Open(bool force) => Stage = StageFolder.Open(Output, "train", Settings, force);
+        public void Open(bool force) => Stage = StageFolder.Open(Output, Name, Settings, force);
     }
 }
 

@@ -29,7 +29,7 @@ public sealed class StageFolder : IDisposable
     private const int FormatVersion = 1;
     private const string OtherOutputHint = "Choose another --output, or start this stage anew with --force (which clears the folder).";
     private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly double _earlierSeconds;
+    private double _earlierSeconds;
     private readonly int _runs;
     private StageRecord _record;
 
@@ -128,6 +128,23 @@ public sealed class StageFolder : IDisposable
             throw new DdoqException($"'{path}': the fingerprint does not belong to the settings", Hint);
         return record with { Settings = new(record.Settings, StringComparer.Ordinal), Outputs = new(record.Outputs, StringComparer.Ordinal) };
     }
+
+    /// <summary>Whether a folder holds the complete result of a stage with these settings; writes nothing.</summary>
+    /// <remarks>For checks that are worth their time only when there is work to do, and must come before the first byte of it.</remarks>
+    /// <exception cref="DdoqException">The folder's record is damaged.</exception>
+    public static bool IsCompleteIn(string folder, string stage, IReadOnlyDictionary<string, string> settings)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (!IsStage(folder))
+            return false;
+        StageRecord record = Read(folder);
+        return record.Completed
+            && record.Fingerprint == ComputeFingerprint(stage, new SortedDictionary<string, string>(settings.ToDictionary(), StringComparer.Ordinal))
+            && !FindDamage(folder, record).Any();
+    }
+
+    /// <summary>Adds time that was spent on the stage before its folder was opened.</summary>
+    public void AddTime(TimeSpan earlier) => _earlierSeconds += earlier.TotalSeconds;
 
     /// <summary>The path of a file or folder inside the stage.</summary>
     public string PathOf(params ReadOnlySpan<string> parts)

@@ -1,0 +1,71 @@
+using Ddoq.Imaging;
+using Ddoq.Onnx.Autoencoders;
+using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Schedulers;
+using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Synthesis;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Pipeline;
+
+/// <summary>What every stage of a whole run would refuse, refused before the first of them begins: hours may lie between them.</summary>
+internal static class DistillChecks
+{
+    /// <summary>Looks at data, model, teacher, protocols and disk; networks are loaded, nothing is written.</summary>
+    /// <param name="configuration">Settings.</param>
+    /// <param name="protocols">The protocols that students are trained by.</param>
+    /// <param name="setCount">Distilled sets that are made.</param>
+    /// <param name="layout">Where the results go.</param>
+    /// <param name="context">Workers, cancellation.</param>
+    /// <exception cref="DdoqException">Something is missing or does not fit the rest; the message says what and where.</exception>
+    public static void Run(PipelineConfiguration configuration, IEnumerable<TrainOptions> protocols, int setCount, OutputLayout layout, StageContext context)
+    {
+        EncodeOptions encode = EncodeOptions.From(configuration);
+        SynthesizeOptions synthesize = SynthesizeOptions.From(configuration);
+        QuantizerFactory.Require(QuantizeOptions.From(configuration).Device);
+        ProviderChoice.Require(encode.Provider);
+        using IImageDataset data = encode.Images.OpenTraining(context.Cancellation);
+        ShippedModel.RequireFits(encode.Model, data);
+        ModelFolder encoder = encode.OpenModel(), generator = synthesize.OpenModel();
+        ClassConditions conditions = ClassConditions.Resolve(synthesize, data.ClassNames, generator);
+        using (encode.Images.OpenTest(data.ClassNames, context.Cancellation))
+        {
+        }
+
+        CheckTeachers(configuration, [.. protocols], data, encoder, context with { Progress = NullProgress.Instance });
+        if (File.Exists(Path.Combine(layout.Latents, Ddoq.Storage.StageFolder.RecordFileName)) && !context.Forces(EncodeStage.Name))
+            return;
+        int ipc = QuantizeOptions.From(configuration).Quantizer.CentroidCount;
+        long latents = (long)data.Count * encoder.LatentShape.Length * sizeof(ushort);
+        long images = (long)setCount * ipc * data.ClassNames.Count * 3 * generator.ImageSize * generator.ImageSize;
+        DiskSpace.Require(layout.Root, latents + images, $"the run ({data.Count} latents of {encoder.LatentShape}, {setCount} sets of {ipc} images for each of {data.ClassNames.Count} classes)");
+        LoadNetworks(encode, synthesize, encoder, generator, conditions, context with { Progress = NullProgress.Instance });
+    }
+
+    private static void CheckTeachers(PipelineConfiguration configuration, TrainOptions[] protocols, IImageDataset data, ModelFolder model, StageContext context)
+    {
+        var teachers = new HashSet<string>(StringComparer.Ordinal);
+        foreach (TrainOptions options in protocols)
+        {
+            if (options.RecipeFor(1, model.ImageSize, data.ClassNames.Count).NeedsTeacher)
+                teachers.Add(options.RequireTeacher(model));
+        }
+
+        LabelOptions label = LabelOptions.From(configuration);
+        if ((protocols.Any(options => options.NeedsStoredLabels) ? label.RequireTeacher() : label.FindTeacher()) is { } labelling)
+            teachers.Add(labelling);
+        foreach (string teacher in teachers)
+            AlignedTeacher.Open(teacher, label.Provider, data.ClassNames, model.ImageSize, context).Dispose();
+    }
+
+    // The encoder is run once when encoding begins, so that here it is enough that it loads.
+    private static void LoadNetworks(
+        EncodeOptions encode, SynthesizeOptions synthesize, ModelFolder encoder, ModelFolder generator, ClassConditions conditions, StageContext context)
+    {
+        SynthesisOptions sampling = synthesize.SamplingFor(generator, algorithm: null);
+        VaeEncoder.Open(encoder, context.Networks with { Provider = encode.Provider, Threads = context.Workers, BatchSize = encode.BatchSize }).Dispose();
+        SynthesisNetworks.Open(
+            sampling.Start is { IsNoDiffusion: true } ? null : conditions, generator, SynthesizeStage.SessionOptions(synthesize, sampling, context), context.Progress).Dispose();
+    }
+}
