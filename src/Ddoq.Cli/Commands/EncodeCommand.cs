@@ -21,6 +21,7 @@ internal static class EncodeCommand
         {
             string folder = run.Required(output);
             EncodeStage.Run(EncodeOptions.From(run.Configuration), folder, run.Context);
+            run.SaveSettings(folder);
             using LatentStore store = LatentStore.Open(folder);
             Output.Write(run.Json, Description.Of(store, folder));
         });

@@ -19,6 +19,7 @@ internal static class LabelCommand
         return command.Does(run =>
         {
             LabelResult result = LabelStage.Run(LabelOptions.From(run.Configuration), run.Required(set), run.Context);
+            run.SaveSettings(Path.Combine(run.Required(set), "labels"));
             Output.Write(run.Json, Description.Of(result));
         });
     }

@@ -3,6 +3,7 @@ using Ddoq.Cli.Terminal;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Storage;
 
 namespace Ddoq.Cli.Commands;
 
@@ -33,7 +34,7 @@ internal sealed class PipelineCommand
         {
             var option = new Option<string?>(setting.Flag)
             {
-                Description = $"{setting.Description} [{setting.HelpNote()}]",
+                Description = $"{setting.Description} [{setting.HelpNote()}; in the file: {setting.Key}]",
                 HelpName = setting.Key[(setting.Key.LastIndexOf('.') + 1)..],
             };
             _settingOptions.Add(setting, option);
@@ -90,7 +91,7 @@ internal sealed class PipelineCommand
                 {
                     Networks = NetworkSettings.From(configuration),
                 };
-                body(new PipelineInvocation(parsed, configuration, context, parsed.GetValue(_json)));
+                body(new PipelineInvocation(parsed, configuration, context, parsed.GetValue(_json), _stages));
             }
             finally
             {
@@ -104,11 +105,14 @@ internal sealed class PipelineCommand
 }
 
 /// <summary>One run of a command: what was parsed, the effective settings, and where the result goes.</summary>
-internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfiguration Configuration, StageContext Context, bool Json)
+internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfiguration Configuration, StageContext Context, bool Json, PipelineStages Stages)
 {
     /// <summary>The value of an option that must be there.</summary>
     public string Required(Option<string?> option) => Parsed.GetValue(option)
         ?? throw new UsageException($"{option.Name} is required", $"Give {option.Name} <{option.HelpName}>.");
+
+    /// <summary>Saves the effective settings of the command's stages beside their result, as a file that <c>--config</c> reads back.</summary>
+    public void SaveSettings(string folder) => AtomicFile.WriteAllText(Path.Combine(folder, "config.toml"), Configuration.ToToml(Stages));
 
     /// <summary>The value of an option, or null.</summary>
     public string? Optional(Option<string?> option) => Parsed.GetValue(option);

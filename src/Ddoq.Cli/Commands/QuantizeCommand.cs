@@ -35,6 +35,7 @@ internal static class QuantizeCommand
             if (run.Optional(shard) is string share)
                 options = options with { Share = ClassShare.Parse(share) };
             QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);
+            run.SaveSettings(folder);
             Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : PrototypeDescription.OfShare(result, folder));
         });
     }

@@ -21,6 +21,7 @@ internal static class SelectCommand
         {
             string folder = run.Required(output);
             SelectRun.Run(run.Configuration, run.Optional(latents), folder, run.Context);
+            run.SaveSettings(folder);
             Output.Write(run.Json, Description.OfDistilledSet(folder));
         });
     }

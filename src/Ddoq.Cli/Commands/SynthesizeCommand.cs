@@ -42,6 +42,7 @@ internal static class SynthesizeCommand
 
             string folder = run.Required(output);
             SynthesizeStage.Run(options, file, folder, run.Context);
+            run.SaveSettings(folder);
             Output.Write(run.Json, Description.OfDistilledSet(folder));
         });
     }

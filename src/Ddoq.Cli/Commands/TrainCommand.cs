@@ -20,6 +20,7 @@ internal static class TrainCommand
         return command.Does(run =>
         {
             var result = TrainStage.RunOne(TrainOptions.From(run.Configuration), run.Required(set), run.Required(output), run.Context);
+            run.SaveSettings(run.Required(output));
             Output.Write(run.Json, Description.Of(result));
         });
     }

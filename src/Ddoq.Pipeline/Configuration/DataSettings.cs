@@ -15,6 +15,15 @@ public static class DataSettings
     { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the embedded sample" }
         .In(Images, o => o.Folder, (o, v) => o with { Folder = v });
 
+    /// <summary>Folder of the test images.</summary>
+    public static readonly Setting<string> TestDir = new Setting<string>(
+        "data.test_dir",
+        "--test-dir",
+        "Test images that lie elsewhere: a folder whose class folders or archives they are, or any dataset with a test part.",
+        SettingValues.Text)
+    { Stages = PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "the test part of --data-dir" }
+        .In(Images, o => o.TestFolder, (o, v) => o with { TestFolder = v });
+
     /// <summary>Subset of the classes.</summary>
     public static readonly Setting<string> Classes = new Setting<string>(
         "data.classes", "--classes", "Classes to take: imagenette, imagewoof, imagenet-100, or a file with one class name a line.", SettingValues.Text)

@@ -101,9 +101,10 @@ public sealed class PipelineConfiguration
     }
 
     /// <summary>The effective values that can change results, as text in TOML's notation, in the order of the declarations.</summary>
-    public IEnumerable<KeyValuePair<string, string>> Effective()
+    /// <param name="stages">Only settings that some of these stages read; null for all.</param>
+    public IEnumerable<KeyValuePair<string, string>> Effective(PipelineStages? stages = null)
     {
-        foreach (Setting setting in Settings.All.Where(setting => !setting.IsVolatile))
+        foreach (Setting setting in Settings.All.Where(setting => !setting.IsVolatile && (stages is null || (setting.Stages & stages) != 0)))
         {
             if (ValueOf(setting) is { } value && (setting.Needs is not { } needs || needs.Holds(ValueOf(needs.On))))
                 yield return new(setting.Key, setting.Format(value));
@@ -111,9 +112,10 @@ public sealed class PipelineConfiguration
     }
 
     /// <summary>The effective configuration as a TOML file that <see cref="FromToml"/> reads back.</summary>
-    public string ToToml()
+    /// <param name="stages">Only settings that some of these stages read; null for all.</param>
+    public string ToToml(PipelineStages? stages = null)
     {
-        var effective = Effective().Select(pair => (Parts: pair.Key.Split('.'), pair.Value)).ToList();
+        var effective = Effective(stages).Select(pair => (Parts: pair.Key.Split('.'), pair.Value)).ToList();
         var builder = new StringBuilder();
         foreach (var (parts, value) in effective.Where(entry => entry.Parts.Length == 1))
             builder.Append(parts[0]).Append(" = ").Append(value).Append('\n');

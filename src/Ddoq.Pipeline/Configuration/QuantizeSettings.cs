@@ -1,3 +1,4 @@
+using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using static Ddoq.Pipeline.Configuration.OptionsRecords;
 
@@ -78,4 +79,10 @@ public static class QuantizeSettings
         SettingValues.Size)
     { Stages = PipelineStages.Quantize | PipelineStages.Select, IsVolatile = true }
         .In(Quantizer, o => o.MemoryLimit, (o, v) => o with { MemoryLimit = v });
+
+    /// <summary>Names for the classes of a store that carries none.</summary>
+    public static readonly Setting<string> ClassNames = new Setting<string>(
+        "quantize.class_names", "--class-names", "File with one class name a line, in label order, for latents of another tool that carry no names.", SettingValues.Text)
+    { Stages = PipelineStages.Quantize, IsOutsideIdentity = true, DecidedBy = "the store, or the classes' numbers" }
+        .In(Quantize, _ => null, (o, v) => o with { ClassNames = QuantizeOptions.ReadClassNames(v) });
 }

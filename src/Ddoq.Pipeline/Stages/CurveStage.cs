@@ -31,11 +31,11 @@ public static class CurveStage
         ArgumentNullException.ThrowIfNull(context);
         int[] ascending = [.. counts.Distinct().Order()];
         QuantizerFactory.Require(options.Device);
-        using LatentStore store = LatentStore.Open(latents);
+        using LatentStore store = options.OpenLatents(latents);
         QuantizeStage.RequireRows(store, latents);
-        var settings = QuantizeStage.Describe(options.Quantizer, StageIdentity.OfLatents(latents, store, context.Cancellation), store);
+        var settings = QuantizeStage.Describe(options, StageIdentity.OfLatents(latents, store, context.Cancellation), store);
         settings[QuantizeSettings.Ipc.RecordKey] = string.Join(',', ascending);
-        using StageFolder stage = StageFolder.Open(output, "curve", settings, context.Force);
+        using StageFolder stage = StageFolder.Open(output, "curve", settings, context.Forces("curve"));
         double[]? variances = null;
         var points = new List<CurvePoint>();
         foreach (int count in ascending)

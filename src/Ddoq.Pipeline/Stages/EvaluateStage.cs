@@ -26,12 +26,12 @@ public static class EvaluateStage
     {
         ArgumentNullException.ThrowIfNull(arms);
         ArgumentNullException.ThrowIfNull(context);
-        using LatentStore store = LatentStore.Open(latents);
         var sets = new PrototypeSet[arms.Count];
         try
         {
             for (int a = 0; a < sets.Length; a++)
                 sets[a] = PrototypeSet.Load(arms[a].File);
+            using LatentStore store = LatentStore.Open(latents, sets.FirstOrDefault()?.ClassNames);
             return Measure(store, [.. arms.Select((arm, a) => PrototypeArm.FromSet(arm.Name, sets[a], arm.IsWeighted))], context);
         }
         finally

@@ -9,6 +9,9 @@ public sealed record ImageOptions
     /// <summary>The images' folder; null takes the embedded sample.</summary>
     public string? Folder { get; init; }
 
+    /// <summary>Folder of the test images; null takes the test part of <see cref="Location"/>.</summary>
+    public string? TestFolder { get; init; }
+
     /// <summary>The classes to take; null takes all.</summary>
     public ClassSubset? Classes { get; init; }
 
@@ -28,8 +31,31 @@ public sealed record ImageOptions
 
     /// <summary>Opens the test images, labelled as a list of classes.</summary>
     /// <exception cref="DdoqException">They are not usable, or have other classes.</exception>
-    internal IImageDataset OpenTest(IReadOnlyList<string> classNames, CancellationToken cancellation) =>
-        ImageDatasets.Open(Location, DatasetSplit.Test, new ImageDatasetOptions { Classes = Classes, ClassNames = classNames, Cancellation = cancellation });
+    internal IImageDataset OpenTest(IReadOnlyList<string> classNames, CancellationToken cancellation)
+    {
+        var options = new ImageDatasetOptions { Classes = Classes, ClassNames = classNames, Cancellation = cancellation };
+        if (TestFolder is null)
+        {
+            try
+            {
+                return ImageDatasets.Open(Location, DatasetSplit.Test, options);
+            }
+            catch (UsageException e)
+            {
+                throw new UsageException(e.Message, $"Students are measured on test images; where they lie elsewhere, give --test-dir. {e.Hint}", e);
+            }
+        }
+
+        try
+        {
+            return ImageDatasets.Open(TestFolder, DatasetSplit.Test, options);
+        }
+        catch (UsageException) when (Directory.Exists(TestFolder))
+        {
+            // No part of a dataset, so all of it is meant.
+            return ImageDatasets.Open(TestFolder, DatasetSplit.Unsplit, options);
+        }
+    }
 
     /// <summary>The fit to squares without a model: what was asked for, or the centre.</summary>
     internal ImageFit FitFor(int side) => new(side, side, Fit ?? FitMode.CropCentre);

@@ -35,11 +35,11 @@ public static class QuantizeStage
         QuantizerOptions quantizer = options.Quantizer with { Workers = context.Workers };
         quantizer.Validate();
         QuantizerFactory.Require(options.Device);
-        using LatentStore store = LatentStore.Open(latents);
+        using LatentStore store = options.OpenLatents(latents);
         RequireRows(store, latents);
         quantizer = Limit(quantizer, store, context.Progress);
         string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
-        using StageFolder stage = StageFolder.Open(output, Name, Describe(quantizer, identity, store), context.Force);
+        using StageFolder stage = StageFolder.Open(output, Name, Describe(options with { Quantizer = quantizer }, identity, store), context.Forces(Name));
         IReadOnlySet<int> share = options.Share.Of(store);
         var result = new QuantizeResult(true, options.Share, share.Count, store.ClassNames.Count);
         if (stage.IsComplete)
@@ -134,11 +134,14 @@ public static class QuantizeStage
     }
 
     /// <summary>What a quantisation of a store depends on.</summary>
-    internal static Dictionary<string, string> Describe(QuantizerOptions options, string identity, LatentStore store)
+    internal static Dictionary<string, string> Describe(QuantizeOptions options, string identity, LatentStore store)
     {
-        var settings = new Dictionary<string, string>(OptionsRecords.Quantizer.Describe(options, PipelineStages.Quantize)) { ["latents"] = identity };
+        var settings = new Dictionary<string, string>(OptionsRecords.Quantizer.Describe(options.Quantizer, PipelineStages.Quantize)) { ["latents"] = identity };
+        if (options.ClassNames is { } names)
+            settings[QuantizeSettings.ClassNames.RecordKey] = ContentHash.OfText(string.Join('\n', names));
+
         // A memory limit changes digits only where it rules Gram space out; then it belongs to what made the result.
-        if (MemoryPlan.Create(store, options).DirectFromRows is int rows)
+        if (MemoryPlan.Create(store, options.Quantizer).DirectFromRows is int rows)
             settings["direct_space_from_rows"] = rows.ToString(CultureInfo.InvariantCulture);
         return settings;
     }

@@ -25,7 +25,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
     private readonly int _rowBytes;
     private int[]? _skippedRows;
 
-    private LatentStore(string path, LatentShard[] shards)
+    private LatentStore(string path, LatentShard[] shards, IReadOnlyList<string>? unnamed)
     {
         _shards = shards;
         _shardFirstRow = FirstRows(path, shards);
@@ -34,7 +34,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
         _rowBytes = checked(shards[0].Shape.Length * LatentElement.Size(ElementType));
         int mostLabel = 0;
         VisitLabels((_, labels) => mostLabel = Math.Max(mostLabel, TensorPrimitives.Max(labels)));
-        Info = ReadInfo(shards, mostLabel);
+        Info = ReadInfo(shards, mostLabel, unnamed);
         if (mostLabel >= Info.ClassNames.Count)
             throw FindBadLabel();
         _index = ClassRowIndex.Build(Info.ClassNames.Count, VisitLabels);
@@ -63,11 +63,12 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
 
     /// <summary>Opens a store.</summary>
     /// <param name="path">Its folder, its index file, or a single safetensors file.</param>
+    /// <param name="unnamed">Class names in label order for a store that carries none; null takes their numbers.</param>
     /// <exception cref="DdoqException">
     /// Nothing usable is there, a shard is missing, cut off or does not fit the others, or a label names no class; the
     /// message names file, tensor and row.
     /// </exception>
-    public static LatentStore Open(string path)
+    public static LatentStore Open(string path, IReadOnlyList<string>? unnamed = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var shards = new List<LatentShard>();
@@ -80,7 +81,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
                     throw new DdoqException($"'{file}': {shards[^1].RowCount} rows, the index says {expected}", "The shard was replaced: encode again.");
             }
 
-            return new LatentStore(path, [.. shards]);
+            return new LatentStore(path, [.. shards], unnamed);
         }
         catch
         {
@@ -245,7 +246,7 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
         return first;
     }
 
-    private static LatentStoreInfo ReadInfo(LatentShard[] shards, int mostLabel)
+    private static LatentStoreInfo ReadInfo(LatentShard[] shards, int mostLabel, IReadOnlyList<string>? unnamed)
     {
         // Class lists are long: compare the texts, parse once.
         IReadOnlyDictionary<string, string> first = shards[0].File.Metadata;
@@ -260,7 +261,9 @@ public sealed partial class LatentStore : ILatentSource, IDisposable
             }
         }
 
-        return LatentMetadata.Parse(shards[0].File.Path, first, shards[0].Shape, () => LatentMetadata.NumberedNames(mostLabel + 1));
+        if (unnamed is not null)
+            LatentMetadata.CheckNames("the class names given", unnamed);
+        return LatentMetadata.Parse(shards[0].File.Path, first, shards[0].Shape, () => unnamed ?? LatentMetadata.NumberedNames(mostLabel + 1));
     }
 
     private static DdoqException Unlike(LatentShard[] shards, int shard, string what, string found, string expected) => new(

@@ -93,7 +93,7 @@ public class QuantizeAndEvaluateTests
     public void Curve_HasThePointsThatSingleQuantisationsGive_AndGoesOnWhereItStopped()
     {
         string output = Path.Combine(_folder, "curve");
-        var options = new QuantizeOptions { Quantizer = new QuantizerOptions { Seed = 1, Algorithm = QuantizationAlgorithm.Hartigan }, Device = "cpu" };
+        var options = new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 2, Seed = 1, Algorithm = QuantizationAlgorithm.Hartigan }, Device = "cpu" };
         IReadOnlyList<CurvePoint> points = CurveStage.Run(options, [5, 1, 5, Rows + 1], Latents, output, Context());
         Run(QuantizationAlgorithm.Hartigan, 5);
         QualitySummary single = QuantizationQuality.Summarise(Path.Combine(Prototypes, QuantizationQuality.FileName));
