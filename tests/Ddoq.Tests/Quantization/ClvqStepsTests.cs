@@ -1,6 +1,5 @@
 using Ddoq.Numerics;
 using Ddoq.Quantization;
-using Ddoq.Quantization.Algorithms;
 
 namespace Ddoq.Tests.Quantization;
 
