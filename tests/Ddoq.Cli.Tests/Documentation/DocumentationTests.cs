@@ -57,6 +57,20 @@ public partial class DocumentationTests
     }
 
     [Test]
+    public void EverySourceFile_IsThereByItsName()
+    {
+        HashSet<string> names =
+        [
+            .. new[] { "bench", "examples", "kernels", "native", "src", "tests", "tools" }
+                .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(s_root, folder), "*.*", SearchOption.AllDirectories))
+                .Select(path => Path.GetFileName(path)),
+        ];
+        Assert.That(
+            MarkdownPage.All.SelectMany(page => page.CodeSpans().Where(span => SourceFile().IsMatch(span) && !names.Contains(Path.GetFileName(span))).Select(span => $"{page.Name}: {span}")),
+            Is.Empty);
+    }
+
+    [Test]
     public void EveryLink_LeadsToAFileAndAHeading()
     {
         var wrong = new List<string>();
@@ -132,6 +146,9 @@ public partial class DocumentationTests
 
     [GeneratedRegex("^[a-z<-]")]
     private static partial Regex FirstWord();
+
+    [GeneratedRegex(@"^[\w./-]+\.(cs|cu|cuh|cpp|h)$")]
+    private static partial Regex SourceFile();
 
     [GeneratedRegex(@"--[a-z][a-z0-9-]+")]
     private static partial Regex OptionWord();
