@@ -17,8 +17,15 @@ internal static class EncodeCommand
             "Encode the training images to latents with the model's VAE.",
             PipelineStages.Encode);
         Option<string?> output = command.AddOption("--output", "Folder of the latent store.", "folder", alias: "-o");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Encode for some seconds and print network calls, time, disk and memory of the whole, without writing anything.");
         return command.Does(run =>
         {
+            if (run.Parsed.GetValue(dryRun))
+            {
+                Output.Write(run.Json, EncodeEstimate.Measure(EncodeOptions.From(run.Configuration), run.Context).ToJson());
+                return;
+            }
+
             string folder = run.Required(output);
             EncodeStage.Run(EncodeOptions.From(run.Configuration), folder, run.Context);
             run.SaveSettings(folder);

@@ -105,6 +105,8 @@ public sealed class DistillRun
             ["training_images"] = data.Count,
             ["latent_shape"] = model.LatentShape.ToString(),
             ["latent_megabytes"] = Math.Round(latentBytes / 1e6, 1),
+            ["disk_free_megabytes"] = DiskSpace.FreeOn(_layout.Root) is { } free ? Math.Round(free / 1e6, 1) : null,
+            ["encode"] = new JsonArray(EncodeEstimate.Measure(_encode, context).ToJson()),
             ["images_per_class"] = ipc,
             ["images_per_set"] = perSet,
             ["sets"] = new JsonArray([.. Sets().Select(set => (JsonNode)set.Name)]),

@@ -139,11 +139,7 @@ public static class EncodeStage
     /// <summary>Loads the network, runs it once on the first image that can be read, and looks for room on the disk.</summary>
     private static void Check(EncodeOptions options, IImageDataset dataset, RowEncoding encoding, LatentStoreInfo info, string output, StageContext context)
     {
-        const int IndexBytesPerRow = 16;
-        DiskSpace.Require(
-            output,
-            ((long)dataset.Count * ((info.Shape.Length * sizeof(ushort)) + IndexBytesPerRow)) + ((long)Math.Min(dataset.Count, options.RowsPerShard) * info.Shape.Length * sizeof(ushort)),
-            $"encoding {dataset.Count} images to latents of {info.Shape}");
+        DiskSpace.Require(output, BytesOnDisk(dataset.Count, info.Shape, options.RowsPerShard), $"encoding {dataset.Count} images to latents of {info.Shape}");
         encoding.Open(context);
         var reader = new ImageBatchReader(dataset, encoding.Fit, new ImageBatchOptions
         {
@@ -177,7 +173,16 @@ public static class EncodeStage
             throw new InvalidOperationException($"image {index} follows image {writer.AppendedRows}, and not all between them are known to be damaged");
     }
 
-    private static int ChunkRows(ImageFit fit, int batchSize)
+    /// <summary>Room that a store needs while it is written: its rows, and those of one shard twice.</summary>
+    internal static long BytesOnDisk(int rows, LatentShape shape, int rowsPerShard)
+    {
+        const int LabelBytes = 16;
+        long row = ((long)shape.Length * sizeof(ushort)) + LabelBytes;
+        return (rows + (long)Math.Min(rows, rowsPerShard)) * row;
+    }
+
+    /// <summary>Images decoded together.</summary>
+    internal static int ChunkRows(ImageFit fit, int batchSize)
     {
         long bytes = 3L * fit.Height * fit.Width * sizeof(float);
         return checked(batchSize * (int)Math.Clamp(ChunkBytes / (bytes * batchSize), 1, BatchesPerChunk));

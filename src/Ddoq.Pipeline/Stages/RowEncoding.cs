@@ -33,6 +33,9 @@ internal abstract class RowEncoding : IDisposable
     /// <summary>The store's description, but for the classes and channels of the source.</summary>
     public abstract LatentStoreInfo Describe(IReadOnlyList<string> classNames);
 
+    /// <summary>Whether a network encodes.</summary>
+    public virtual bool IsNetwork => false;
+
     /// <summary>Rows that are encoded together; the next are begun when these are done.</summary>
     public virtual int RowsAtOnce => int.MaxValue;
 
@@ -72,6 +75,8 @@ internal abstract class RowEncoding : IDisposable
             ImageSize = model.ImageSize,
             Kind = options.SamplePosterior ? LatentKind.Sample : LatentKind.Mean,
         };
+
+        public override bool IsNetwork => true;
 
         public override int RowsAtOnce => _encoder!.BatchSize * Math.Max(1, _encoder.LaneCount);
 
