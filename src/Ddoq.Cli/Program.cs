@@ -10,8 +10,13 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        StandardStreams.Protect();
         using var signals = new Signals();
+        return StandardStreams.Finish(Run(args, signals));
+    }
 
+    private static int Run(string[] args, Signals signals)
+    {
         // Not a RootCommand: that takes its name from the assembly, and help should show the program's.
         var root = new Command("ddoq", "DDOQ: turns a labelled image dataset into a few weighted synthetic images per class.")
         {

@@ -21,6 +21,15 @@ internal static class Program
         return new Outcome(process.ExitCode, output.Result, error.Result);
     }
 
+    /// <summary>Runs to the end with a shell's redirections behind the arguments, for example <c>2>&amp;-</c>.</summary>
+    public static Outcome RunRedirected(string redirections, params string[] arguments)
+    {
+        using Process process = Start("bash", ["-o", "pipefail", "-c", $"dotnet \"$0\" \"$@\" {redirections}", Metadata("ProgramPath"), .. arguments]);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        process.WaitForExit();
+        return new Outcome(process.ExitCode, output.Result, error.Result);
+    }
+
     /// <summary>Kills the program (SIGKILL) as soon as a condition holds; true when it was still running then.</summary>
     public static bool RunAndKill(Func<bool> when, params string[] arguments)
     {
@@ -39,15 +48,16 @@ internal static class Program
         return false;
     }
 
-    private static Process Start(string[] arguments)
+    private static Process Start(string[] arguments) => Start("dotnet", [Metadata("ProgramPath"), .. arguments]);
+
+    private static Process Start(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = TestContext.CurrentContext.WorkDirectory,
         };
-        start.ArgumentList.Add(Metadata("ProgramPath"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;
