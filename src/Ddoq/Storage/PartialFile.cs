@@ -100,7 +100,10 @@ internal sealed class PartialFile : IDisposable
             throw new InvalidOperationException($"'{_path}' is completed or disposed already");
         try
         {
-            _stream.Flush(flushToDisk);
+            if (flushToDisk)
+                DiskFlush.Flush(_stream);
+            else
+                _stream.Flush();
             File.Move(_partialPath, _path, overwrite: true);
             _closed = true;
             _stream.CloseReally();
