@@ -93,7 +93,7 @@ public static class LabelStage
         context.Progress.Message(check.Diagnosis);
         if (options.StopsAtClassCheck)
             check.ThrowIfWrong();
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true);
         stage.AddTime(Stopwatch.GetElapsedTime(started));
         using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), images.Count, images.ClassNames.Count))
         {

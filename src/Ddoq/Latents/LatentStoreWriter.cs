@@ -368,7 +368,7 @@ public sealed class LatentStoreWriter : IDisposable
         {
             throw new DdoqException(
                 $"the output folder '{_folder}' holds '{other}', a shard of another store; this one has {ShardCount} shards of {_rowsPerShard} rows",
-                "Choose another --output, or start anew with --force.");
+                "Choose another output folder, or start anew with --force.");
         }
     }
 
@@ -429,5 +429,5 @@ public sealed class LatentStoreWriter : IDisposable
     }
 
     private static DdoqException OtherStore(string path, string difference) => new(
-        $"'{path}' belongs to another store: {difference}", "Choose another --output, or start anew with --force.");
+        $"'{path}' belongs to another store: {difference}", "Choose another output folder, or start anew with --force.");
 }

@@ -13,7 +13,7 @@ namespace Ddoq.Latents;
 /// </remarks>
 internal sealed class UnfinishedShard : IDisposable
 {
-    public const string FileName = "latents.unfinished";
+    public const string FileName = "latents" + StageFolder.UnfinishedSuffix;
     private const int SumBytes = 8;
     private readonly string _path;
     private readonly FileStream _stream;

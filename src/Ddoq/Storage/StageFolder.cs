@@ -11,8 +11,8 @@ namespace Ddoq.Storage;
 /// <para>Opening again with equal settings resumes (or finds the stage complete); with other settings it refuses and
 /// says which differ, unless the earlier run left nothing: then it starts anew. The stage's own files decide how far it
 /// got: write each atomically and skip what is there.</para>
-/// <para>A folder that holds files but no <c>stage.json</c> was not made by a stage and is refused, forced or not, so
-/// nothing of the user's is ever deleted. Subfolders that are stages of their own are not touched. Several processes may
+/// <para>A folder that holds files but no <c>stage.json</c> was not made by a stage and is refused, forced or not, and so is
+/// clearing one that holds a file under a name that no stage gives: nothing of the user's is ever deleted. Subfolders that are stages of their own are not touched. Several processes may
 /// work in one folder with equal settings (parts of a sharded run), but only one may force.</para>
 /// </remarks>
 public sealed class StageFolder : IDisposable
@@ -26,8 +26,11 @@ public sealed class StageFolder : IDisposable
     /// <summary>End of the names of files that describe what a stage is about to write, and hold no result themselves.</summary>
     internal const string HeaderSuffix = ".header.safetensors";
 
+    /// <summary>End of the names of files that only the same run can go on with.</summary>
+    internal const string UnfinishedSuffix = ".unfinished";
+
     private const int FormatVersion = 1;
-    private const string OtherOutputHint = "Choose another --output, or start this stage anew with --force (which clears the folder).";
+    private const string OtherOutputHint = "Choose another output folder, or start this stage anew with --force (which clears the folder).";
     private readonly long _started = Stopwatch.GetTimestamp();
     private double _earlierSeconds;
     private readonly int _runs;
@@ -69,11 +72,12 @@ public sealed class StageFolder : IDisposable
     /// when results agree, verbosity).
     /// </param>
     /// <param name="force">Clears what is there, whatever its settings.</param>
+    /// <param name="isFixedPlace">True when the caller cannot choose another folder, so that no error advises to.</param>
     /// <exception cref="DdoqException">
     /// The folder holds another stage or other settings (each difference is listed), files of another origin, a damaged
     /// <c>stage.json</c>, or cannot be written.
     /// </exception>
-    public static StageFolder Open(string folder, string stage, IReadOnlyDictionary<string, string> settings, bool force = false)
+    public static StageFolder Open(string folder, string stage, IReadOnlyDictionary<string, string> settings, bool force = false, bool isFixedPlace = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentException.ThrowIfNullOrEmpty(stage);
@@ -87,7 +91,15 @@ public sealed class StageFolder : IDisposable
         AtomicFile.CleanPartials(folder, recursive: true);
         bool isStage = IsStage(folder);
         if (isStage && force)
+        {
+            if (FindUnknown(folder) is string own)
+            {
+                throw new DdoqException(
+                    $"the output folder '{folder}' holds '{own}', which no stage wrote: --force would delete it", "Move it away, or choose another output folder.");
+            }
+
             Clear(folder);
+        }
         else if (!isStage && FindForeign(folder) is string foreign)
             isStage = IsStage(folder) ? true : throw Foreign(folder, foreign);
 
@@ -102,7 +114,7 @@ public sealed class StageFolder : IDisposable
         if (isStage && !force)
         {
             record = Read(folder);
-            RefuseOther(folder, record, fresh);
+            RefuseOther(folder, record, fresh, isFixedPlace ? "Start this stage anew with --force (which clears the folder)." : OtherOutputHint);
             damage = record.Completed ? [.. FindDamage(folder, record)] : [];
             if (damage.Length > 0)
                 record = record with { Completed = false, Outputs = [] };
@@ -120,10 +132,12 @@ public sealed class StageFolder : IDisposable
     public static StageRecord Read(string folder)
     {
         string path = System.IO.Path.Combine(folder, RecordFileName);
-        const string Hint = "The file was edited or damaged: start the stage anew with --force, or choose another --output.";
+        const string Hint = "The file was edited or damaged: start the stage that made the folder anew with --force, or let it write elsewhere.";
         StageRecord record = JsonFile.Read(path, StorageJson.Default.StageRecord, Hint);
         if (record.Format != FormatVersion)
-            throw new DdoqException($"'{path}': format {record.Format} is unknown, this version reads {FormatVersion}", "Use the version that made it, or another --output.");
+            throw new DdoqException($"'{path}': format {record.Format} is unknown, this version reads {FormatVersion}", "Use the version that made it, or another output folder.");
+        if (record.Settings.FirstOrDefault(setting => setting.Value is null) is { Key: { } unset })
+            throw new DdoqException($"'{path}': the setting {StorageErrors.Quote(unset)} is null, a text is expected", Hint);
         if (record.Fingerprint != ComputeFingerprint(record.Stage, record.Settings))
             throw new DdoqException($"'{path}': the fingerprint does not belong to the settings", Hint);
         return record with { Settings = new(record.Settings, StringComparer.Ordinal), Outputs = new(record.Outputs, StringComparer.Ordinal) };
@@ -228,7 +242,7 @@ public sealed class StageFolder : IDisposable
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
             throw File.Exists(folder)
-                ? new DdoqException($"cannot create the folder '{folder}': a file of that name is in the way", "Remove the file or choose another --output.", e)
+                ? new DdoqException($"cannot create the folder '{folder}': a file of that name is in the way", "Remove the file or choose another output folder.", e)
                 : StorageErrors.CannotWrite(folder, e);
         }
     }
@@ -252,14 +266,48 @@ public sealed class StageFolder : IDisposable
         }
     }
 
+    /// <summary>The first file in a stage's folder that neither is one of its outputs nor has a name that stages give; null when there is none.</summary>
+    private static string? FindUnknown(string folder)
+    {
+        HashSet<string> outputs = RecordedOutputs(folder);
+        try
+        {
+            return Files(new DirectoryInfo(folder))
+                .Select(file => System.IO.Path.GetRelativePath(folder, file.FullName).Replace(System.IO.Path.DirectorySeparatorChar, '/'))
+                .Where(name => !outputs.Contains(name) && !StageFileNames.IsOfAStage(name) && !PartialFile.IsPartialName(System.IO.Path.GetFileName(name.AsSpan())))
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault();
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotList(folder, e);
+        }
+
+        static IEnumerable<FileSystemInfo> Files(DirectoryInfo folder) => folder.EnumerateFileSystemInfos().SelectMany(entry =>
+            entry is not DirectoryInfo { LinkTarget: null } inner ? [entry] : IsNestedStage(inner) ? [] : Files(inner));
+    }
+
+    private static HashSet<string> RecordedOutputs(string folder)
+    {
+        try
+        {
+            return [.. Read(folder).Outputs.Keys];
+        }
+        catch (DdoqException)
+        {
+            // A damaged record is a reason to clear the folder, not an obstacle.
+            return [];
+        }
+    }
+
     private static DdoqException Foreign(string folder, string name) => new(
         $"the output folder '{folder}' holds '{name}' but no {RecordFileName}: it was not made by a stage and is left alone",
-        "Choose a new or empty --output.");
+        "Choose a new or empty output folder.");
 
-    private static void RefuseOther(string folder, StageRecord old, StageRecord asked)
+    private static void RefuseOther(string folder, StageRecord old, StageRecord asked, string hint)
     {
         if (old.Stage != asked.Stage)
-            throw new DdoqException($"the output folder '{folder}' holds the stage '{old.Stage}', not '{asked.Stage}'", OtherOutputHint);
+            throw new DdoqException($"the output folder '{folder}' holds the stage '{old.Stage}', not '{asked.Stage}'", hint);
         if (old.Fingerprint == asked.Fingerprint)
             return;
         string differences = string.Join("; ", old.Settings.Keys.Union(asked.Settings.Keys)
@@ -269,12 +317,12 @@ public sealed class StageFolder : IDisposable
             .Select(d => IsHash(d.Old) && IsHash(d.Asked)
                 ? $"{d.Key}: the content is another one ({d.Old![..12]}... -> {d.Asked![..12]}...)"
                 : $"{d.Key}: {d.Old ?? "(not set)"} -> {d.Asked ?? "(not set)"}"));
-        throw new DdoqException($"the output folder '{folder}' was made with other settings: {differences}", OtherOutputHint);
+        throw new DdoqException($"the output folder '{folder}' was made with other settings: {differences}", hint);
     }
 
     private static bool IsHash(string? value) => value is { Length: 64 } && value.All(char.IsAsciiHexDigitLower);
 
-    /// <summary>Whether an earlier run with other settings stopped before it wrote anything but its record and descriptions of what it was about to do.</summary>
+    /// <summary>Whether an earlier run with other settings stopped before it finished anything: its record, descriptions of what it was about to do, and rows that only it could go on with do not count.</summary>
     private static bool IsAbandoned(string folder, StageRecord asked)
     {
         StageRecord old = Read(folder);
@@ -288,7 +336,7 @@ public sealed class StageFolder : IDisposable
             return folder.EnumerateFileSystemInfos().Any(entry => entry is DirectoryInfo inner
                 ? !IsNestedStage(entry) && HasContent(inner)
                 : entry.Name is not (RecordFileName or TimingFileName)
-                    && !entry.Name.EndsWith(HeaderSuffix, StringComparison.Ordinal) && !PartialFile.IsPartialName(entry.Name));
+                    && !entry.Name.EndsWith(HeaderSuffix, StringComparison.Ordinal) && !entry.Name.EndsWith(UnfinishedSuffix, StringComparison.Ordinal) && !PartialFile.IsPartialName(entry.Name));
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
@@ -325,7 +373,7 @@ public sealed class StageFolder : IDisposable
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
-            throw new DdoqException($"cannot clear the folder '{folder}': {e.Message}", "Check its permissions, or choose another --output.", e);
+            throw new DdoqException($"cannot clear the folder '{folder}': {e.Message}", "Check its permissions, or choose another output folder.", e);
         }
     }
 

@@ -28,29 +28,29 @@ internal static class StorageErrors
     {
         string start = $"cannot write '{path}': ";
         if (Directory.Exists(path))
-            return new DdoqException(start + "a folder of that name is in the way", "Remove the folder or choose another --output.", cause);
+            return new DdoqException(start + "a folder of that name is in the way", "Remove the folder or choose another output folder.", cause);
         if (cause is DirectoryNotFoundException or FileNotFoundException)
         {
             string? parent = Path.GetDirectoryName(Path.GetFullPath(path));
             return Directory.Exists(parent)
                 ? new DdoqException(start + "its temporary file disappeared while it was written", "Let no other program clean this folder during a run; then run again.", cause)
-                : new DdoqException(start + $"the folder '{parent}' does not exist", "Create the folder or choose another --output.", cause);
+                : new DdoqException(start + $"the folder '{parent}' does not exist", "Create the folder or choose another output folder.", cause);
         }
 
         return cause.HResult switch
         {
             UnixNoSpace or WindowsDiskFull or WindowsHandleDiskFull => new DdoqException(
                 start + $"no space left on its disk ({FreeBytes(path)} free)",
-                "Free some space or choose an --output on another disk, then run again: finished files are kept.", cause),
+                "Free some space or choose an output folder on another disk, then run again: finished files are kept.", cause),
             LinuxQuota or MacQuota => new DdoqException(
                 start + $"the disk quota is used up ({FreeBytes(path)} free)",
                 "Free some space or ask for more, then run again: finished files are kept.", cause),
             UnixReadOnly or WindowsWriteProtect => new DdoqException(
-                start + "its disk is mounted read-only", "Choose an --output on a writable disk.", cause),
+                start + "its disk is mounted read-only", "Choose an output folder on a writable disk.", cause),
             _ when cause is UnauthorizedAccessException => new DdoqException(
-                start + "permission denied", "Give yourself write permission on the folder or choose another --output.", cause),
+                start + "permission denied", "Give yourself write permission on the folder or choose another output folder.", cause),
             _ when cause is PathTooLongException => new DdoqException(
-                start + "the name is too long for the file system", "Choose a shorter --output or shorter class names.", cause),
+                start + "the name is too long for the file system", "Choose a shorter output folder or shorter class names.", cause),
             _ => new DdoqException(start + cause.Message, "Check the disk, then run again: finished files are kept.", cause),
         };
     }

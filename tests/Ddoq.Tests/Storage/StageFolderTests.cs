@@ -68,7 +68,7 @@ public class StageFolderTests
         Assert.Multiple(() =>
         {
             Assert.That(error.Message, Does.EndWith("algorithm: (not set) -> lloyd; ipc: 10 -> 50; latents_sha256: ab -> (not set)"));
-            Assert.That(error.Hint, Does.Contain("--output").And.Contain("--force"));
+            Assert.That(error.Hint, Does.Contain("another output folder").And.Contain("--force"));
             Assert.That(() => StageFolder.Open(_folder["s"], "encode", s_settings), Throws.InstanceOf<DdoqException>().With.Message.Contain("'quantize', not 'encode'"));
         });
     }
@@ -131,7 +131,7 @@ public class StageFolderTests
         StageFolder.Open(_folder["s"], "quantize", s_settings).Dispose();
         StageFolder.Open(_folder["s", "inner"], "encode", s_settings).Dispose();
         Directory.CreateDirectory(_folder["s", "classes"]);
-        File.WriteAllText(_folder["s", "classes", "1"], "");
+        File.WriteAllText(_folder["s", "classes", "00001.safetensors"], "");
         using StageFolder stage = StageFolder.Open(_folder["s"], "label", new Dictionary<string, string>(), force: true);
         Assert.Multiple(() =>
         {
@@ -140,6 +140,17 @@ public class StageFolderTests
             Assert.That(Directory.Exists(_folder["s", "classes"]), Is.False);
             Assert.That(File.Exists(_folder["s", "inner", "stage.json"]));
         });
+    }
+
+    [Test]
+    public void Open_Force_KeepsAFileThatNoStageWrites()
+    {
+        StageFolder.Open(_folder["s"], "quantize", s_settings).Dispose();
+        File.WriteAllText(_folder["s", "mine.txt"], "");
+        Assert.That(
+            () => StageFolder.Open(_folder["s"], "quantize", s_settings, force: true),
+            Throws.TypeOf<DdoqException>().With.Message.Contain("holds 'mine.txt', which no stage wrote"));
+        Assert.That(File.Exists(_folder["s", "stage.json"]) && File.Exists(_folder["s", "mine.txt"]));
     }
 
     [TestCase(false)]
