@@ -51,7 +51,7 @@ internal static unsafe class CudaCall
         CudaResult.OutOfMemory => "Other programs may hold the device's memory (see nvidia-smi): close them, choose another device with --device cuda:N, or run with --device cpu.",
         CudaResult.NotFound => "The kernels are of another version than this program: build them again (native/README.md).",
         CudaResult.IllegalAddress or CudaResult.LaunchFailed or CudaResult.EccUncorrectable =>
-            "The device stopped at a fault and must be opened anew: run again with --resume. If it happens again, run compute-sanitizer on the command and report what it says.",
+            "The device stopped at a fault and must be opened anew: run the same command again, it goes on from there. If it happens again, run compute-sanitizer on the command and report what it says.",
         CudaResult.LaunchOutOfResources => "The kernels do not fit this device: build them for it with -DDDOQ_CUDA_ARCHITECTURES (native/README.md).",
         _ => "Run nvidia-smi to see whether the device works, or run with --device cpu.",
     };

@@ -33,7 +33,7 @@ public sealed class DamagedImageException : DdoqException
     /// <param name="reason">What is wrong with it, as the end of a sentence.</param>
     /// <param name="innerException">The decoder's own error, if any.</param>
     public DamagedImageException(string path, string reason, Exception? innerException = null)
-        : base($"{path}: {reason}", "replace or delete the file, or allow some damaged images to be skipped", innerException)
+        : base($"{path}: {reason}", "replace or delete the file, or let some damaged images be skipped (--max-damaged of ddoq encode, train and distill)", innerException)
     {
         Path = path;
         Reason = reason;

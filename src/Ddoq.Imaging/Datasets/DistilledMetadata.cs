@@ -39,7 +39,7 @@ internal static class DistilledMetadata
         if (indexOf.Count > 0)
         {
             throw new DdoqException(
-                $"'{indexOf.Keys.Min(StringComparer.Ordinal)}' and {indexOf.Count - 1} other images are not listed in '{list}'",
+                $"{indexOf.Count} images of the folders are not listed in '{list}', the first is '{indexOf.Keys.Min(StringComparer.Ordinal)}'",
                 "Remove what does not belong to the set, or add its lines.");
         }
 

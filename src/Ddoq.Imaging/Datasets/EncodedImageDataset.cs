@@ -181,7 +181,7 @@ internal sealed class EncodedImageDataset : IImageDataset
 
     private static void ThrowMixedSizes(string path, ImageSize size, string firstPath, ImageSize firstSize) => throw new DdoqException(
         $"mixed image sizes: {path} is {size}, {firstPath} is {firstSize}; --fit pad needs images of one size",
-        "use --fit resize or --fit crop-centre");
+        "use --fit resize or --fit crop");
 }
 
 /// <summary>The encoded images of a dataset wherever they are stored: files, members of archives, cells of a table.</summary>

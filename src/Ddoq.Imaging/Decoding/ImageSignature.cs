@@ -70,7 +70,7 @@ internal static class ImageSignature
         {
             throw new DdoqException(
                 $"{path} is a {NameOf(found)} image, its extension says {NameOf(expected)}",
-                "rename or convert the file, or allow mismatched extensions to decode files by their contents");
+                "give the file the extension of its contents, or convert it");
         }
 
         return found;

@@ -60,7 +60,7 @@ internal static class ImageFitter
         {
             throw new DdoqException(
                 $"{source.Path} is {size}, larger than the {fit.Width}x{fit.Height} it should be padded to",
-                "use --fit resize or --fit crop-centre");
+                "use --fit resize or --fit crop");
         }
 
         int left = (fit.Width - size.Width) / 2, top = (fit.Height - size.Height) / 2;

@@ -83,7 +83,7 @@ public sealed class ImageDecoderTests
         byte[] content = File.ReadAllBytes(_folder["rgb.jpg"]);
         var error = Assert.Throws<DdoqException>(() => ImageDecoder.Decode(content, "dog/n01.png", ImageDatasetOptions.Default).Dispose());
         TestData.AssertMessage(error, "dog/n01.png", "JPEG", "PNG");
-        Assert.That(error!.Hint, Does.Contain("mismatched extensions"));
+        Assert.That(error!.Hint, Does.Contain("the extension of its contents"));
 
         using DecodedImage image = ImageDecoder.Decode(content, "dog/n01.png", new ImageDatasetOptions { AllowMismatchedExtension = true });
         Assert.That(image.Channels, Is.EqualTo(3));
