@@ -26,7 +26,7 @@ internal static class InspectCommand
 
     private static JsonObject Describe(string path, string? page, StageContext context)
     {
-        if (DescribeResult(path) is not { } result)
+        if (DescribeResult(path, context.Cancellation) is not { } result)
             return DescribeData(path, page, context);
         return page is null ? result : throw new UsageException($"--html is for datasets, '{path}' is none", "Leave --html out; a run's page is made by: ddoq report.");
     }
@@ -43,7 +43,7 @@ internal static class InspectCommand
         {
             throw new DdoqException(
                 $"'{path}' is no folder that ddoq knows; as a dataset: {e.Message}",
-                $"Known are datasets, latent stores, prototypes, distilled sets, model folders and stage folders. For a dataset: {e.Hint}", e);
+                $"Known are datasets, latent stores, prototypes, distilled sets, model folders and stage folders. For a dataset, as 'ddoq encode' takes it: {e.Hint}", e);
         }
 
         if (page is not null)
@@ -52,16 +52,16 @@ internal static class InspectCommand
     }
 
     /// <summary>What a stage or an export made; null for any other folder.</summary>
-    private static JsonObject? DescribeResult(string path)
+    private static JsonObject? DescribeResult(string path, CancellationToken cancellation)
     {
         if (File.Exists(path))
-            return DescribeFile(path);
+            return DescribeFile(path, cancellation);
         if (!Directory.Exists(path))
             throw new DdoqException($"'{path}' does not exist", "Check the path.");
         if (File.Exists(Path.Combine(path, LatentStoreFile)))
         {
             using LatentStore store = LatentStore.Open(path);
-            store.EnsureFinite();
+            store.EnsureFinite(cancellation);
             return Description.Of(store, path);
         }
 
@@ -78,7 +78,7 @@ internal static class InspectCommand
 
     private const string LatentStoreFile = "latents.safetensors.index.json";
 
-    private static JsonObject DescribeFile(string path)
+    private static JsonObject DescribeFile(string path, CancellationToken cancellation)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
         string[] names = [.. file.Tensors.Select(tensor => tensor.Name)];
@@ -91,7 +91,7 @@ internal static class InspectCommand
         if (names.Contains("latents") && names.Contains("labels"))
         {
             using LatentStore store = LatentStore.Open(path);
-            store.EnsureFinite();
+            store.EnsureFinite(cancellation);
             return Description.Of(store, path);
         }
 

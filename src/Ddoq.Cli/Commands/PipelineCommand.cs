@@ -72,7 +72,7 @@ internal sealed class PipelineCommand
         Command.SetAction(parsed => ErrorReport.Guard(_signals, parsed.GetValue(_verbose), () =>
         {
             string? file = parsed.GetValue(_config);
-            PipelineConfiguration configuration = file is null ? PipelineConfiguration.Empty : PipelineConfiguration.FromToml(file);
+            PipelineConfiguration configuration = file is null ? PipelineConfiguration.Empty : PipelineConfiguration.FromToml(SettingValues.InHome(file));
             foreach ((Setting setting, Option<string?> option) in _settingOptions)
             {
                 if (parsed.GetResult(option) is { Implicit: false } && parsed.GetValue(option) is { } text)
@@ -108,12 +108,12 @@ internal sealed class PipelineCommand
 internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfiguration Configuration, StageContext Context, bool Json, PipelineStages Stages)
 {
     /// <summary>The value of an option that must be there.</summary>
-    public string Required(Option<string?> option) => Parsed.GetValue(option)
+    public string Required(Option<string?> option) => Optional(option)
         ?? throw new UsageException($"{option.Name} is required", $"Give {option.Name} <{option.HelpName}>.");
 
     /// <summary>Saves the effective settings of the command's stages beside their result, as a file that <c>--config</c> reads back.</summary>
     public void SaveSettings(string folder) => AtomicFile.WriteAllText(Path.Combine(folder, "config.toml"), Configuration.ToToml(Stages));
 
-    /// <summary>The value of an option, or null.</summary>
-    public string? Optional(Option<string?> option) => Parsed.GetValue(option);
+    /// <summary>The value of an option, or null; a leading <c>~/</c> is the home folder.</summary>
+    public string? Optional(Option<string?> option) => Parsed.GetValue(option) is { } value ? SettingValues.InHome(value) : null;
 }

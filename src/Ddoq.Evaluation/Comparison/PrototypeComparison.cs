@@ -48,6 +48,7 @@ public sealed class PrototypeComparison
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(arms);
         Validate(data, arms, heldOut);
+        arms = [.. arms.Select(arm => InOrderOf(data.ClassNames, arm))];
         int[] measured = [.. (classes ?? Enumerable.Range(0, data.ClassNames.Count)).Where(c => data.RowCount(c) > 0)];
         progress ??= NullProgress.Instance;
         progress.Begin("compare", (long)measured.Length * arms.Count, "class measurements");
@@ -160,13 +161,12 @@ public sealed class PrototypeComparison
         {
             if (arm.Shape is { } shape && shape != data.Shape)
                 throw Mismatch($"Arm '{arm.Name}' has prototypes of shape {shape}, the latents have {data.Shape}; they must be the same.");
-            if (arm.ClassNames is { } names && !names.SequenceEqual(data.ClassNames))
-            {
-                int first = names.Zip(data.ClassNames).TakeWhile(pair => pair.First == pair.Second).Count();
-                string own = first < names.Count ? $"'{names[first]}'" : "missing", theirs = first < data.ClassNames.Count ? $"'{data.ClassNames[first]}'" : "missing";
-                throw Mismatch(string.Create(CultureInfo.InvariantCulture,
-                    $"Arm '{arm.Name}' has {names.Count} classes, the latents {data.ClassNames.Count}; class {first} is {own} and {theirs}. Names and order must be the same."));
-            }
+            if (arm.ClassNames is not { } names)
+                continue;
+            if (data.ClassNames.Except(names).FirstOrDefault() is { } lacking)
+                throw Mismatch(string.Create(CultureInfo.InvariantCulture, $"Arm '{arm.Name}' has {names.Count} classes, the latents {data.ClassNames.Count}; it lacks '{lacking}'."));
+            if (names.Except(data.ClassNames).FirstOrDefault() is { } more)
+                throw Mismatch(string.Create(CultureInfo.InvariantCulture, $"Arm '{arm.Name}' has {names.Count} classes, the latents {data.ClassNames.Count}; they lack '{more}'."));
         }
 
         if (heldOut is not null && (heldOut.Shape != data.Shape || !heldOut.ClassNames.SequenceEqual(data.ClassNames)))
@@ -175,6 +175,15 @@ public sealed class PrototypeComparison
                 string.Create(CultureInfo.InvariantCulture, $"The held-out latents have shape {heldOut.Shape} and {heldOut.ClassNames.Count} classes, the fitted ones {data.Shape} and {data.ClassNames.Count}; shape and class names must be the same."),
                 "Encode both parts with the same encoder, image size and class order.");
         }
+    }
+
+    // Classes are matched by name: an arm may list them in an order of its own.
+    private static PrototypeArm InOrderOf(IReadOnlyList<string> classNames, PrototypeArm arm)
+    {
+        if (arm.ClassNames is not { } names || names.SequenceEqual(classNames))
+            return arm;
+        Dictionary<string, int> place = names.Select((name, index) => (name, index)).ToDictionary(entry => entry.name, entry => entry.index);
+        return arm with { Prototypes = c => arm.Prototypes(place[classNames[c]]), ClassNames = classNames };
     }
 
     private static DdoqException Mismatch(string message) =>

@@ -11,7 +11,7 @@ public static class DataSettings
         "data.dir",
         "--data-dir",
         "Images: an ImageFolder (train/<class>/...), ImageNet (train/<class>.tar, flat val/ with labels, Kaggle's tree), WebDataset or Parquet shards, or the four IDX files.",
-        SettingValues.Text)
+        SettingValues.Location)
     { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the embedded sample" }
         .In(Images, o => o.Folder, (o, v) => o with { Folder = v });
 
@@ -26,7 +26,7 @@ public static class DataSettings
 
     /// <summary>Subset of the classes.</summary>
     public static readonly Setting<string> Classes = new Setting<string>(
-        "data.classes", "--classes", "Classes to take: imagenette, imagewoof, imagenet-100, or a file with one class name a line.", SettingValues.Text)
+        "data.classes", "--classes", "Classes to take: imagenette, imagewoof, imagenet-100, or a file with one class name a line.", SettingValues.Location)
     { Stages = PipelineStages.Encode | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "all" }
         .In(Images, _ => null, (o, v) => o with { Classes = ClassSubset.Load(v) });
 
@@ -47,7 +47,7 @@ public static class DataSettings
 
     /// <summary>Model folder.</summary>
     public static readonly Setting<string> Model = new Setting<string>(
-        "model.dir", "--model", "Diffusion model folder (ONNX, Hugging Face layout).", SettingValues.Text)
+        "model.dir", "--model", "Diffusion model folder (ONNX, Hugging Face layout).", SettingValues.Location)
     {
         Stages = PipelineStages.Encode | PipelineStages.Synthesize | PipelineStages.Label | PipelineStages.Train | PipelineStages.Doctor | PipelineStages.Select,
         IsOutsideIdentity = true,
@@ -60,7 +60,7 @@ public static class DataSettings
 
     /// <summary>Teacher folder.</summary>
     public static readonly Setting<string> Teacher = new Setting<string>(
-        "model.teacher", "--teacher", "Teacher folder (ONNX classifier).", SettingValues.Text)
+        "model.teacher", "--teacher", "Teacher folder (ONNX classifier).", SettingValues.Location)
     { Stages = PipelineStages.Label | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "the folder 'teacher' of the model" }
         .In(Label, o => o.Teacher, (o, v) => o with { Teacher = v })
         .In(Train, o => o.Teacher, (o, v) => o with { Teacher = v });

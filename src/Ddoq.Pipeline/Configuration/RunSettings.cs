@@ -31,13 +31,13 @@ public static class RunSettings
 
     /// <summary>Folder of TensorRT's engines.</summary>
     public static readonly Setting<string> EngineCache = new Setting<string>(
-        "runtime.engine_cache", "--engine-cache", "Folder that keeps TensorRT's engines between runs.", SettingValues.Text)
+        "runtime.engine_cache", "--engine-cache", "Folder that keeps TensorRT's engines between runs.", SettingValues.Location)
     { Stages = Networks, IsVolatile = true, DecidedBy = "ddoq/engines in the user's cache folder" }
         .In(Sessions, o => o.EngineCache, (o, v) => o with { EngineCache = Path.GetFullPath(v) });
 
     /// <summary>ONNX Runtime folder.</summary>
     public static readonly Setting<string> OrtPath = new(
-        "runtime.ort_path", "--ort-path", "Folder of an ONNX Runtime build to use instead of the shipped one (also DDOQ_ORT_PATH).", SettingValues.Text)
+        "runtime.ort_path", "--ort-path", "Folder of an ONNX Runtime build to use instead of the shipped one (also DDOQ_ORT_PATH).", SettingValues.Location)
     { Stages = Networks | PipelineStages.Doctor, IsVolatile = true, DecidedBy = "the shipped one" };
 
     /// <summary>Worker threads.</summary>

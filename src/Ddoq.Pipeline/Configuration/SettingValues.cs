@@ -59,6 +59,19 @@ public static class SettingValues
     /// <summary>Any text but none.</summary>
     public static SettingValues<string> Text { get; } = new("text", TomlKinds.Text, text => (text.Length > 0, text), Quote);
 
+    /// <summary>A path; a leading <c>~/</c>, which shells leave alone behind '=' and in files, is the home folder.</summary>
+    public static SettingValues<string> Location { get; } = new("text", TomlKinds.Text, text => (text.Length > 0, InHome(text)), Quote);
+
+    /// <summary>A path with a leading <c>~/</c> replaced by the home folder.</summary>
+    /// <param name="path">The path as the user gave it.</param>
+    public static string InHome(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return path == "~" || path.StartsWith("~/", StringComparison.Ordinal)
+            ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + path[1..]
+            : path;
+    }
+
     /// <summary>Texts between commas.</summary>
     public static SettingValues<string> List { get; } = new("names between commas", TomlKinds.Text | TomlKinds.List, text => (text.Length > 0, text), Quote);
 
@@ -75,14 +88,14 @@ public static class SettingValues
 
     /// <summary>A whole number in bounds.</summary>
     public static SettingValues<int> WholeNumber(int least, int most = int.MaxValue, int step = 1) => new(
-        step > 1 ? Invariant($"a multiple of {step} from {least}") : most == int.MaxValue ? Invariant($"a whole number of at least {least}") : Invariant($"a whole number from {least} to {most}"),
+        step > 1 ? Invariant($"a multiple of {step} from {least}") : most == int.MaxValue ? Invariant($"a whole number of at least {least}, at most {most}") : Invariant($"a whole number from {least} to {most}"),
         TomlKinds.WholeNumber,
         text => (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most && value % step == 0, value),
         value => value.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>A whole number of 64 bits.</summary>
     public static SettingValues<long> LargeNumber(long least) => new(
-        Invariant($"a whole number of at least {least}"),
+        Invariant($"a whole number of at least {least}, at most {long.MaxValue}"),
         TomlKinds.WholeNumber,
         text => (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= least, value),
         value => value.ToString(CultureInfo.InvariantCulture));

@@ -59,7 +59,7 @@ public static class SynthesizeSettings
         "synthesize.class_texts",
         "--class-texts",
         "File with a line 'name<tab>words' for each class, for prompts of classes whose names are numbers (ImageNet's synset list fits).",
-        SettingValues.Text)
+        SettingValues.Location)
     { Stages = PipelineStages.Synthesize, IsOutsideIdentity = true, DecidedBy = "the classes' names" }
         .In(Synthesize, o => o.ClassTexts, (o, v) => o with { ClassTexts = v });
 

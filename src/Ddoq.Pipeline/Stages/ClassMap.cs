@@ -7,7 +7,7 @@ public static class ClassMap
     /// <param name="dataNames">Class names of the data, in label order.</param>
     /// <param name="networkNames">Class names of the network, in output order.</param>
     /// <param name="network">What the network is, for the error text, for example <c>the model models/x</c>.</param>
-    /// <exception cref="DdoqException">A class is unknown to the network or a name is not unique there.</exception>
+    /// <exception cref="DdoqException">A class is unknown to the network, two are the same class there, or a name is not unique there.</exception>
     public static int[] Match(IReadOnlyList<string> dataNames, IReadOnlyList<string> networkNames, string network)
     {
         ArgumentNullException.ThrowIfNull(dataNames);
@@ -36,6 +36,13 @@ public static class ClassMap
             throw new DdoqException(
                 $"{unknown.Count} of the {dataNames.Count} classes of the data are unknown to {network}: {Excerpt(unknown)}; it knows {networkNames.Count} classes: {Excerpt(networkNames)}",
                 "Name the class folders as the network's id2label does, or use a network made for these classes.");
+        }
+
+        foreach (var group in Enumerable.Range(0, map.Length).GroupBy(c => map[c]).Where(group => group.Count() > 1))
+        {
+            throw new DdoqException(
+                $"the classes {Excerpt([.. group.Select(c => dataNames[c])])} of the data are all the class '{networkNames[group.Key]}' of {network}",
+                "Give their folders the names of distinct classes, or join them to one folder.");
         }
 
         return map;

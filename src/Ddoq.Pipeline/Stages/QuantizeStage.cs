@@ -99,10 +99,15 @@ public static class QuantizeStage
 
         void Save(ClassQuantization result)
         {
-            checkpoint.Save(
-                result.ClassIndex,
-                ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion, result.Masses),
-                QuantizationQuality.Line(result, LatentVariance.OfClass(store, result.ClassIndex)));
+            ClassPrototypes prototypes = ClassPrototypes.Create(store.Shape.Length, result.Centroids, result.Counts, result.Distortion, result.Masses);
+            if (prototypes.Count < result.CentroidCount)
+            {
+                progress.Message(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"class {result.ClassIndex} ({store.ClassNames[result.ClassIndex]}): {result.CentroidCount - prototypes.Count} of {result.CentroidCount} centres stand for no row, its {result.RowCount} rows have fewer distinct values; {prototypes.Count} are kept"));
+            }
+
+            checkpoint.Save(result.ClassIndex, prototypes, QuantizationQuality.Line(result, LatentVariance.OfClass(store, result.ClassIndex)));
             progress.AdvanceRows(result.RowCount);
             if (times.Add(result.ClassIndex, result.Seconds))
                 times.Save();

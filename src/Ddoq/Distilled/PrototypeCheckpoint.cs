@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Ddoq.Latents;
 using Ddoq.Storage;
 
@@ -7,8 +9,8 @@ namespace Ddoq.Distilled;
 /// <summary>One file per finished class, so that an interrupted or sharded quantisation continues class by class.</summary>
 /// <remarks>
 /// Files <c>classes/00012.safetensors</c> hold <c>distortion</c> F64 [1], <c>counts</c> I64 [K_c], <c>centroids</c> F32
-/// [K_c, c, h, w], and <c>masses</c> F64 [K_c] where rows have weights; the metadata names class, algorithm, seed and options, and may hold a line of report. Several processes
-/// may save different classes into one folder, or into folders of their own that <see cref="Assemble(string, IReadOnlyList{PrototypeCheckpoint})"/> joins.
+/// [K_c, c, h, w], and <c>masses</c> F64 [K_c] where rows have weights; the metadata names class, algorithm, seed and options, has a hash of the
+/// tensors, and may hold a line of report. Several processes may save different classes into one folder, or into folders of their own that <see cref="Assemble(string, IReadOnlyList{PrototypeCheckpoint})"/> joins.
 /// Safe for concurrent use.
 /// </remarks>
 public sealed class PrototypeCheckpoint
@@ -17,6 +19,7 @@ public sealed class PrototypeCheckpoint
     public const string HeaderFileName = "classes" + StageFolder.HeaderSuffix;
 
     private const string ReportKey = "report";
+    private const string ContentKey = "content";
     private readonly PrototypeInfo _info;
     private readonly bool _flushToDisk;
     private readonly SortedDictionary<string, string> _metadata;
@@ -98,6 +101,7 @@ public sealed class PrototypeCheckpoint
         long k = prototypes.Count;
         (string, SafetensorsType, IReadOnlyList<long>)[] masses = _info.HasMasses ? [("masses", SafetensorsType.F64, [k])] : [];
         SortedDictionary<string, string> metadata = MetadataOf(classIndex);
+        metadata[ContentKey] = HashOf([prototypes.Distortion], prototypes.Masses.Span, prototypes.Counts.Span, prototypes.Centroids.Span);
         if (report.Length > 0)
             metadata[ReportKey] = report;
         using SafetensorsWriter writer = SafetensorsWriter.Create(
@@ -179,11 +183,14 @@ public sealed class PrototypeCheckpoint
     private static DdoqException Missing(IReadOnlyList<PrototypeCheckpoint> parts, int first)
     {
         IReadOnlyList<string> names = parts[0]._info.Latents.ClassNames;
+        const string Hint = "Run the quantize stage again (every share of it): it computes only what is missing.";
+        string what = string.Create(CultureInfo.InvariantCulture, $"class {first} {StorageErrors.Quote(names[first])}");
+        if (parts.Select(part => part.PathOf(first)).FirstOrDefault(File.Exists) is { } damaged)
+            return new DdoqException($"'{damaged}' is damaged: {what} has to be quantised again", Hint);
         int others = Enumerable.Range(first + 1, names.Count - first - 1).Count(c => !parts.Any(part => File.Exists(part.PathOf(c))));
         string more = others > 0 ? string.Create(CultureInfo.InvariantCulture, $", nor are {others} others of {names.Count}") : "";
-        return new DdoqException(
-            $"'{parts[0].PathOf(first)}' is missing or damaged: class {first} {StorageErrors.Quote(names[first])} is not quantised yet{more}",
-            "Run the quantize stage again (every share of it): it computes only what is missing.");
+        string where = string.Join(" or ", parts.Select(part => $"'{part.Folder}'"));
+        return new DdoqException($"no file {Path.GetFileName(parts[0].PathOf(first))} in {where}: {what} is not quantised yet{more}", Hint);
     }
 
     private SortedDictionary<string, string> MetadataOf(int classIndex) => new(_metadata, StringComparer.Ordinal)
@@ -218,7 +225,7 @@ public sealed class PrototypeCheckpoint
                 {
                     throw new DdoqException(
                         $"'{path}': {key} is {StorageErrors.Quote(found)}, this run has {StorageErrors.Quote(expected)}",
-                        "Choose another --output, or start anew with --force.");
+                        "Choose another output folder, or start anew with --force.");
                 }
             }
 
@@ -233,6 +240,17 @@ public sealed class PrototypeCheckpoint
 
         file.Dispose();
         return null;
+    }
+
+    // A bit that flips on a disk leaves a file that looks whole.
+    private static string HashOf(ReadOnlySpan<double> distortion, ReadOnlySpan<double> masses, ReadOnlySpan<long> counts, ReadOnlySpan<float> centroids)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes(distortion));
+        hash.AppendData(MemoryMarshal.AsBytes(masses));
+        hash.AppendData(MemoryMarshal.AsBytes(counts));
+        hash.AppendData(MemoryMarshal.AsBytes(centroids));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private ReadOnlySpan<double> Masses(SafetensorsFile file) => _info.HasMasses ? file.GetSpan<double>("masses") : default;
@@ -252,7 +270,8 @@ public sealed class PrototypeCheckpoint
                 && !counts.ContainsAnyInRange(long.MinValue, 0)
                 && Masses(file).Length == (_info.HasMasses ? counts.Length : 0)
                 && !Masses(file).ContainsAnyExceptInRange(double.Epsilon, double.MaxValue)
-                && ClassPrototypes.IndexOfNonFinite(centroids) < 0;
+                && ClassPrototypes.IndexOfNonFinite(centroids) < 0
+                && file.Metadata.GetValueOrDefault(ContentKey) == HashOf(distortion, Masses(file), counts, centroids);
         }
         catch (DdoqException)
         {
