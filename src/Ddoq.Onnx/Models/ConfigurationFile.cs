@@ -19,6 +19,7 @@ internal sealed class ConfigurationFile
         {
             using FileStream stream = File.OpenRead(path);
             using JsonDocument document = JsonDocument.Parse(stream, s_options);
+            ReadTexts(document.RootElement);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? new ConfigurationFile(path, document.RootElement.Clone())
                 : throw new DdoqException($"{path}: a JSON object was expected, found {document.RootElement.ValueKind}");
@@ -34,6 +35,32 @@ internal sealed class ConfigurationFile
         catch (JsonException exception)
         {
             throw new DdoqException($"{path} is not valid JSON: {exception.Message}", "write the file again or export the model again", exception);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new DdoqException($"{path} holds text that is not Unicode", "write the file again in UTF-8, or export the model again", exception);
+        }
+    }
+
+    // The parser looks at the bytes of a text when it is asked for, not before.
+    private static void ReadTexts(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.String)
+        {
+            _ = element.GetString();
+        }
+        else if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (JsonElement item in element.EnumerateArray())
+                ReadTexts(item);
+        }
+        else if (element.ValueKind == JsonValueKind.Object)
+        {
+            foreach (JsonProperty property in element.EnumerateObject())
+            {
+                _ = property.Name;
+                ReadTexts(property.Value);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Ddoq.Imaging.Tests;
+namespace Ddoq.Fuzzing;
 
 /// <summary>Feeds a reader many broken inputs, each made from its seed alone, and allows two ends: a right result, or one of our errors with the file's name.</summary>
 /// <remarks>
