@@ -1,7 +1,6 @@
 using Ddoq.Imaging;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Models;
-using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline.Configuration;

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
-using Ddoq.Onnx.Teachers;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Results;
 using Ddoq.Quantization;
