@@ -35,7 +35,8 @@ internal static class Fuzzer
                 failure = One(name, input, mostBytes, first + i, ref right);
                 done++;
             }
-        }) { IsBackground = true };
+        });
+        worker.IsBackground = true;
         worker.Start();
         while (!worker.Join(TimeSpan.FromMilliseconds(200)))
         {

@@ -1,11 +1,11 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using Ddoq.Storage;
 using Ddoq.Training;
-using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace Ddoq.Pipeline;
 
