@@ -17,7 +17,7 @@ internal static class DiskSpace
             return;
         throw new DdoqException(
             $"{what} needs {Gigabytes(needed)} in '{folder}', its disk has {Gigabytes(free)} free",
-            "Free that much, or choose an --output on another disk.");
+            "Free that much, or choose an output folder on another disk.");
     }
 
     /// <summary>Bytes that are free for a folder; null where the system does not say.</summary>
