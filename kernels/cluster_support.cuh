@@ -17,8 +17,12 @@ namespace ddoq {
 
 constexpr int SupportHistory = ClusterSupportHistory;
 constexpr int SupportPositions = 1 + 2 * SupportHistory;
-constexpr double SupportLeastGain = 1e-4; // of the energy distance of K random rows, at which a run ends
-constexpr float SupportNudge = 1e-3f;     // first points lie off their rows by this part of the way to another one
+constexpr int SupportWindow = 8;          // rounds whose gains are judged together
+constexpr double SupportLeastGain = 5e-6; // a round's, of the energy distance of K random rows, at which a run ends
+constexpr int64_t SupportFewestRounds = 64;
+constexpr int64_t SupportRoundWork = 1LL << 31; // multiply-adds of the rounds beyond those
+constexpr float SupportStretch = 1.9f;          // of a round's own step
+constexpr float SupportNudge = 1.0f / 32.0f; // first points lie off their rows by this part of the way to another one
 constexpr double SupportRegularisation = 1e-10;
 constexpr int SupportTile = 16; // points whose products with a column of G a thread sums at a time
 
@@ -26,6 +30,7 @@ constexpr int SupportTile = 16; // points whose products with a column of G a th
 struct SupportMixture {
     double products[SupportHistory][SupportHistory];
     double factors[SupportHistory];
+    double before[SupportWindow];
     bool used[SupportHistory];
     int newest;
 };
@@ -128,8 +133,47 @@ __device__ inline void multiply_by_gram(ClusterSpace& s, const SupportArrays& u,
     __syncthreads();
 }
 
+// Groups equal rows, to batch_labels (the first of each row's group) and the second half of order (rows of the group).
+// Coefficients of equal rows are undetermined but for their sum: left alone, rounding makes them grow. Block-wide.
+__device__ inline void group_equal_rows(ClusterSpace& s) {
+    int32_t *first = s.a.batch_labels, *members = s.a.order + s.rows;
+    if (threadIdx.x == 0)
+        s.flag = 0;
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < s.rows; i += ClusterThreads) {
+        int of = 0;
+        while (of < i && !(row_distance(s, s.gram_row(i), s.row_norms[i], of) <= s.zero_distance))
+            of++;
+        first[i] = of;
+        if (of < i)
+            s.flag = 1; // all write the same
+    }
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < s.rows; i += ClusterThreads) {
+        int count = 0;
+        for (int j = i; j < s.rows; j++)
+            count += first[j] == i ? 1 : 0;
+        members[i] = count;
+    }
+    __syncthreads();
+}
+
+// Shares the coefficients of equal rows evenly: a thread takes points, in the order of the rows. Block-wide.
+__device__ inline void share_equal_rows(ClusterSpace& s, const SupportArrays& u, int position) {
+    const int32_t *first = s.a.batch_labels, *members = s.a.order + s.rows;
+    for (int k = static_cast<int>(threadIdx.x); k < s.centroids; k += ClusterThreads) {
+        float* w = u.coefficients(position) + k * u.stride;
+        for (int i = 0; i < s.rows; i++)
+            if (first[i] != i)
+                w[first[i]] += w[i];
+        for (int i = 0; i < s.rows; i++)
+            w[i] = first[i] != i ? w[first[i]] : members[i] > 1 ? w[i] / static_cast<float>(members[i]) : w[i];
+    }
+    __syncthreads();
+}
+
 // One round from position 0, which has been measured.
-__device__ inline void support_round(ClusterSpace& s, const SupportArrays& u, int to) {
+__device__ inline void support_round(ClusterSpace& s, const SupportArrays& u, int to, bool repeats) {
     const double mass = static_cast<double>(s.rows) / s.centroids;
     for (int k = static_cast<int>(threadIdx.x); k < s.centroids; k += ClusterThreads) {
         double own = 0.0;
@@ -153,6 +197,8 @@ __device__ inline void support_round(ClusterSpace& s, const SupportArrays& u, in
         }
     }
     __syncthreads();
+    if (repeats)
+        share_equal_rows(s, u, to);
     multiply_by_gram(s, u, to);
 }
 
@@ -167,6 +213,16 @@ __device__ inline void mix_positions(const SupportArrays& u, int to, int first, 
                 sum = fmaf(static_cast<float>(factors[i]), u.coefficients(first + i)[at], sum);
         target[at] = sum;
     }
+    __syncthreads();
+}
+
+// position(0) = the image of a round + share x its step, coefficients and products alike.
+__device__ inline void step_along(const SupportArrays& u, int place, float share) {
+    const int64_t length = 2 * u.position;
+    float* target = u.coefficients(0);
+    const float *image = u.coefficients(image_of(place)), *step = u.coefficients(step_of(place));
+    for (int64_t at = threadIdx.x; at < length; at += ClusterThreads)
+        target[at] = fmaf(share, step[at], image[at]);
     __syncthreads();
 }
 
@@ -310,23 +366,32 @@ __device__ inline SupportOutcome run_support(ClusterSpace& s, const SupportArray
     if (threadIdx.x == 0) {
         for (int i = 0; i < SupportHistory; i++)
             m.used[i] = false;
+        for (int i = 0; i < SupportWindow; i++)
+            m.before[i] = INFINITY;
         m.newest = -1;
     }
     place_support(s, u, !trivial);
+    group_equal_rows(s);
+    const bool repeats = s.flag != 0 && !trivial;
+    __syncthreads();
+    if (repeats)
+        share_equal_rows(s, u, 0);
     SupportMeasure reached = measure_support(s, u);
     const double tolerance = o.tolerance > SupportLeastGain ? o.tolerance : SupportLeastGain;
-    const double least = tolerance * reached.mean_distance / s.centroids;
+    const double least = SupportWindow * tolerance * reached.mean_distance / s.centroids;
+    const int64_t paid = SupportRoundWork / (static_cast<int64_t>(s.centroids) * s.rows * s.rows);
+    const int64_t most = paid > SupportFewestRounds ? paid : SupportFewestRounds;
+    const int64_t limit = trivial ? 0 : o.max_iterations < most ? o.max_iterations : most;
     double energy = reached.energy;
     int64_t rounds = 0;
-    for (int small = 0; !trivial && rounds < o.max_iterations && small < 2;) {
-        rounds++;
+    while (rounds < limit) {
         if (threadIdx.x == 0)
             m.newest = (m.newest + 1) % SupportHistory;
         __syncthreads();
-        const int image = image_of(m.newest);
-        support_round(s, u, image);
+        const int newest = m.newest, image = image_of(newest);
+        support_round(s, u, image, repeats);
         const int64_t length = 2 * u.position;
-        float* step = u.coefficients(step_of(m.newest));
+        float* step = u.coefficients(step_of(newest));
         for (int64_t at = threadIdx.x; at < length; at += ClusterThreads)
             step[at] = u.coefficients(image)[at] - u.coefficients(0)[at];
         __syncthreads();
@@ -334,18 +399,33 @@ __device__ inline SupportOutcome run_support(ClusterSpace& s, const SupportArray
         if (take_step(s, u, m)) {
             mix_positions(u, 0, image_of(0), m.factors, SupportHistory);
             reached = measure_support(s, u);
+            if (!(reached.energy < energy)) { // no memory of the rounds before
+                if (threadIdx.x == 0)
+                    for (int i = 0; i < SupportHistory; i++)
+                        m.used[i] = i == newest;
+                __syncthreads();
+            }
         }
-        if (!(reached.energy < energy)) { // the round's own result, and no memory of those before
-            const double one = 1.0;
-            mix_positions(u, 0, image, &one, 1);
+        if (!(reached.energy < energy)) {
+            step_along(u, newest, SupportStretch - 1.0f);
             reached = measure_support(s, u);
-            if (threadIdx.x == 0)
-                for (int i = 0; i < SupportHistory; i++)
-                    m.used[i] = i == m.newest;
-            __syncthreads();
         }
-        small = energy - reached.energy < least ? small + 1 : 0;
+        if (reached.energy > energy) { // impossible but for rounding: the points before are the result
+            step_along(u, newest, -1.0f);
+            break;
+        }
         energy = reached.energy;
+        const int slot = static_cast<int>(rounds++ % SupportWindow);
+        const double earlier = m.before[slot];
+        __syncthreads();
+        if (earlier - energy < least)
+            break;
+        if (threadIdx.x == 0)
+            m.before[slot] = energy;
+    }
+    if (!trivial) {
+        multiply_by_gram(s, u, 0);
+        energy = measure_support(s, u).energy;
     }
     const double distance = support_energy_distance(s, u);
     if (threadIdx.x == 0) {

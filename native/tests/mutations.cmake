@@ -143,7 +143,7 @@ mutate("support: points do not push each other" kernels/cluster_support.cuh
 mutate("support: rows weigh as one" kernels/cluster_support.cuh
        "static_cast<double>(s.rows) / s.centroids;" "1.0;" support)
 mutate("support: mixture kept where the energy rises" kernels/cluster_support.cuh
-       "if (!(reached.energy < energy))" "if (reached.energy == INFINITY)" support)
+       "if (!(reached.energy < energy)) {\n            step_along" "if (reached.energy == INFINITY) {\n            step_along" support)
 mutate("support: barrier after the products removed" kernels/cluster_support.cuh
        "+ column] = sums[k];\n        }\n    }\n    __syncthreads();" "+ column] = sums[k];\n        }\n    }" support)
 mutate("support: the last restart is kept" kernels/cluster.cu

@@ -13,7 +13,7 @@ namespace {
 
 using Points = std::vector<std::vector<double>>;
 
-constexpr float Nudge = 1e-3f;
+constexpr float Nudge = 1.0f / 32;
 
 double distance(const std::vector<double>& a, const std::vector<double>& b) {
     double sum = 0;
@@ -199,10 +199,14 @@ void one_round() {
     Problem problem({{60, 7}, {33, 4}, {20, 1}}, 5, 3);
     problem.launch(options(11, 1));
     for (size_t c = 0; c < 3; c++) {
-        const Points expected = round_of(problem.rows[c], problem.start(c, 11)), found = problem.points(c);
+        const Points start = problem.start(c, 11), found = problem.points(c);
+        Points expected = round_of(problem.rows[c], start);
+        for (size_t k = 0; k < expected.size(); k++)
+            for (size_t d = 0; d < expected[k].size(); d++) // a step without a mixture is stretched
+                expected[k][d] += 0.9 * (expected[k][d] - start[k][d]);
         check(problem.reports[c].iterations == 1, "class ", c, ": ", problem.reports[c].iterations, " rounds");
         for (size_t k = 0; k < found.size(); k++)
-            // A point starts a thousandth of the way off its row, where fp32 knows the distance to some percent.
+            // A point starts beside its row, where fp32 knows the distance less well than elsewhere.
             check(distance(found[k], expected[k]) <= 2e-3, "class ", c, ": point ", k, " is off by ",
                   distance(found[k], expected[k]));
     }

@@ -53,11 +53,14 @@ public class DistillTests
             {
                 string[] first = [.. two.Keys.Where(name => name.StartsWith(part, StringComparison.Ordinal) && name.Contains("seed-0", StringComparison.Ordinal))];
                 Assert.That(first.Select(name => two[name]), Is.EqualTo(first.Select(name => one[name])), part);
-                foreach (string name in first.Where(name => name.EndsWith(".png", StringComparison.Ordinal) || name.EndsWith("prototypes.safetensors", StringComparison.Ordinal)))
+
+                // The search for real images of least energy starts greedily from all rows: it draws nothing.
+                foreach (string name in first.Where(name => !name.Contains("distilled/energy", StringComparison.Ordinal)
+                    && (name.EndsWith(".png", StringComparison.Ordinal) || name.EndsWith("prototypes.safetensors", StringComparison.Ordinal))))
                     Assert.That(two[name.Replace("seed-0", "seed-1", StringComparison.Ordinal)], Is.Not.EqualTo(two[name]), name);
             }
 
-            Assert.That(two.Keys.Count(name => name.EndsWith("result.json", StringComparison.Ordinal)), Is.EqualTo(10), "a student per arm and set");
+            Assert.That(two.Keys.Count(name => name.EndsWith("result.json", StringComparison.Ordinal)), Is.EqualTo(12), "a student per arm and set");
         });
     }
 
@@ -102,7 +105,7 @@ public class DistillTests
             row => row.GetProperty("wasserstein").GetDouble());
         Assert.Multiple(() =>
         {
-            Assert.That(comparison.RootElement.GetProperty("students").GetArrayLength(), Is.EqualTo(5));
+            Assert.That(comparison.RootElement.GetProperty("students").GetArrayLength(), Is.EqualTo(6));
             for (int c = 0; c < 10; c++)
                 Assert.That(w2[("ddoq", c)], Is.LessThan(w2[("d4m", c)]), $"class {c}");
         });

@@ -5,6 +5,14 @@ namespace Ddoq.Cli.Tests;
 /// <summary>The content of an output folder: everything that equal runs must share.</summary>
 internal static class Snapshot
 {
+    /// <summary>The results of runs whose commands differ: without the settings that are saved beside them.</summary>
+    public static SortedDictionary<string, string> OfResults(string folder)
+    {
+        SortedDictionary<string, string> files = Of(folder);
+        files.Remove("config.toml");
+        return files;
+    }
+
     /// <summary>Relative path to SHA-256, without the files that hold times.</summary>
     public static SortedDictionary<string, string> Of(string folder)
     {

@@ -20,7 +20,7 @@ internal static class ShippedModel
             return;
         ModelFolder shipped = Open();
         RequireKnows(shipped, data.ClassNames, data.Location);
-        ImageSize size = data.Count > 0 ? data.SizeOf(0) : default;
+        ImageSize size = FirstReadableSize(data);
         if (Math.Max(size.Width, size.Height) > shipped.ImageSize)
             throw Refusal($"{data.Location} has images of {size}", data.Location);
         if (!data.IsGrey)
@@ -36,6 +36,24 @@ internal static class ShippedModel
     {
         if (model is null)
             RequireKnows(Open(), classNames, where);
+    }
+
+    // Damaged images are encoding's to refuse or to skip.
+    private static ImageSize FirstReadableSize(IImageDataset data)
+    {
+        for (int i = 0; i < data.Count; i++)
+        {
+            try
+            {
+                return data.SizeOf(i);
+            }
+            catch (DamagedImageException)
+            {
+                // The next one tells.
+            }
+        }
+
+        return default;
     }
 
     private static ModelFolder Open() => ModelFolder.Open(ShippedResources.ReferenceModel, ModelUse.None);

@@ -134,12 +134,12 @@ public class PrototypeComparisonTests
     public void FromSet_OfOtherClassesOrShapes_IsRefused()
     {
         var data = new MemoryLatents(1, Shape, 30, 20);
-        using PrototypeSet swapped = Set(data.Shape, ["class 1", "class 0"]), smaller = Set(new LatentShape(4, 3, 1), ["class 0", "class 1"]);
+        using PrototypeSet others = Set(data.Shape, ["class 0", "class 2"]), smaller = Set(new LatentShape(4, 3, 1), ["class 0", "class 1"]);
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => PrototypeComparison.Measure(data, [PrototypeArm.FromSet("a", swapped)]),
-                Throws.TypeOf<DdoqException>().With.Message.Contains("class 0 is 'class 1' and 'class 0'"));
+                () => PrototypeComparison.Measure(data, [PrototypeArm.FromSet("a", others)]),
+                Throws.TypeOf<DdoqException>().With.Message.Contains("has 2 classes, the latents 2; it lacks 'class 1'"));
             Assert.That(
                 () => PrototypeComparison.Measure(data, [PrototypeArm.FromSet("a", smaller)]),
                 Throws.TypeOf<DdoqException>().With.Message.Contains("shape 4x3x1, the latents have 4x3x3"));
