@@ -51,7 +51,7 @@ public class ModelTests
         JsonElement synthesis = plan.RootElement.GetProperty("synthesis")[0];
         Assert.Multiple(() =>
         {
-            Assert.That(synthesis.GetProperty("images").GetInt32(), Is.EqualTo(300), "three sets of ten images for ten classes");
+            Assert.That(synthesis.GetProperty("images").GetInt32(), Is.EqualTo(1200), "four sets of ten images for ten classes, three times");
             Assert.That(synthesis.GetProperty("network_calls").GetInt32(), Is.GreaterThan(6));
             Assert.That(synthesis.GetProperty("seconds_per_call").GetDouble(), Is.Positive);
             Assert.That(Directory.Exists(output), Is.False);

@@ -17,6 +17,28 @@ internal static class Agreement
             Check(expected[index], actual[index], $"{options.Algorithm} class {index}: N={expected[index].RowCount} D={expected[index].Dimension} K={options.CentroidCount} seed={options.Seed}");
     }
 
+    /// <summary>
+    /// The energy distances of support points: the device's is no worse. Energy has several minima where K is not small beside N, and
+    /// rounding chooses between them, so points and the better of both energies differ.
+    /// </summary>
+    /// <param name="source">The rows.</param>
+    /// <param name="options">Support points.</param>
+    /// <param name="share">Most that the device's may lie above the processor's, as a share of it.</param>
+    /// <param name="cuda">The device's options.</param>
+    public static void CheckEnergy(ILatentSource source, QuantizerOptions options, double share, CudaQuantizerOptions? cuda = null)
+    {
+        using var cpu = new CpuQuantizer();
+        using var device = new CudaQuantizer(cuda ?? new());
+        Dictionary<int, ClassQuantization> expected = Fit(cpu, source, options), actual = Fit(device, source, options);
+        Assert.That(actual.Keys, Is.EquivalentTo(expected.Keys));
+        foreach ((int index, ClassQuantization one) in expected)
+        {
+            // fp32 knows the mean distance, of which the energy distance is the small rest of a difference.
+            double limit = (one.EnergyDistance!.Value * (1 + share)) + (1e-5 * (Math.Sqrt(one.Distortion) + 1));
+            Assert.That(actual[index].EnergyDistance, Is.LessThanOrEqualTo(limit), $"class {index}, the processor reaches {one.EnergyDistance}");
+        }
+    }
+
     /// <summary>All results of a quantiser, each reported once.</summary>
     public static Dictionary<int, ClassQuantization> Fit(IQuantizer quantizer, ILatentSource source, QuantizerOptions options)
     {
