@@ -59,7 +59,7 @@ void failures() {
     expect(DDOQ_INVALID_ARGUMENT, ddoq_weighted_ce(kernels, DDOQ_FP16, &loss, nullptr), "temperature");
     ddoq_cluster_parameters cluster{};
     expect(DDOQ_INVALID_ARGUMENT, ddoq_cluster(kernels, static_cast<ddoq_cluster_algorithm>(4), &cluster, nullptr),
-           "algorithm is 3");
+           "algorithm is 4");
     ddoq_kernels_destroy(kernels);
     ddoq_kernels_destroy(nullptr);
     char leaks[256];
