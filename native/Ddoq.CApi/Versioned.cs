@@ -3,6 +3,8 @@ namespace Ddoq.CApi;
 /// <summary>Structs that begin with their size: those of callers that were compiled against another version.</summary>
 internal static unsafe class Versioned
 {
+    private const uint MostBytes = 1 << 16;
+
     /// <summary>Copies a caller's struct over defaults.</summary>
     /// <param name="given">The struct; its first field is its size.</param>
     /// <param name="first">Bytes of its first version, which every caller has.</param>
@@ -32,12 +34,27 @@ internal static unsafe class Versioned
             Buffer.MemoryCopy((byte*)known + sizeof(uint), (byte*)given + sizeof(uint), size - sizeof(uint), Math.Min(size, (uint)sizeof(T)) - sizeof(uint));
     }
 
+    /// <summary>Looks at a struct that is to be written later.</summary>
+    /// <exception cref="UsageException">It is null, or its size was not set.</exception>
+    public static void Check(void* given, uint first, string name) => Size(given, first, name);
+
+    /// <summary>Fills a caller's struct with defaults: its own size, and 0 in the fields that this version does not know.</summary>
+    /// <exception cref="UsageException">It is null, or shorter than its first version.</exception>
+    public static void Initialize<T>(in T defaults, uint first, void* options, nuint size)
+        where T : unmanaged
+    {
+        Guard.Require(options, "options");
+        Guard.InRange((long)size, first, MostBytes, "size");
+        new Span<byte>(options, (int)size).Clear();
+        *(uint*)options = (uint)size;
+        Write(defaults, first, options, "options");
+    }
+
     private static uint Size(void* given, uint first, string name)
     {
-        const uint Most = 1 << 16;
         Guard.Require(given, name);
         uint size = *(uint*)given;
-        if (size < first || size > Most)
+        if (size < first || size > MostBytes)
             throw new UsageException($"{name}.size is {size}; allowed: the sizeof of the struct, {first} or more.", "Set size before the call; ddoq_quantizer_options_init does it for options.");
         return size;
     }

@@ -26,6 +26,12 @@ extern "C" {
 
 /* ---- library ---- */
 
+/* The interface that this header describes. A program compiled with one header runs with every library whose
+ * ddoq_abi_version is not below the header's DDOQ_ABI_VERSION: functions and fields are added, never changed. 1: the
+ * first; 2: selection, distances, classes in batches, ddoq_prototypes_write, energy_distance of ddoq_quantization_info.
+ */
+#define DDOQ_ABI_VERSION 2
+int32_t ddoq_abi_version(void);
 /* "major.minor.patch". */
 const char* ddoq_version(void);
 /* The instruction set in use, for example "AVX2"; NULL when the environment variable DDOQ_SIMD names one that is
@@ -130,6 +136,26 @@ ddoq_status ddoq_quantizer_fit_classes(ddoq_quantizer* quantizer, const void* co
                                        ddoq_quantization** quantizations, ddoq_progress_callback callback,
                                        void* user_data);
 
+/* ---- rows that come in batches ---- */
+
+/* The rows of one class, gathered in memory of the library: for pipelines whose encoder hands out a batch at a time.
+ * One for each class takes batches of mixed classes. */
+typedef struct ddoq_class ddoq_class;
+/*   class_index    names the random streams, see ddoq_quantizer_fit
+ *   expected_rows  memory is taken for so many at once; 0 when unknown */
+ddoq_status ddoq_class_open(ddoq_type type, int32_t dimension, int32_t class_index, int64_t expected_rows,
+                            ddoq_class** opened);
+/* Copies a batch behind the rows so far.
+ *   rows            row_count x D values of the class's type; a value that ddoq_quantizer_fit refuses is refused here,
+ *                   its row counted from the first of the class, and nothing of the batch is taken
+ *   sample_weights  (row_count), or NULL: 1 each */
+ddoq_status ddoq_class_add(ddoq_class* one, const void* rows, int64_t row_count, const float* sample_weights);
+ddoq_status ddoq_class_row_count(ddoq_class* one, int64_t* row_count);
+/* Quantises the rows so far, to the bits of ddoq_quantizer_fit on all of them. They stay: more can be added. */
+ddoq_status ddoq_class_finish(ddoq_class* one, ddoq_quantizer* quantizer, ddoq_quantization** quantization);
+/* Frees the rows. NULL is allowed. */
+void ddoq_class_close(ddoq_class* one);
+
 /* ---- the quantisation of a class ---- */
 
 typedef struct ddoq_quantization_info {
@@ -147,6 +173,7 @@ typedef struct ddoq_quantization_info {
     int32_t reserved;
     double effective_cells; /* (sum v)^2 / sum v^2 of the counts */
     double seconds;         /* wall time */
+    double energy_distance; /* of rows and centres, all alike; NaN where the iterations do not give it; ABI 2 */
 } ddoq_quantization_info;
 
 void ddoq_quantization_destroy(ddoq_quantization* quantization);
@@ -171,6 +198,83 @@ ddoq_status ddoq_weights(ddoq_weight_rule rule, const int64_t* counts, int32_t c
  *   labels     (M) out   distances  (M) out: squared distances to it; NULL for none */
 ddoq_status ddoq_predict(const float* centroids, int32_t centroid_count, int32_t dimension, const void* rows,
                          ddoq_type type, int64_t row_count, int32_t* labels, double* distances);
+
+/* What points stand for among rows: labels as of ddoq_predict, and the shares of the rows.
+ *   points     K x D     rows  N x D of `type`, finite     sample_weights  (N), NULL when all rows weigh the same
+ *   labels     (N) out   counts  (K) out: rows nearest to each   masses  (K) out: their share of the weight, sums to 1
+ *   distortion out: mean squared distance of the rows, by their weights, to the nearest point. Each out may be NULL. */
+ddoq_status ddoq_point_masses(const float* points, int32_t point_count, int32_t dimension, const void* rows,
+                              ddoq_type type, int64_t row_count, const float* sample_weights, int32_t* labels,
+                              int64_t* counts, double* masses, double* distortion);
+
+/* ---- selection ---- */
+
+typedef enum ddoq_objective {
+    DDOQ_SELECT_ENERGY = 0,      /* least energy distance to the rows at equal weights: greedy, then swaps */
+    DDOQ_SELECT_WASSERSTEIN = 1, /* k-medoids: least mean squared distance of the rows to the nearest chosen */
+    DDOQ_SELECT_NEAREST = 2,     /* one for each of K given centres, with the least sum of squared distances */
+    DDOQ_SELECT_HERDING = 3,     /* each next one brings the mean of the chosen nearest to the mean of the rows */
+    DDOQ_SELECT_K_CENTER = 4,    /* each next one is the farthest from those chosen */
+    DDOQ_SELECT_RANDOM = 5
+} ddoq_objective;
+
+typedef struct ddoq_selection_options {
+    uint32_t size;                   /* of this struct, set by ddoq_selection_options_init */
+    int32_t count;                   /* K; fewer candidates are all chosen */
+    uint64_t seed;                   /* of chance and of samples */
+    int32_t objective;               /* ddoq_objective; energy */
+    int32_t starts;                  /* energy, Wasserstein: the first is greedy, others random, the best is kept; 1 */
+    int32_t max_sweeps;              /* of a start; 100 */
+    int32_t class_index;             /* names the random streams; 0 */
+    int32_t measure_energy_distance; /* 1 to have it in the info; costs up to a Gram matrix of the rows; 0 */
+    int32_t reserved;
+} ddoq_selection_options;
+
+/* Fills options with the defaults above; count is 10. `size` is sizeof(ddoq_selection_options). */
+ddoq_status ddoq_selection_options_init(ddoq_selection_options* options, size_t size);
+
+typedef struct ddoq_selection_info {
+    uint32_t size;          /* sizeof, set by the caller */
+    int32_t count;          /* chosen: K, or all candidates */
+    double objective;       /* what was made small; of a sample where more than 8192 rows or candidates were searched */
+    double energy_distance; /* of the rows and the chosen at equal weights; NaN when not measured */
+    double distortion;      /* mean squared distance of the rows to the nearest chosen */
+    int32_t swap_count;
+    int32_t reserved;
+    double seconds; /* wall time */
+} ddoq_selection_info;
+
+/* Chooses K of M candidates that stand best for the rows, as `ddoq select` does, on the calling thread.
+ *   rows            N x D of `type`, finite          sample_weights  (N), NULL when all rows weigh the same
+ *   candidates      M x D to choose from; NULL, with candidate_count 0, for the rows themselves
+ *   centroids       K x D, for DDOQ_SELECT_NEAREST; NULL for all others
+ *   chosen          (K) out: indices of candidates, rising, but in the order of the centres for NEAREST; -1 behind
+ *   counts          (K) out: rows nearest to each chosen; 0 behind; NULL for none
+ *   labels          (N) out: index among the chosen of the nearest; NULL for none
+ *   info            NULL for none
+ * Beyond 8192 rows or candidates a random sample of them is searched; counts and labels are of all rows. Memory:
+ * 4 (M N + M M) bytes of those searched. */
+ddoq_status ddoq_select(const ddoq_selection_options* options, const void* rows, ddoq_type type, int64_t row_count,
+                        int32_t dimension, const float* sample_weights, const float* candidates,
+                        int64_t candidate_count, const float* centroids, int32_t* chosen, int64_t* counts,
+                        int32_t* labels, ddoq_selection_info* info);
+
+/* ---- distances of measures ---- */
+
+/* The exact squared Wasserstein-2 distance, min over plans m of sum m_ij |x_i - y_j|^2, in fp64.
+ *   x  N x D, x_weights (N)     y  K x D, y_weights (K): 0 or more with a sum above 0, which is made 1; NULL for equal
+ *   squared_distance  out       plan  (N x K) out, the masses m_ij; NULL for none
+ * Fast where one side is small: time N K D + N K^2, memory 8 N K bytes, N K below 2^31. */
+ddoq_status ddoq_wasserstein2(const float* x, int32_t x_count, const double* x_weights, const float* y, int32_t y_count,
+                              const double* y_weights, int32_t dimension, double* squared_distance, double* plan);
+
+/* The energy distance 2 E|X - Z| - E|X - X'| - E|Z - Z'| of rows X and points Z; not squared, 0 up to rounding of fp32
+ * where both are the same measure.
+ *   rows    N x D of `type`, sample_weights (N)     points  K x D, point_weights (K); NULL when all weigh the same
+ *   seed    names the 8192 rows that give E|X - X'| of a larger class */
+ddoq_status ddoq_energy_distance(const void* rows, ddoq_type type, int64_t row_count, int32_t dimension,
+                                 const float* sample_weights, const float* points, int32_t point_count,
+                                 const float* point_weights, uint64_t seed, double* distance);
 
 /* ---- weighted loss ---- */
 
@@ -225,6 +329,13 @@ typedef struct ddoq_prototypes_info {
     uint64_t seed;
 } ddoq_prototypes_info;
 
+/* Writes what a quantiser made of C classes as a prototypes file, as ddoq_quantizer_fit_store does; the next stages
+ * of the program take it from there.
+ *   quantizations  C handles, class by class     class_names  C texts, none twice
+ *   channels, height, width  of the latents: D is their product; 1, 1, D where the rows have no such shape */
+ddoq_status ddoq_prototypes_write(const char* path, ddoq_quantizer* quantizer, ddoq_quantization* const* quantizations,
+                                  const char* const* class_names, int32_t class_count, int32_t channels, int32_t height,
+                                  int32_t width);
 /* Maps prototypes.safetensors. */
 ddoq_status ddoq_prototypes_open(const char* path, ddoq_prototypes** prototypes);
 void ddoq_prototypes_close(ddoq_prototypes* prototypes);

@@ -11,6 +11,9 @@ internal static unsafe class LibraryExports
     [UnmanagedCallersOnly(EntryPoint = "ddoq_version")]
     public static byte* Version() => LibraryVersion.Native.Pointer;
 
+    [UnmanagedCallersOnly(EntryPoint = "ddoq_abi_version")]
+    public static int AbiVersion() => LibraryVersion.Interface;
+
     [UnmanagedCallersOnly(EntryPoint = "ddoq_instruction_set")]
     public static byte* InstructionSet() => (byte*)Guard.Pointer(static () =>
     {

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Ddoq.Distilled;
+using Ddoq.Latents;
+using Ddoq.Quantization;
 
 namespace Ddoq.CApi.Exports;
 
@@ -27,6 +29,36 @@ internal static unsafe class PrototypeExports
     {
         Guard.Require(prototypes, "prototypes");
         *prototypes = Handles.Add(new PrototypesObject(NativeText.Read(path, "path")));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "ddoq_prototypes_write")]
+    public static Status Write(
+        byte* path, nint quantizer, nint* quantizations, byte** classNames, int classCount, int channels, int height, int width) => Guard.Run(() =>
+    {
+        string file = NativeText.Read(path, "path");
+        Guard.InRange(classCount, 1, Array.MaxLength, "class_count");
+        Guard.InRange(channels, 1, int.MaxValue, "channels");
+        Guard.InRange(height, 1, int.MaxValue, "height");
+        Guard.InRange(width, 1, int.MaxValue, "width");
+        Guard.Require(quantizations, "quantizations");
+        Guard.Require(classNames, "class_names");
+        QuantizerObject fitted = Handles.Get<QuantizerObject>(quantizer, "quantizer");
+        string[] names = [.. Enumerable.Range(0, classCount).Select(c => NativeText.Read(classNames[c], $"class_names[{c}]"))];
+        ClassQuantization[] results = [.. Enumerable.Range(0, classCount).Select(c => Handles.Get<QuantizationObject>(quantizations[c], $"quantizations[{c}]").Result)];
+        bool weighted = results.Any(one => one.Masses is not null);
+        var classes = new ClassPrototypes[classCount];
+        for (int c = 0; c < classCount; c++)
+        {
+            ClassQuantization one = results[c];
+            if (one.CentroidCount > 0 && one.Dimension != (long)channels * height * width)
+                throw new UsageException($"quantizations[{c}] has centres of {one.Dimension} values; allowed: channels x height x width, {(long)channels * height * width}.");
+            double[]? masses = weighted ? one.Masses ?? Array.ConvertAll(one.Counts, count => (double)count) : null;
+            classes[c] = one.CentroidCount == 0 ? ClassPrototypes.Empty : ClassPrototypes.Create(one.Dimension, one.Centroids, one.Counts, one.Distortion, masses);
+        }
+
+        var latents = new LatentStoreInfo { Shape = new LatentShape(channels, height, width), ClassNames = names };
+        using PrototypeSet set = PrototypeSet.Create(PrototypeInfo.Of(latents, fitted.Options, weighted), classes);
+        set.Save(file);
     });
 
     [UnmanagedCallersOnly(EntryPoint = "ddoq_prototypes_close")]

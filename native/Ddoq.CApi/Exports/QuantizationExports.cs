@@ -24,6 +24,9 @@ internal struct QuantizationInfoStruct
     public int Reserved;
     public double EffectiveCells;
     public double Seconds;
+
+    // Since interface 2.
+    public double EnergyDistance;
 }
 
 /// <summary>ddoq_quantization: the numbers of one class, and its weights.</summary>
@@ -50,6 +53,7 @@ internal static unsafe class QuantizationExports
             EmptyCells = result.EmptyCells,
             EffectiveCells = result.EffectiveCells,
             Seconds = result.Seconds,
+            EnergyDistance = result.EnergyDistance ?? double.NaN,
         };
         Versioned.Write(values, QuantizationInfoStruct.FirstSize, info, "info");
     });

@@ -7,15 +7,8 @@ namespace Ddoq.CApi.Exports;
 internal static unsafe class QuantizerExports
 {
     [UnmanagedCallersOnly(EntryPoint = "ddoq_quantizer_options_init")]
-    public static Status Init(OptionsStruct* options, nuint size) => Guard.Run(() =>
-    {
-        Guard.Require(options, "options");
-        Guard.InRange((long)size, OptionsStruct.FirstSize, 1 << 16, "size");
-        new Span<byte>(options, (int)size).Clear();
-        OptionsStruct defaults = OptionsStruct.Default;
-        *(uint*)options = (uint)size;
-        Versioned.Write(defaults, OptionsStruct.FirstSize, options, "options");
-    });
+    public static Status Init(void* options, nuint size) => Guard.Run(() =>
+        Versioned.Initialize(OptionsStruct.Default, OptionsStruct.FirstSize, options, size));
 
     [UnmanagedCallersOnly(EntryPoint = "ddoq_quantizer_create")]
     public static Status Create(OptionsStruct* options, nint* quantizer) => Guard.Run(() =>

@@ -8,16 +8,59 @@
 #include <string.h>
 
 _Static_assert(sizeof(ddoq_quantizer_options) == 112 && sizeof(ddoq_progress) == 48, "sizes of the first version");
-_Static_assert(sizeof(ddoq_quantization_info) == 88, "sizes of the first version");
+_Static_assert(offsetof(ddoq_quantization_info, energy_distance) == 88, "the first version ends here");
+_Static_assert(sizeof(ddoq_quantization_info) == 96, "sizes of the second version");
+_Static_assert(sizeof(ddoq_selection_options) == 40 && sizeof(ddoq_selection_info) == 48, "sizes of the first version");
 _Static_assert(sizeof(ddoq_store_info) == 32 && sizeof(ddoq_prototypes_info) == 32, "sizes of the first version");
 
 void library(void) {
     int major, minor, patch;
     check(sscanf(ddoq_version(), "%d.%d.%d", &major, &minor, &patch) == 3, "version '%s'", ddoq_version());
+    check(ddoq_abi_version() == DDOQ_ABI_VERSION, "interface %d", ddoq_abi_version());
     check(ddoq_instruction_set() != NULL, "no instruction set: %s", ddoq_last_error());
     const char* forced = getenv("DDOQ_SIMD");
     if (forced != NULL)
         check(strcmp(ddoq_instruction_set(), forced) == 0, "%s instead of %s", ddoq_instruction_set(), forced);
+}
+
+/* A program that was compiled with the first header: its struct ends earlier, and nothing behind it is touched. */
+static void old_structs(void) {
+    enum { Old = 88 };
+    const float rows[6] = {0, 1, 2, 10, 11, 12};
+    ddoq_quantizer_options o = defaults(2);
+    o.algorithm = DDOQ_SUPPORT;
+    ddoq_quantizer* quantizer = create(&o);
+    ddoq_quantization* one = NULL;
+    success(ddoq_quantizer_fit(quantizer, rows, DDOQ_FP32, 6, 1, 0, &one));
+    ddoq_quantization_info whole = info_of(one), old;
+    memset(&old, 0xA5, sizeof old);
+    old.size = Old;
+    success(ddoq_quantization_get_info(one, &old));
+    whole.size = Old;
+    check(memcmp(&old, &whole, Old) == 0, "the fields of the first version");
+    const unsigned char* behind = (const unsigned char*)&old;
+    for (size_t i = Old; i < sizeof old; i++)
+        check(behind[i] == 0xA5, "byte %zu behind an old struct was written", i);
+    /* The second version's field: 2 E|X - Z| - E|X - X'| - E|Z - Z'| from the definition. */
+    const float* z = ddoq_quantization_centroids(one);
+    double energy = 0;
+    for (int i = 0; i < 6; i++) {
+        for (int k = 0; k < 2; k++)
+            energy += 2 * fabs(rows[i] - z[k]) / 12;
+        for (int j = 0; j < 6; j++)
+            energy -= fabs(rows[i] - rows[j]) / 36;
+    }
+    energy -= 2 * fabs(z[0] - z[1]) / 4;
+    /* From inner products in fp32: a point on a row is sqrt(36 / 2^23) = 2e-3 from it. */
+    check(fabs(whole.energy_distance - energy) < 2e-3, "energy distance %g not %g", whole.energy_distance, energy);
+    ddoq_quantization_destroy(one);
+    ddoq_quantizer_destroy(quantizer);
+
+    ddoq_selection_options choice;
+    success(ddoq_selection_options_init(&choice, sizeof choice));
+    check(choice.count == 10 && choice.objective == DDOQ_SELECT_ENERGY && choice.starts == 1 &&
+              choice.max_sweeps == 100 && choice.seed == 0 && choice.measure_energy_distance == 0,
+          "defaults of a selection");
 }
 
 void options(void) {
@@ -50,6 +93,8 @@ void options(void) {
     failure(ddoq_quantizer_create(&longer.known, &quantizer), DDOQ_INVALID_ARGUMENT, "version");
     o.size = 0;
     failure(ddoq_quantizer_create(&o, &quantizer), DDOQ_INVALID_ARGUMENT, "size is 0");
+
+    old_structs();
 
 #define REFUSED(field, value, word)                                                                                    \
     do {                                                                                                               \

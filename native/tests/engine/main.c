@@ -133,6 +133,9 @@ int main(int argc, char** argv) {
                  {"device", device},
                  {"loss", loss},
                  {"stores", stores},
+                 {"selection", selection},
+                 {"distances", distances},
+                 {"batches", batches},
                  {"threads", threads},
                  {"leaks", leaks}};
     int passed = 0, ran = 0;

@@ -10,6 +10,7 @@ from typing import Any
 
 from ._library import DdoqError, instruction_set, version
 from ._quantization import ALGORITHMS, Quantization, fit, fit_many, predict, prototype_weights
+from ._selection import OBJECTIVES, Selection, energy_distance, select, wasserstein2
 from ._stores import LatentStore, Prototypes, quantize_store, write_latent_store, write_prototypes
 
 __version__ = "0.1.0"
@@ -19,16 +20,21 @@ __all__ = [
     "DistilledDataset",
     "DistilledSample",
     "LatentStore",
+    "OBJECTIVES",
     "OptimalQuantizer",
     "Prototypes",
     "Quantization",
+    "Selection",
+    "energy_distance",
     "fit",
     "fit_many",
     "instruction_set",
     "predict",
     "prototype_weights",
     "quantize_store",
+    "select",
     "version",
+    "wasserstein2",
     "weighted_cross_entropy",
     "write_latent_store",
     "write_prototypes",

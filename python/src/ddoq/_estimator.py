@@ -34,7 +34,8 @@ class OptimalQuantizer(TransformerMixin, ClusterMixin, BaseEstimator):
     ----------
     n_clusters : int, default=8
         K.
-    algorithm : {"hartigan", "lloyd", "minibatch", "clvq", "d4m"}, default="hartigan"
+    algorithm : {"hartigan", "lloyd", "minibatch", "clvq", "d4m", "support"}, default="hartigan"
+        ``support`` gives points of equal weight with the least energy distance to the rows, instead of the least inertia.
     init : {"k-means++", "random"}, default="k-means++"
     n_init : int, default=4
         Starts, of which the one of least distortion is kept.

@@ -47,7 +47,26 @@ class QuantizationInfo(ctypes.Structure):
         ("held_out_row_count", ctypes.c_int64), ("dimension", ctypes.c_int32), ("centroid_count", ctypes.c_int32),
         ("distortion", ctypes.c_double), ("held_out_distortion", ctypes.c_double), ("iteration_count", ctypes.c_int64),
         ("move_count", ctypes.c_int64), ("empty_cells", ctypes.c_int32), ("reserved", ctypes.c_int32),
-        ("effective_cells", ctypes.c_double), ("seconds", ctypes.c_double),
+        ("effective_cells", ctypes.c_double), ("seconds", ctypes.c_double), ("energy_distance", ctypes.c_double),
+    ]
+
+
+class SelectionOptions(ctypes.Structure):
+    """ddoq_selection_options of ddoq.h."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32), ("count", ctypes.c_int32), ("seed", ctypes.c_uint64), ("objective", ctypes.c_int32),
+        ("starts", ctypes.c_int32), ("max_sweeps", ctypes.c_int32), ("class_index", ctypes.c_int32),
+        ("measure_energy_distance", ctypes.c_int32), ("reserved", ctypes.c_int32),
+    ]
+
+
+class SelectionInfo(ctypes.Structure):
+    """ddoq_selection_info of ddoq.h."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32), ("count", ctypes.c_int32), ("objective", ctypes.c_double), ("energy_distance", ctypes.c_double),
+        ("distortion", ctypes.c_double), ("swap_count", ctypes.c_int32), ("reserved", ctypes.c_int32), ("seconds", ctypes.c_double),
     ]
 
 
@@ -95,6 +114,23 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64,
          ctypes.c_void_p, ctypes.c_void_p],
     ),
+    "ddoq_selection_options_init": (ctypes.c_int, [ctypes.POINTER(SelectionOptions), ctypes.c_size_t]),
+    "ddoq_select": (
+        ctypes.c_int,
+        [ctypes.POINTER(SelectionOptions), ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_int32, ctypes.c_void_p,
+         ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+         ctypes.POINTER(SelectionInfo)],
+    ),
+    "ddoq_wasserstein2": (
+        ctypes.c_int,
+        [ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32,
+         ctypes.POINTER(ctypes.c_double), ctypes.c_void_p],
+    ),
+    "ddoq_energy_distance": (
+        ctypes.c_int,
+        [ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32,
+         ctypes.c_void_p, ctypes.c_uint64, ctypes.POINTER(ctypes.c_double)],
+    ),
     "ddoq_store_open": (ctypes.c_int, [ctypes.c_char_p, ctypes.POINTER(_HANDLE)]),
     "ddoq_store_close": (None, [_HANDLE]),
     "ddoq_quantizer_fit_store": (
@@ -113,10 +149,9 @@ def library() -> ctypes.CDLL:
             "set DDOQ_LIBRARY to libddoq.so" if not chosen else "DDOQ_LIBRARY must name the file libddoq.so")
     loaded = ctypes.CDLL(str(path))
     for name, (result, arguments) in _SIGNATURES.items():
-        try:
-            function = getattr(loaded, name)
-        except AttributeError:
-            raise DdoqError(f"'{path}' has no function {name}: it is of another version", "use the library of this version") from None
+        function = getattr(loaded, name, None)
+        if function is None:
+            raise DdoqError(f"'{path}' has no function {name}: it is of another version", "use the library of this version")
         function.restype, function.argtypes = result, arguments
     return loaded
 

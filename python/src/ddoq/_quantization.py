@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ._library import PROGRESS_CALLBACK, DdoqError, Progress, QuantizationInfo, QuantizerOptions, check, check_arrays, library
 
-ALGORITHMS: Mapping[str, int] = {"d4m": 0, "clvq": 1, "minibatch": 2, "lloyd": 3, "hartigan": 4}
-"""Names of the algorithms; ``hartigan`` is the default."""
+ALGORITHMS: Mapping[str, int] = {"d4m": 0, "clvq": 1, "minibatch": 2, "lloyd": 3, "hartigan": 4, "support": 5}
+"""Names of the algorithms; ``hartigan`` is the default, ``support`` gives points of equal weight with the least energy distance."""
 
 _INITIALIZATIONS = {"k-means++": 0, "random": 1}
 _SPACES = {"auto": 0, "gram": 1, "direct": 2}
@@ -38,6 +38,8 @@ class Quantization:
     """Mean squared distance of the rows of the fit to their nearest centre; weighted where the rows have weights."""
     held_out_distortion: float
     """Of the rows that were held out; NaN without any."""
+    energy_distance: float
+    """Energy distance of the rows of the fit and the centres at equal weights; NaN where the iterations do not give it."""
     iterations: int
     """Lloyd's iterations and Hartigan's rounds, or batches, or steps."""
 
@@ -146,7 +148,7 @@ def prototype_weights(counts: npt.ArrayLike, rule: str = "sqrt") -> npt.NDArray[
         raise ValueError(f"counts have {given.ndim} axes, allowed is 1")
     weights = np.empty(len(given), dtype=np.float32)
     check(library().ddoq_weights(
-        _choice("rule", rule, _WEIGHT_RULES), given.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), len(given),
+        choice("rule", rule, _WEIGHT_RULES), given.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), len(given),
         weights.ctypes.data_as(ctypes.POINTER(ctypes.c_float))))
     return weights
 
@@ -200,21 +202,21 @@ def quantizer_options(n_clusters: int, options: Mapping[str, Any]) -> QuantizerO
     """The engine's options from Python's names; unknown names are a TypeError."""
     values = QuantizerOptions()
     check(library().ddoq_quantizer_options_init(ctypes.byref(values), ctypes.sizeof(values)))
-    values.centroid_count = _whole("n_clusters", n_clusters)
+    values.centroid_count = whole("n_clusters", n_clusters)
     values.restarts = 4
     for name, value in options.items():
         if name == "algorithm":
-            values.algorithm = _choice(name, value, ALGORITHMS)
+            values.algorithm = choice(name, value, ALGORITHMS)
         elif name == "init":
-            values.initialization = _choice(name, value, _INITIALIZATIONS)
+            values.initialization = choice(name, value, _INITIALIZATIONS)
         elif name == "space":
-            values.space = _choice(name, value, _SPACES)
+            values.space = choice(name, value, _SPACES)
         elif name == "device":
-            values.device = _choice(name, value, _DEVICES)
+            values.device = choice(name, value, _DEVICES)
         elif name == "n_init":
-            values.restarts = _whole(name, value)
+            values.restarts = whole(name, value)
         elif name == "max_iter":
-            values.max_iterations = _whole(name, value)
+            values.max_iterations = whole(name, value)
         elif name == "tol":
             values.tolerance = float(value)
         elif name == "seed":
@@ -226,7 +228,7 @@ def quantizer_options(n_clusters: int, options: Mapping[str, Any]) -> QuantizerO
         elif name == "memory_limit":
             values.memory_limit = int(value)
         elif name == "n_jobs":
-            values.workers = 0 if value is None or value == -1 else _whole(name, value)
+            values.workers = 0 if value is None or value == -1 else whole(name, value)
         else:
             raise TypeError(f"there is no option '{name}'; see ddoq.fit")
     return values
@@ -275,6 +277,7 @@ def _take(handle: ctypes.c_void_p) -> Quantization:
             labels=_copy(engine.ddoq_quantization_labels(handle), np.int32, (n,)),
             distortion=info.distortion,
             held_out_distortion=info.held_out_distortion,
+            energy_distance=info.energy_distance,
             iterations=info.iteration_count)
     finally:
         engine.ddoq_quantization_destroy(handle)
@@ -289,7 +292,8 @@ def _copy(address: Optional[int], kind: Any, shape: tuple[int, ...]) -> npt.NDAr
     return result
 
 
-def _whole(name: str, value: Any) -> int:
+def whole(name: str, value: Any) -> int:
+    """A whole number of 32 bits."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {value!r}, allowed are whole numbers")
     if not -(2**31) <= int(value) < 2**31:
@@ -297,7 +301,8 @@ def _whole(name: str, value: Any) -> int:
     return int(value)
 
 
-def _choice(name: str, value: Any, choices: Mapping[str, int]) -> int:
+def choice(name: str, value: Any, choices: Mapping[str, int]) -> int:
+    """The number of a name."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}, allowed are {', '.join(choices)}")
     return choices[value]
