@@ -71,6 +71,28 @@ internal static class Description
         }),
     };
 
+    public static JsonObject OfCandidates(string folder)
+    {
+        CandidateList list = CandidateSet.Open(folder).List;
+        return new JsonObject
+        {
+            ["candidates"] = folder,
+            ["count"] = list.Count,
+            ["per_prototype"] = list.CandidatesPerPrototype,
+            ["shape"] = list.Shape.ToString(),
+            ["algorithm"] = list.Algorithm,
+            ["seed"] = list.Seed,
+            ["class_count"] = list.ClassNames.Count,
+            ["classes"] = Rows(list.ClassNames.Count, c => new JsonObject
+            {
+                ["class"] = c,
+                ["name"] = list.ClassNames[c],
+                ["prototypes"] = list.Prototypes[c],
+                ["candidates"] = list.CountOf(c),
+            }),
+        };
+    }
+
     public static JsonObject OfDistilledSet(string folder)
     {
         DistilledSet set = DistilledSet.Load(folder);

@@ -71,6 +71,8 @@ internal static class InspectCommand
             return DescribeModel(path);
         if (File.Exists(Path.Combine(path, "train", "metadata.jsonl")))
             return Description.OfDistilledSet(path);
+        if (File.Exists(Path.Combine(path, CandidateSet.FileName)))
+            return Description.OfCandidates(path);
         return File.Exists(Path.Combine(path, StageFolder.RecordFileName))
             ? PrototypeDescription.OfUnfinished(Description.Of(StageFolder.Read(path), path), path)
             : null;

@@ -43,7 +43,7 @@ internal static class SynthesizeCommand
             string folder = run.Required(output);
             SynthesizeStage.Run(options, file, folder, run.Context);
             run.SaveSettings(folder);
-            Output.Write(run.Json, Description.OfDistilledSet(folder));
+            Output.Write(run.Json, options.Candidates > 1 ? Description.OfCandidates(folder) : Description.OfDistilledSet(folder));
         });
     }
 }

@@ -100,10 +100,11 @@ public sealed class DiffusionSynthesizer : IDisposable
     /// <summary>Synthesises latents.</summary>
     /// <param name="prototypes">[n, c, h, w], scaled; ignored (and may be empty) when the start is pure noise.</param>
     /// <param name="classes">n classes, 0-based; rows of many classes may mix.</param>
-    /// <param name="noiseStreams">n streams, from <see cref="RandomStreams.Synthesis"/>.</param>
+    /// <param name="noiseStreams">n streams, from <see cref="RandomStreams.Synthesis(int, int, int)"/>.</param>
     /// <param name="latents">Receives [n, c, h, w], scaled; may be <paramref name="prototypes"/>' memory.</param>
     /// <param name="progress">Advanced by finished rows; the caller begins and ends the stage.</param>
     /// <param name="cancellation">Looked at before every network call.</param>
+    /// <param name="nameOf">Words for a row, for errors; null for its number and class.</param>
     /// <exception cref="ArgumentException">Lengths disagree.</exception>
     /// <exception cref="DdoqException">A class does not exist, a prototype is not finite, or the network fails or diverges.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; finished batches are in <paramref name="latents"/>.</exception>
@@ -113,7 +114,8 @@ public sealed class DiffusionSynthesizer : IDisposable
         ReadOnlySpan<ulong> noiseStreams,
         Span<float> latents,
         IProgressSink progress,
-        CancellationToken cancellation)
+        CancellationToken cancellation,
+        Func<int, string>? nameOf = null)
     {
         ArgumentNullException.ThrowIfNull(progress);
         int count = classes.Length, length = _backbone.LatentShape.Length;
@@ -151,7 +153,7 @@ public sealed class DiffusionSynthesizer : IDisposable
                 for (int row = 0; row < rows; row++)
                 {
                     if (!TensorPrimitives.IsFiniteAll<float>(result.Slice(row * length, length)))
-                        throw new DdoqException($"row {first + row} (class {rowClasses[row]}) is not finite after {CallCount} steps", "lower the guidance scale, or use a network in float32");
+                        throw new DdoqException($"{nameOf?.Invoke(first + row) ?? $"row {first + row} (class {rowClasses[row]})"} is not finite after {CallCount} steps", "lower the guidance scale, or use a network in float32");
                 }
 
                 progress.Advance(rows);

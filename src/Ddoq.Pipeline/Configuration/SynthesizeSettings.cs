@@ -111,6 +111,15 @@ public static class SynthesizeSettings
     { Stages = PipelineStages.Synthesize, DecidedBy = "the latent's size and the provider (50 for small latents)", UnsetWord = "0" }
         .In(Sampling, o => o.BatchSize, (o, v) => o with { BatchSize = v });
 
+    /// <summary>Candidates per prototype.</summary>
+    public static readonly Setting<int> Candidates = new Setting<int>(
+        "synthesize.candidates",
+        "--candidates",
+        "Images drawn from each prototype. Above 1 their latents are kept, and 'select --from' makes the distilled set of the best.",
+        SettingValues.WholeNumber(1, 65_536))
+    { Stages = PipelineStages.Synthesize, IsOutsideIdentity = true, DecidedBy = "1; 12 for the arms of 'distill' that select" }
+        .In(Synthesize, o => o.Candidates, (o, v) => o with { Candidates = v });
+
     /// <summary>Weight rule.</summary>
     public static readonly Setting<WeightRule> Weights = new Setting<WeightRule>(
         "train.weights",

@@ -17,7 +17,7 @@ namespace Ddoq.Pipeline.Stages;
 /// <param name="Lanes">Batches in work at once.</param>
 /// <param name="SecondsPerCall">One call of the diffusion network on a whole batch.</param>
 /// <param name="SecondsPerDecode">One call of the decoder on a whole batch.</param>
-/// <param name="MostBytes">Upper bound of the images' size on disk: their pixels uncompressed.</param>
+/// <param name="MostBytes">Upper bound of the images' size on disk: their pixels uncompressed; of candidates, their latents.</param>
 /// <param name="Provider">What runs the networks.</param>
 public sealed record SynthesisEstimate(
     int Images, int BatchSize, int Batches, int CallsPerBatch, int Lanes, double SecondsPerCall, double SecondsPerDecode, long MostBytes, string Provider)
@@ -37,7 +37,7 @@ public sealed record SynthesisEstimate(
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(set);
-        return Measure(options with { Sampling = options.SamplingFor(options.OpenModel(), SynthesizeOptions.AlgorithmOf(set)) }, set.ClassNames, checked((int)set.TotalCenters), context);
+        return Measure(options with { Sampling = options.SamplingFor(options.OpenModel(), SynthesizeOptions.AlgorithmOf(set)) }, set.ClassNames, checked((int)set.TotalCenters * options.Candidates), context);
     }
 
     /// <summary>Loads the model, measures one call of each network on a full batch, and multiplies.</summary>
@@ -72,7 +72,7 @@ public sealed record SynthesisEstimate(
             Math.Max(1, Math.Min(backbone.LaneCount, context.Workers)),
             call,
             decode,
-            (long)images * 3 * model.ImageSize * model.ImageSize,
+            options.Candidates > 1 ? (long)images * model.LatentShape.Length * sizeof(float) : (long)images * 3 * model.ImageSize * model.ImageSize,
             backbone.Description);
     }
 

@@ -31,7 +31,7 @@ internal sealed class SynthesisWork(
         if (synthesizer is null)
             context.Progress.Advance(rows);
         else
-            synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation);
+            synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation, row => NameOf(first + row));
         var images = new float[(long)rows * 3 * decoder.ImageSize * decoder.ImageSize];
         decoder.Decode(latents, rows, images, row => NameOf(first + row), context.Cancellation);
         return images;

@@ -34,6 +34,9 @@ public sealed record SynthesizeOptions
     /// <summary>Rule for the weights written to the metadata; null takes that of the prototypes' algorithm.</summary>
     public WeightRule? Weights { get; init; }
 
+    /// <summary>Candidates of each prototype; above 1 the stage leaves their latents, of which a selection keeps some.</summary>
+    public int Candidates { get; init; } = 1;
+
     /// <summary>Execution provider.</summary>
     public ExecutionProvider Provider { get; init; }
 

@@ -59,7 +59,15 @@ public static class SynthesizeStage
         bool isNoise = sampling.Start!.Value.IsPureNoise;
         // Images from noise stand for no cell, so there is nothing to weigh them by.
         WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
+        if (options.Candidates > 1 && sampling.Start.Value.IsNoDiffusion)
+            throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
         using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Forces("synthesize"));
+        if (options.Candidates > 1)
+        {
+            CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, context);
+            return;
+        }
+
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && stored == asked)
         {
@@ -81,10 +89,7 @@ public static class SynthesizeStage
         plan.Complete(
             stage,
             weights,
-            isNoise
-                ? "generated from pure noise with the class only"
-                : sampling.Start.Value.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
-                : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {sampling.Start}{Nearest(sampling.Start.Value, start)}",
+            Origin(set, sampling.Start.Value, start),
             sampling.Seed,
             options.Provider.ToString(),
             isNoise ? null : set.Distortion);
@@ -102,6 +107,11 @@ public static class SynthesizeStage
     /// <summary>Whether the networks may compute in float16, which changes results.</summary>
     internal static bool UsesHalfPrecision(ExecutionProvider provider, StageContext context) =>
         provider == ExecutionProvider.TensorRt && context.Networks.AllowHalfPrecision;
+
+    private static string Origin(PrototypeSet set, StartLevel start, double found) =>
+        start.IsPureNoise ? "generated from pure noise with the class only"
+        : start.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
+        : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {start}{Nearest(start, found)}";
 
     private static string Nearest(StartLevel asked, double found) => asked.AlphaBar is { } wanted && Math.Abs(found - wanted) > StartTolerance
         ? string.Create(CultureInfo.InvariantCulture, $" (the nearest kept level, {found:0.####})")
@@ -161,6 +171,8 @@ public static class SynthesizeStage
         };
         if (sampling.Start!.Value.IsPureNoise)
             settings["from_noise"] = "true";
+        if (options.Candidates > 1)
+            settings[SynthesizeSettings.Candidates.RecordKey] = options.Candidates.ToString(CultureInfo.InvariantCulture);
         if (UsesHalfPrecision(options.Provider, context))
             settings[RunSettings.Precision.RecordKey] = "float16";
         if (model.Layout == ModelLayout.StableDiffusion)

@@ -57,4 +57,5 @@ public sealed record DistilledProvenance(
 [JsonSerializable(typeof(SortedDictionary<string, string>))]
 [JsonSerializable(typeof(DistilledImage))]
 [JsonSerializable(typeof(DistilledProvenance))]
+[JsonSerializable(typeof(CandidateList))]
 internal sealed partial class DistilledJson : JsonSerializerContext;

@@ -21,8 +21,10 @@ public static class RandomStreams
     private const uint PosteriorKey = 0x40_000000;
     private const uint RealImagesKey = 0x41_000000;
     private const uint SynthesisKey = 0x53_000000;
+    private const uint CandidateKey = 0x54_000000;
 
     private const int SynthesisIndexBits = 28;
+    private const int CandidateClassBits = 22, CandidatePrototypeBits = 18, CandidateBits = 16;
 
     /// <summary>Draws of a quantiser or a selection: <c>(class, purpose + 16 * restart)</c>, on every device.</summary>
     /// <param name="classIndex">The class, 0-based.</param>
@@ -67,6 +69,25 @@ public static class RandomStreams
         ArgumentOutOfRangeException.ThrowIfNegative(prototypeIndex);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(prototypeIndex, 1 << SynthesisIndexBits);
         return CounterRandom.Stream(SynthesisKey, 0) | ((ulong)classIndex << SynthesisIndexBits) | (uint)prototypeIndex;
+    }
+
+    /// <summary>The noise of one of several candidates of a prototype; the first has the stream of the only one.</summary>
+    /// <param name="classIndex">The class, 0-based, below 2^22 beyond the first candidate.</param>
+    /// <param name="prototypeIndex">The prototype within its class, 0-based, below 2^18 beyond the first candidate.</param>
+    /// <param name="candidate">The candidate of the prototype, 0-based, below 2^16.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An index is out of range.</exception>
+    public static ulong Synthesis(int classIndex, int prototypeIndex, int candidate)
+    {
+        if (candidate == 0)
+            return Synthesis(classIndex, prototypeIndex);
+        ArgumentOutOfRangeException.ThrowIfNegative(classIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(classIndex, 1 << CandidateClassBits);
+        ArgumentOutOfRangeException.ThrowIfNegative(prototypeIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(prototypeIndex, 1 << CandidatePrototypeBits);
+        ArgumentOutOfRangeException.ThrowIfNegative(candidate);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(candidate, 1 << CandidateBits);
+        return CounterRandom.Stream(CandidateKey, 0)
+            | ((ulong)classIndex << (CandidatePrototypeBits + CandidateBits)) | ((ulong)prototypeIndex << CandidateBits) | (uint)candidate;
     }
 }
 

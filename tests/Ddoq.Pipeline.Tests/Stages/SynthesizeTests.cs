@@ -145,6 +145,40 @@ public class SynthesizeTests
     }
 
     [Test]
+    public void Candidates_DifferByTheirNoiseAlone_WhateverTheInterruption([Values] bool text)
+    {
+        SynthesizeOptions options = Options(text ? _text.Path : _label.Path) with { Candidates = 3 };
+        float[][] whole = Candidates(options, "whole", 1), parallel = Candidates(options, "parallel", 3);
+        Assert.That(parallel, Is.EqualTo(whole));
+        Assert.That(whole, Is.Unique, "every candidate has its own noise");
+
+        string cut = Path.Combine(_folder, "cut");
+        using (var stop = new CancellationTokenSource())
+            Assert.That(() => SynthesizeStage.Run(options, Prototypes, cut, new StageContext(new StopAfter(9, stop), 1, false, stop.Token)), Throws.InstanceOf<OperationCanceledException>());
+        string[] left = Directory.GetFiles(Path.Combine(cut, "candidates"));
+        Assert.That(left, Has.Length.InRange(1, 10), "stopped in the middle of 12 batches");
+        File.WriteAllBytes(left[0], File.ReadAllBytes(left[0])[..40]);
+        SynthesizeStage.Run(options, Prototypes, cut, Context(2));
+        Assert.That(Content(cut), Is.EqualTo(Content(Path.Combine(_folder, "whole"))));
+        Assert.That(Run(options with { Candidates = 1 }), Is.EqualTo(Run(Options(text ? _text.Path : _label.Path))), "one image a prototype");
+    }
+
+    [Test]
+    public void ACandidateThatIsNotFinite_IsNamed_AndNothingOfItsBatchIsKept()
+    {
+        // Infinity times label 0.
+        _label.WriteBackbone(labelWeight: float.PositiveInfinity);
+        string output = Path.Combine(_folder, "set");
+        DdoqException error = Assert.Throws<DdoqException>(() => SynthesizeStage.Run(Options(_label.Path) with { Candidates = 3 }, Prototypes, output, Context(1)))!;
+        Assert.That(error.Message, Does.Contain("candidate 0 of prototype 0 of class 0 'bag' (seed 3) is not finite"));
+        Assert.That(Directory.EnumerateFiles(output, "*.safetensors", SearchOption.AllDirectories), Is.Empty);
+    }
+
+    [Test]
+    public void CandidatesWithoutDiffusion_AreRefused() =>
+        Assert.That(() => Run(Without(Options(_label.Path)) with { Candidates = 2 }), Throws.InstanceOf<UsageException>().With.Message.Contains("--candidates"));
+
+    [Test]
     public void WithoutDiffusion_ThePrototypesAreDecoded()
     {
         string output = Path.Combine(_folder, "decoded");
@@ -240,6 +274,29 @@ public class SynthesizeTests
             Assert.That(estimate.MostBytes, Is.EqualTo(15 * TinyModel.Pixels));
         });
     }
+
+    private float[][] Candidates(SynthesizeOptions options, string name, int workers)
+    {
+        string output = Path.Combine(_folder, name);
+        SynthesizeStage.Run(options, Prototypes, output, Context(workers));
+        CandidateSet set = CandidateSet.Open(output);
+        var rows = new List<float[]>();
+        for (int c = 0; c < s_names.Length; c++)
+        {
+            for (int i = 0; i < set.List.CountOf(c); i++)
+            {
+                rows.Add(new float[s_shape.Length]);
+                set.Read(c, i, rows[^1]);
+            }
+        }
+
+        Assert.That(rows, Has.Count.EqualTo(options.Candidates * PerClass * s_names.Length));
+        return [.. rows];
+    }
+
+    private static SortedDictionary<string, byte[]> Content(string folder) => new(
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(path => !path.EndsWith("-timing.json", StringComparison.Ordinal))
+            .ToDictionary(path => Path.GetRelativePath(folder, path), File.ReadAllBytes), StringComparer.Ordinal);
 
     private string Prototypes => Path.Combine(_folder, "prototypes.safetensors");
 

@@ -19,7 +19,21 @@ public class RandomStreamsTests
         Assert.That(RandomStreams.Posterior((1L << 32) + 6), Is.EqualTo(0x40000001_00000006));
         Assert.That(RandomStreams.RealImages(9), Is.EqualTo(0x41000000_00000009));
         Assert.That(RandomStreams.Synthesis(0x21, 0x43), Is.EqualTo(0x53000002_10000043));
+        Assert.That(RandomStreams.Synthesis(0x21, 0x43, 0), Is.EqualTo(0x53000002_10000043), "the first candidate is the only one of before");
+        Assert.That(RandomStreams.Synthesis(0x21, 0x43, 0x65), Is.EqualTo(0x54000084_00430065));
     });
+
+    [Test]
+    public void Synthesis_NamesEveryCandidateOnce_AndRefusesIndicesThatDoNotFit()
+    {
+        int[] classes = [0, 1, 21840, (1 << 22) - 1], prototypes = [0, 1, 199, (1 << 18) - 1], candidates = [0, 1, 11, (1 << 16) - 1];
+        ulong[] streams = [.. from c in classes from p in prototypes from m in candidates select RandomStreams.Synthesis(c, p, m)];
+        Assert.That(streams, Is.Unique.And.All.GreaterThanOrEqualTo(CounterRandom.Stream(0x53000000, 0)).And.All.LessThan(CounterRandom.Stream(0x55000000, 0)));
+        Assert.That(() => RandomStreams.Synthesis(1 << 22, 0, 1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => RandomStreams.Synthesis(0, 1 << 18, 1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => RandomStreams.Synthesis(0, 0, 1 << 16), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => RandomStreams.Synthesis(0, 0, -1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
 
     [Test]
     public void Synthesis_NamesEveryPrototypeOnce_AndRefusesIndicesThatDoNotFit()

@@ -1,0 +1,94 @@
+using Ddoq.Distilled;
+using Ddoq.Numerics;
+using Ddoq.Onnx.Backbones;
+using Ddoq.Onnx.Models;
+using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Synthesis;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Storage;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>Several candidates per prototype through the reverse diffusion, to latents on disk: <see cref="CandidateSet"/>.</summary>
+/// <remarks>
+/// Batches have fixed members, so an interrupted run redoes the batches in work and ends with the same bytes. Each candidate has a noise
+/// stream of its own, the first that of the only image. Memory is that of the batches in work.
+/// </remarks>
+internal static class CandidateSynthesis
+{
+    /// <summary>Draws what is missing, and completes the stage.</summary>
+    /// <exception cref="DdoqException">The network fails, or a candidate is not finite; the message names class, prototype, candidate and seed.</exception>
+    public static void Run(
+        PrototypeSet set, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, string origin, StageFolder stage, StageContext context)
+    {
+        if (stage.IsComplete)
+        {
+            context.Progress.Message($"synthesize: complete in {stage.Path}");
+            return;
+        }
+
+        var list = new CandidateList(
+            set.ClassNames,
+            [set.Shape.Channels, set.Shape.Height, set.Shape.Width],
+            [.. Enumerable.Range(0, set.ClassNames.Count).Select(set.CenterCount)],
+            options.Candidates,
+            set.Info.CentersPerClass,
+            sampling.Seed,
+            sampling.BatchSize!.Value,
+            set.Info.Algorithm,
+            origin,
+            set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1");
+        long[] open = [.. Batches(list).Where(batch => !CandidateSet.HasBatch(stage.Path, list, batch))];
+        long missing = open.Sum(batch => (long)list.RowsOf(batch));
+        DiskSpace.Require(stage.Path, list.Count * list.Shape.Length * sizeof(float), $"{list.Count} candidates of {list.Shape}");
+        context.Progress.Begin("synthesize", list.Count, "candidates", list.Count - missing);
+        try
+        {
+            if (open.Length > 0)
+                Generate(set, list, open, conditions, model, sampling, options, stage, context);
+        }
+        finally
+        {
+            context.Progress.End();
+        }
+
+        stage.Complete(CandidateSet.Complete(stage.Path, list));
+    }
+
+    private static void Generate(
+        PrototypeSet set, CandidateList list, long[] open, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, StageFolder stage, StageContext context)
+    {
+        ProviderChoice.Announce(options.Provider, context.Progress);
+        OnnxSessionOptions session = SynthesizeStage.SessionOptions(options, sampling, context);
+        using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);
+        using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
+        int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers), length = set.Shape.Length;
+        var saving = new Lock();
+        (context with { Workers = lanes }).ForEach(open.Length, () => new PendingFiles(), (i, pending) =>
+        {
+            long first = open[i] * list.BatchSize;
+            int rows = list.RowsOf(open[i]);
+            var latents = new float[rows * length];
+            var classes = new int[rows];
+            var streams = new ulong[rows];
+            for (int row = 0; row < rows; row++)
+            {
+                (int label, int prototype, int candidate) = list.Row(first + row);
+                set.Centroid(label, prototype).CopyTo(latents.AsSpan(row * length, length));
+                classes[row] = conditions.Labels[label];
+                streams[row] = RandomStreams.Synthesis(label, prototype, candidate);
+            }
+
+            synthesizer.Generate(latents, classes, streams, latents, context.Progress, context.Cancellation, row => list.NameOf(first + row));
+            pending.Replace(() => CandidateSet.WriteBatch(stage.Path, list, open[i], latents));
+            lock (saving)
+                stage.SaveTiming();
+        });
+    }
+
+    private static IEnumerable<long> Batches(CandidateList list)
+    {
+        for (long batch = 0; batch < list.BatchCount; batch++)
+            yield return batch;
+    }
+}
