@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
+using Ddoq.Distilled;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
 
@@ -13,14 +14,20 @@ internal static class SelectCommand
         var command = new PipelineCommand(
             signals,
             "select",
-            "Keep the K real images of each class that stand best for it, compared by pixels, or by the latents of --model; writes an ImageFolder that names their sources.",
+            "Keep the K images of each class that stand best for it: real ones, compared by pixels or by the latents of --model, or candidates of 'synthesize --candidates'; writes an ImageFolder that names where each is from.",
             PipelineStages.Select);
-        Option<string?> latents = command.AddOption("--latents", "Latent store with a row per training image, from 'ddoq encode' of the same images.", "path");
+        Option<string?> from = command.AddOption("--from", "What to choose from: data (the real images; the default), or a folder of candidates from 'ddoq synthesize --candidates'.", "data|folder");
+        Option<string?> latents = command.AddOption("--latents", "Latent store with a row per training image, from 'ddoq encode'; candidates need it.", "path");
+        Option<string?> prototypes = command.AddOption("--prototypes", "Prototypes that --objective nearest or medoids gives an image each; without it they are made.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         return command.Does(run =>
         {
             string folder = run.Required(output);
-            SelectRun.Run(run.Configuration, run.Optional(latents), folder, run.Context);
+            string? centres = run.Optional(prototypes) is { } path && Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : run.Optional(prototypes);
+            if (run.Optional(from) is { } candidates and not "data")
+                SelectRun.RunOnCandidates(run.Configuration, candidates, run.Required(latents), centres, folder, run.Context);
+            else
+                SelectRun.Run(run.Configuration, run.Optional(latents), centres, folder, run.Context);
             run.SaveSettings(folder);
             Output.Write(run.Json, Description.OfDistilledSet(folder));
         });

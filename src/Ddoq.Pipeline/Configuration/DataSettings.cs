@@ -56,14 +56,16 @@ public static class DataSettings
         .In(Encode, o => o.Model, (o, v) => o with { Model = v })
         .In(Synthesize, o => o.Model, (o, v) => o with { Model = v })
         .In(Label, o => o.Model, (o, v) => o with { Model = v })
-        .In(Train, o => o.Model, (o, v) => o with { Model = v });
+        .In(Train, o => o.Model, (o, v) => o with { Model = v })
+        .In(Select, o => o.Model, (o, v) => o with { Model = v });
 
     /// <summary>Teacher folder.</summary>
     public static readonly Setting<string> Teacher = new Setting<string>(
         "model.teacher", "--teacher", "Teacher folder (ONNX classifier).", SettingValues.Location)
-    { Stages = PipelineStages.Label | PipelineStages.Train, IsOutsideIdentity = true, DecidedBy = "the folder 'teacher' of the model" }
+    { Stages = PipelineStages.Label | PipelineStages.Train | PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the folder 'teacher' of the model" }
         .In(Label, o => o.Teacher, (o, v) => o with { Teacher = v })
-        .In(Train, o => o.Teacher, (o, v) => o with { Teacher = v });
+        .In(Train, o => o.Teacher, (o, v) => o with { Teacher = v })
+        .In(Select, o => o.Teacher, (o, v) => o with { Teacher = v });
 
     /// <summary>What the class-order check does.</summary>
     public static readonly Setting<bool> ClassCheck = new Setting<bool>(

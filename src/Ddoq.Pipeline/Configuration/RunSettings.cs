@@ -18,7 +18,8 @@ public static class RunSettings
         .In(Encode, o => o.Provider, (o, v) => o with { Provider = v })
         .In(Synthesize, o => o.Provider, (o, v) => o with { Provider = v })
         .In(Label, o => o.Provider, (o, v) => o with { Provider = v })
-        .In(Train, o => o.Provider, (o, v) => o with { Provider = v });
+        .In(Train, o => o.Provider, (o, v) => o with { Provider = v })
+        .In(Select, o => o.Provider, (o, v) => o with { Provider = v });
 
     /// <summary>Precision of autoencoder and diffusion under TensorRT.</summary>
     public static readonly Setting<bool> Precision = new Setting<bool>(

@@ -15,6 +15,24 @@ public static class SelectSettings
     { Stages = PipelineStages.Select }
         .In(Select, o => o.Rule, (o, v) => o with { Rule = v });
 
+    /// <summary>Least confidence.</summary>
+    public static readonly Setting<double> MinConfidence = new Setting<double>(
+        "select.min_confidence",
+        "--min-confidence",
+        "Least probability that the teacher gives a candidate's class; where too few reach it, the most confident are taken. 0 asks no teacher.",
+        SettingValues.Real(0, 1))
+    { Stages = PipelineStages.Select }
+        .In(Select, o => o.MinConfidence, (o, v) => o with { MinConfidence = v });
+
+    /// <summary>Which latents of candidates are compared.</summary>
+    public static readonly Setting<CandidateSpace> CandidateLatents = new Setting<CandidateSpace>(
+        "select.candidate_latents",
+        "--candidate-latents",
+        "Latents of candidates that are compared with the data's: the generator's own, or those of the decoded images, encoded again.",
+        SettingValues.Choice(("generator", CandidateSpace.Generator), ("images", CandidateSpace.Images)))
+    { Stages = PipelineStages.Select }
+        .In(Select, o => o.CandidateLatents, (o, v) => o with { CandidateLatents = v });
+
     /// <summary>Side of the images that are written.</summary>
     public static readonly Setting<int> ImageSize = new Setting<int>(
         "select.image_size", "--image-size", "Side of the images that are kept, in pixels.", SettingValues.WholeNumber(1, 4096))

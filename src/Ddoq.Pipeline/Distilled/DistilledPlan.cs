@@ -58,7 +58,7 @@ internal sealed class DistilledPlan
             else
                 PrototypeWeights.Compute(rule, images.Select(image => image.ClusterSize).ToArray(), weights);
             list.AddRange(images.Select((image, k) => new DistilledImage(
-                folders.FileName(c, k, most), c, classNames[c], weights[k], image.ClusterSize, image.Prototype, image.Seed, image.ClusterMass, image.Source, image.SourceRow)));
+                folders.FileName(c, k, most), c, classNames[c], weights[k], image.ClusterSize, image.Prototype, image.Seed, image.ClusterMass, image.Source, image.SourceRow, image.Candidate)));
         }
 
         return new DistilledPlan(new DistilledSet(classNames, list));
@@ -133,4 +133,8 @@ internal sealed class DistilledPlan
 /// <param name="Seed">Seed of its noise or choice.</param>
 /// <param name="Source">Name of the source image that it is; null for a made one.</param>
 /// <param name="SourceRow">Its place in the order of the source; null likewise.</param>
-internal sealed record PlannedImage(long ClusterSize, double? ClusterMass, int Prototype, long Seed, string? Source = null, long? SourceRow = null);
+internal sealed record PlannedImage(long ClusterSize, double? ClusterMass, int Prototype, long Seed, string? Source = null, long? SourceRow = null)
+{
+    /// <summary>Which of its prototype's candidates it was; null where there was one image a prototype.</summary>
+    public int? Candidate { get; init; }
+}

@@ -76,7 +76,8 @@ internal sealed class AlignedTeacher : IDisposable
 
     public void Dispose() => _teacher.Dispose();
 
-    private void Logits(ReadOnlySpan<float> images, int count, Span<float> logits, Func<int, string>? nameOf)
+    /// <summary>The same; <paramref name="nameOf"/> has words for a row, for errors.</summary>
+    public void Logits(ReadOnlySpan<float> images, int count, Span<float> logits, Func<int, string>? nameOf)
     {
         _teacher.Logits(images, count, logits, nameOf);
         if (_isSameOrder)

@@ -33,14 +33,7 @@ public static class CoresetStage
         using LatentStore store = LatentStore.Open(latents);
         using IImageDataset data = options.Images.OpenTraining(context.Cancellation);
         RequireSameImages(data, store, latents);
-        string? prototypes = options.Prototypes;
-        if (options.Rule.Centres is { } algorithm && prototypes is null)
-        {
-            QuantizeOptions own = algorithm == QuantizationAlgorithm.Support ? options.Quantize.AsSupport() : options.Quantize.WithAlgorithm(algorithm);
-            QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
-            prototypes = Path.Combine(output, CentresFolder, PrototypeSet.FileName);
-        }
-
+        string? prototypes = Centres(options, latents, output, context);
         var settings = new Dictionary<string, string>
         {
             [SelectSettings.Objective.RecordKey] = options.Rule.Name,
@@ -79,10 +72,31 @@ public static class CoresetStage
         plan.Complete(stage, weights, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", c => choices[c].Distortion);
     }
 
+    /// <summary>The prototypes that the rule needs: those given, or made by it in a folder of the output; null where it needs none.</summary>
+    internal static string? Centres(SelectOptions options, string latents, string output, StageContext context)
+    {
+        if (options.Rule.Centres is not { } algorithm || options.Prototypes is not null)
+            return options.Rule.Centres is null ? null : options.Prototypes;
+        QuantizeOptions own = algorithm == QuantizationAlgorithm.Support ? options.Quantize.AsSupport() : options.Quantize.WithAlgorithm(algorithm);
+        QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
+        return Path.Combine(output, CentresFolder, PrototypeSet.FileName);
+    }
+
+    /// <summary>Opens prototypes of the classes of a store.</summary>
+    /// <exception cref="DdoqException">They are not usable, or of other classes or another shape.</exception>
+    internal static PrototypeSet OpenCentres(string prototypes, LatentStore store)
+    {
+        PrototypeSet centres = PrototypeSet.Load(prototypes);
+        if (centres.ClassNames.SequenceEqual(store.ClassNames) && centres.Shape == store.Shape)
+            return centres;
+        centres.Dispose();
+        throw new DdoqException($"the prototypes {prototypes} are of other classes or another shape than the latents", "Give prototypes that were made from these latents.");
+    }
+
     private static ClassChoice[] Choose(SelectOptions options, LatentStore store, string? prototypes, StageFolder stage, StageContext context)
     {
         QuantizerOptions quantizer = options.Quantize.Quantizer;
-        using PrototypeSet? centres = prototypes is null ? null : PrototypeSet.Load(prototypes);
+        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
         using var selector = new CandidateSelector();
         return ClassChoice.ForEach(stage, store.ClassNames.Count, Choose, context);
 

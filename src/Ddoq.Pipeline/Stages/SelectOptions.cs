@@ -1,9 +1,20 @@
+using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline.Stages;
 
-/// <summary>What <see cref="CoresetStage"/> is asked to do.</summary>
+/// <summary>Which latents of candidates are compared with the data's.</summary>
+public enum CandidateSpace
+{
+    /// <summary>Those that the generator gave.</summary>
+    Generator,
+
+    /// <summary>Those of the decoded images, encoded again.</summary>
+    Images,
+}
+
+/// <summary>What <see cref="CoresetStage"/> and <see cref="CandidateStage"/> are asked to do.</summary>
 public sealed record SelectOptions
 {
     /// <summary>How images are chosen.</summary>
@@ -23,6 +34,24 @@ public sealed record SelectOptions
 
     /// <summary>Prototypes whose centres get an image each; null makes those of the rule.</summary>
     public string? Prototypes { get; init; }
+
+    /// <summary>Least probability that a teacher gives a candidate's class; 0 asks no teacher.</summary>
+    public double MinConfidence { get; init; }
+
+    /// <summary>Which latents of candidates are compared.</summary>
+    public CandidateSpace CandidateLatents { get; init; }
+
+    /// <summary>The model that made the candidates; null takes the shipped one.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The teacher of <see cref="MinConfidence"/>; null takes the model's.</summary>
+    public string? Teacher { get; init; }
+
+    /// <summary>Execution provider.</summary>
+    public ExecutionProvider Provider { get; init; }
+
+    /// <summary>The same, of another number of images per class.</summary>
+    public SelectOptions WithCount(int count) => this with { Quantize = Quantize with { Quantizer = Quantize.Quantizer with { CentroidCount = count } } };
 
     /// <summary>Reads the options from a configuration.</summary>
     public static SelectOptions From(PipelineConfiguration configuration) => OptionsRecords.Select.Read(configuration) with

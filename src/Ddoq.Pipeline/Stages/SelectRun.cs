@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Pipeline.Configuration;
@@ -12,17 +13,35 @@ public static class SelectRun
     private const int LargestPixelSide = 32, LargestImageSide = 224;
     private const string RowsFolder = "rows";
 
+    /// <summary>Selects among candidates into a folder, or finds everything complete there.</summary>
+    /// <param name="configuration">Settings; without <c>--ipc</c> as many are kept as there were prototypes asked for.</param>
+    /// <param name="candidates">Folder of the candidates.</param>
+    /// <param name="latents">Latent store of the data.</param>
+    /// <param name="prototypes">Prototypes for objectives that need any; null makes them.</param>
+    /// <param name="output">Folder of the distilled set.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">Candidates, store, model or output folder are not usable, or do not belong together.</exception>
+    public static void RunOnCandidates(PipelineConfiguration configuration, string candidates, string latents, string? prototypes, string output, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
+        if (!configuration.IsGiven(QuantizeSettings.Ipc))
+            options = options.WithCount(CandidateSet.Open(candidates).List.CentersPerClass);
+        CandidateStage.Run(options, candidates, latents, output, context);
+    }
+
     /// <summary>Runs into a folder, or finds everything complete there.</summary>
     /// <param name="configuration">Settings.</param>
     /// <param name="latents">Store with a row per training image; null encodes them into the folder <c>rows</c> of the output: by the model where one is given, else as pixels.</param>
+    /// <param name="prototypes">Prototypes for objectives that need any; null makes them.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
     /// <exception cref="DdoqException">Images, store, model or output folder are not usable, or do not belong together.</exception>
-    public static void Run(PipelineConfiguration configuration, string? latents, string output, StageContext context)
+    public static void Run(PipelineConfiguration configuration, string? latents, string? prototypes, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(context);
-        SelectOptions options = SelectOptions.From(configuration);
+        SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
         EncodeOptions encode = EncodeOptions.From(configuration);
         bool hasModel = configuration.IsGiven(DataSettings.Model);
         ImageFit fit = FitOf(options, hasModel ? encode.OpenModel() : null, context);

@@ -104,6 +104,10 @@ public static class SynthesizeStage
         RowsPerCall = sampling.RowsPerCall,
     };
 
+    /// <summary>Identity of a model: of all its files.</summary>
+    internal static string IdentityOf(ModelFolder model) =>
+        ContentHash.OfText(string.Join('\n', model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal)));
+
     /// <summary>Whether the networks may compute in float16, which changes results.</summary>
     internal static bool UsesHalfPrecision(ExecutionProvider provider, StageContext context) =>
         provider == ExecutionProvider.TensorRt && context.Networks.AllowHalfPrecision;
@@ -167,7 +171,7 @@ public static class SynthesizeStage
             [.. OptionsRecords.Sampling.Describe(sampling, PipelineStages.Synthesize), .. OptionsRecords.Synthesize.Describe(options, PipelineStages.Synthesize)])
         {
             ["prototypes"] = StageIdentity.Of(prototypes),
-            ["model"] = ContentHash.OfText(string.Join('\n', model.ComputeFileHashes().OrderBy(pair => pair.Key, StringComparer.Ordinal))),
+            ["model"] = IdentityOf(model),
         };
         if (sampling.Start!.Value.IsPureNoise)
             settings["from_noise"] = "true";

@@ -238,7 +238,7 @@ public sealed class DistilledSet
 /// <remarks>
 /// The keys in the file are <c>file_name, label, class_name, weight, cluster_size, prototype, seed</c>, and <c>cluster_mass</c>
 /// where rows had weights,
-/// <c>source</c> and <c>source_row</c> where the image is a real one. Only the first two must be there, so that sets of other tools can be read; further keys are ignored.
+/// <c>source</c> and <c>source_row</c> where the image is a real one, <c>candidate</c> where it was chosen among several of its prototype. Only the first two must be there, so that sets of other tools can be read; further keys are ignored.
 /// </remarks>
 /// <param name="FileName">Path relative to the metadata file, with '/'.</param>
 /// <param name="Label">The class.</param>
@@ -250,6 +250,7 @@ public sealed class DistilledSet
 /// <param name="ClusterMass">Sum of the sample weights of those rows; null when they had none.</param>
 /// <param name="Source">Name of the source image that this is; null for a made one.</param>
 /// <param name="SourceRow">Its place in the order of the source, 0-based; null likewise.</param>
+/// <param name="Candidate">Which of its prototype's candidates it was, 0-based; null where each prototype gave one image.</param>
 public sealed record DistilledImage(
     string FileName,
     int Label,
@@ -260,7 +261,8 @@ public sealed record DistilledImage(
     long Seed = 0,
     [property: JsonConverter(typeof(DecimalNumberConverter))] double? ClusterMass = null,
     string? Source = null,
-    long? SourceRow = null);
+    long? SourceRow = null,
+    int? Candidate = null);
 
 /// <summary>Writes doubles with a decimal point or exponent always.</summary>
 /// <remarks>Readers that guess a column's type from its first lines (Arrow) would take 1 for an integer and then refuse 1.5.</remarks>

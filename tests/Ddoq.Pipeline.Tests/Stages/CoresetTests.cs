@@ -118,7 +118,7 @@ public class CoresetTests
         string rows = Path.Combine(Run("set"), "rows");
         File.Delete(Path.Combine(Data, "train", "bag", "8.png"));
         Assert.That(
-            () => SelectRun.Run(Configuration(), rows, Path.Combine(_folder, "other"), Context()),
+            () => SelectRun.Run(Configuration(), rows, null, Path.Combine(_folder, "other"), Context()),
             Throws.InstanceOf<DdoqException>().With.Message.Contains("17 training images").And.Message.Contains("of 18"));
     }
 
@@ -154,7 +154,7 @@ public class CoresetTests
     private string Run(string name, params (string Flag, string Value)[] options)
     {
         string output = Path.Combine(_folder, name);
-        SelectRun.Run(Configuration(options), latents: null, output, Context());
+        SelectRun.Run(Configuration(options), latents: null, prototypes: null, output, Context());
         return output;
     }
 

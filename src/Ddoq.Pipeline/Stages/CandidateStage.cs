@@ -1,0 +1,138 @@
+using System.Globalization;
+using Ddoq.Distilled;
+using Ddoq.Latents;
+using Ddoq.Onnx.Models;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Quantization;
+using Ddoq.Selection;
+using Ddoq.Storage;
+
+namespace Ddoq.Pipeline.Stages;
+
+/// <summary>Candidates to a distilled set: keeps K of each class by what their latents are to the rows of the class, decodes them, and counts the weights anew.</summary>
+/// <remarks>
+/// A class with fewer rows than K keeps as many images as it has rows. Resumes class by class, then image by image; the bytes do not depend on
+/// workers or interruptions. Memory is bounded by workers times the largest class, its candidates and their distances.
+/// </remarks>
+public static class CandidateStage
+{
+    /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
+    /// <param name="options">Objective, number, least confidence, where the candidates' latents come from.</param>
+    /// <param name="candidates">Folder of the candidates.</param>
+    /// <param name="latents">Latent store of the data.</param>
+    /// <param name="output">Folder of the distilled set.</param>
+    /// <param name="context">Progress, workers, cancellation.</param>
+    /// <exception cref="DdoqException">Candidates, store, model, teacher or output folder are not usable, or do not belong together.</exception>
+    public static void Run(SelectOptions options, string candidates, string latents, string output, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        CandidateSet set = CandidateSet.Open(candidates);
+        using LatentStore store = LatentStore.Open(latents);
+        RequireSameClasses(set.List, store, candidates, latents);
+        QuantizerOptions quantizer = options.Quantize.Quantizer;
+        using var images = new CandidateImages(options, set, candidates, store, latents);
+        var settings = new Dictionary<string, string>
+        {
+            [SelectSettings.Objective.RecordKey] = options.Rule.Name,
+            ["candidates"] = StageIdentity.Of(candidates),
+            ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
+            [QuantizeSettings.Ipc.RecordKey] = quantizer.CentroidCount.ToString(CultureInfo.InvariantCulture),
+            [QuantizeSettings.Restarts.RecordKey] = quantizer.Restarts.ToString(CultureInfo.InvariantCulture),
+            [DataSettings.Seed.RecordKey] = quantizer.Seed.ToString(CultureInfo.InvariantCulture),
+            [SelectSettings.CandidateLatents.RecordKey] = SelectSettings.CandidateLatents.Show(options.CandidateLatents),
+            [RunSettings.Provider.RecordKey] = RunSettings.Provider.Show(options.Provider),
+        };
+        if (options.MinConfidence > 0)
+        {
+            settings[SelectSettings.MinConfidence.RecordKey] = SelectSettings.MinConfidence.Show(options.MinConfidence);
+            settings["teacher"] = ContentHash.OfFolder(images.TeacherFolder);
+        }
+
+        if (CoresetStage.Centres(options, latents, output, context) is { } prototypes)
+            settings["prototypes"] = StageIdentity.Of(prototypes);
+        else
+            prototypes = null;
+        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"));
+        WeightRule weights = options.Weights ?? options.Rule.Weights;
+        if (stage.IsComplete && DistilledPlan.WeightsOf(output) == SynthesizeSettings.Weights.Show(weights))
+        {
+            context.Progress.Message($"select: complete in {output}");
+            return;
+        }
+
+        ClassChoice[] choices = Choose(options, set, store, prototypes, images, stage, context);
+        DistilledPlan plan = DistilledPlan.FromImages(store.ClassNames, [.. choices.Select(choice => Plan(choice, set.List))], weights);
+        if (!stage.IsComplete)
+            images.Write(plan, [.. choices.SelectMany((choice, c) => choice.Chosen.Select(index => (c, index)))], stage, context);
+        plan.Complete(
+            stage,
+            weights,
+            $"{options.Rule.Description} among {set.List.CandidatesPerPrototype} candidates per prototype; {set.List.Origin}",
+            set.List.Seed,
+            options.Provider.ToString(),
+            c => choices[c].Distortion);
+    }
+
+    private static ClassChoice[] Choose(
+        SelectOptions options, CandidateSet set, LatentStore store, string? prototypes, CandidateImages images, StageFolder stage, StageContext context)
+    {
+        QuantizerOptions quantizer = options.Quantize.Quantizer;
+        using PrototypeSet? centres = prototypes is null ? null : CoresetStage.OpenCentres(prototypes, store);
+        using var selector = new CandidateSelector();
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, Choose, context);
+
+        ClassSelection Choose(int c)
+        {
+            int candidates = set.List.CountOf(c), rows = store.RowCount(c);
+            if (candidates == 0 || rows == 0)
+                throw new DdoqException($"class '{store.ClassNames[c]}' has {candidates} candidates and {rows} rows", "Leave the class out (--classes) when you encode, or add images of it.");
+            int count = centres?.CenterCount(c) ?? Math.Min(Math.Min(quantizer.CentroidCount, rows), candidates);
+            if (count < quantizer.CentroidCount)
+                context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} rows and {candidates} candidates: {count} are kept instead of {quantizer.CentroidCount}");
+            var selection = new SelectionOptions
+            {
+                Count = count,
+                Objective = options.Rule.Objective,
+                Seed = quantizer.Seed,
+                Starts = quantizer.Restarts,
+            };
+            (float[] values, float[]? confidences) = images.Measure(c, context);
+            bool[]? eligible = confidences is null ? null : Eligible(confidences, options.MinConfidence, count, store.ClassNames[c], context);
+            ClassSelection found = selector.Select(store, c, values, selection, eligible, centres is null ? default : centres.Centroids(c), context.Cancellation);
+            store.Release(c);
+            return found;
+        }
+    }
+
+    // Where too few reach the confidence, the most confident make up the number.
+    private static bool[] Eligible(float[] confidences, double least, int count, string className, StageContext context)
+    {
+        bool[] eligible = [.. confidences.Select(confidence => confidence >= least)];
+        int reached = eligible.Count(isEligible => isEligible);
+        if (reached >= count)
+            return eligible;
+        context.Progress.Message(string.Create(
+            CultureInfo.InvariantCulture, $"select: class '{className}' has {reached} candidates of confidence {least} or more, fewer than {count}: the {count} most confident are kept"));
+        foreach (int i in Enumerable.Range(0, confidences.Length).OrderByDescending(i => confidences[i]).ThenBy(i => i).Take(count))
+            eligible[i] = true;
+        return eligible;
+    }
+
+    private static PlannedImage[] Plan(ClassChoice choice, CandidateList list) =>
+    [
+        .. choice.Chosen.Select((index, k) =>
+        {
+            (int prototype, int candidate) = Math.DivRem(index, list.CandidatesPerPrototype);
+            return new PlannedImage(choice.Counts[k], choice.Masses?[k], prototype, (long)list.Seed) { Candidate = candidate };
+        }),
+    ];
+
+    private static void RequireSameClasses(CandidateList list, LatentStore store, string candidates, string latents)
+    {
+        if (!list.ClassNames.SequenceEqual(store.ClassNames))
+            throw new DdoqException($"the candidates in {candidates} have other classes than the latents in {latents}", "Give the latents that their prototypes were made from.");
+        if (list.Shape != store.Shape)
+            throw new DdoqException($"the candidates in {candidates} are {list.Shape}, the latents in {latents} are {store.Shape}", "Give the latents that their prototypes were made from.");
+    }
+}
