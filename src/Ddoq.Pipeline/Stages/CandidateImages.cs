@@ -104,27 +104,28 @@ internal sealed class CandidateImages : IDisposable
     /// <param name="context">Workers, progress, cancellation.</param>
     public void Write(DistilledPlan plan, IReadOnlyList<(int Class, int Index)> chosen, StageFolder stage, StageContext context)
     {
-        int chunks = (plan.Count + ChunkRows - 1) / ChunkRows;
-        int[] open = [.. Enumerable.Range(0, chunks).Where(chunk => !plan.HasImages(stage.Path, chunk * ChunkRows, ChunkRows))];
+        // What a decoder gives for a latent does not depend on those beside it.
+        int[][] open = [.. Enumerable.Range(0, plan.Count).Where(i => !plan.HasImages(stage.Path, i, 1)).Chunk(ChunkRows)];
         if (open.Length == 0)
             return;
         Load(context, encodes: false, judges: false);
         int side = _model.ImageSize, pixels = 3 * side * side, length = _set.List.Shape.Length;
-        context.Progress.Begin("decode", plan.Count, "images", plan.Count - open.Sum(chunk => Math.Min(ChunkRows, plan.Count - (chunk * ChunkRows))));
+        context.Progress.Begin("decode", plan.Count, "images", plan.Count - open.Sum(chunk => chunk.Length));
         try
         {
             context.ForEach(open.Length, () => new PixelBuffer(pixels), (i, buffer) =>
             {
-                int first = open[i] * ChunkRows, rows = Math.Min(ChunkRows, plan.Count - first);
+                int[] chunk = open[i];
+                int rows = chunk.Length;
                 var latents = new float[rows * length];
                 var images = new float[rows * pixels];
                 for (int row = 0; row < rows; row++)
-                    _set.Read(chosen[first + row].Class, chosen[first + row].Index, latents.AsSpan(row * length, length));
-                _decoder!.Decode(latents, rows, images, row => "the image of " + NameOf(chosen[first + row]), context.Cancellation);
+                    _set.Read(chosen[chunk[row]].Class, chosen[chunk[row]].Index, latents.AsSpan(row * length, length));
+                _decoder!.Decode(latents, rows, images, row => "the image of " + NameOf(chosen[chunk[row]]), context.Cancellation);
                 for (int row = 0; row < rows; row++)
                 {
                     PlanarPixels.FromSigned(images.AsSpan(row * pixels, pixels), buffer.Bytes);
-                    plan.WriteImage(stage.Path, first + row, buffer.Bytes, _set.List.IsGrey ? 1 : 3, side);
+                    plan.WriteImage(stage.Path, chunk[row], buffer.Bytes, _set.List.IsGrey ? 1 : 3, side);
                 }
 
                 context.Progress.Advance(rows);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Latents;
-using Ddoq.Onnx.Models;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Selection;

@@ -4,7 +4,6 @@ using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
-using Ddoq.Pipeline.Configuration;
 using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;

@@ -87,8 +87,8 @@ public class CandidateTests
         DistilledImage[] images = ImagesOf(Select("set", options), 0);
         using PrototypeSet set = PrototypeSet.Load(Prototypes);
         float[][] candidates = CandidatesOf(0), centres = [.. Enumerable.Range(0, Keep).Select(k => set.Centroid(0, k).ToArray())];
-        double least = (from a in candidates from b in candidates from c in candidates where a != b && b != c && a != c
-                        select Squared(a, centres[0]) + Squared(b, centres[1]) + Squared(c, centres[2])).Min();
+        double least = candidates.Min(a => candidates.Where(b => b != a).Min(b => candidates.Where(c => c != a && c != b).Min(c =>
+            Squared(a, centres[0]) + Squared(b, centres[1]) + Squared(c, centres[2]))));
         Assert.That(images.Select((image, k) => Squared(CandidateOf(0, image), centres[k])).Sum(), Is.EqualTo(least).Within(1e-4));
     }
 
