@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Ddoq.Cli.Tests;
@@ -38,7 +39,15 @@ public partial class EveryCommandTests
             ["doctor"],
         ];
         foreach (string[] stage in stages)
+        {
+            string[] before = Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories);
+            using JsonDocument estimate = JsonDocument.Parse(Program.Run([.. stage, "--dry-run", "--json"]).Succeeded().Output);
+            Assert.That(estimate.RootElement.GetProperty("estimated_seconds").GetDouble(), Is.Positive, stage[0]);
+            Assert.That(estimate.RootElement.GetProperty("memory_megabytes").GetDouble(), Is.GreaterThan(20), stage[0]);
+            Assert.That(Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories), Is.EquivalentTo(before), $"{stage[0]} --dry-run writes nothing");
             Program.Run(stage).Succeeded();
+        }
+
         foreach (string share in new[] { "1", "2" })
             Program.Run("quantize", "--latents", At("latents"), "--ipc", "2", "--shard", $"{share}/2", "-o", At("half" + share)).Succeeded();
         foreach (string[] command in others)

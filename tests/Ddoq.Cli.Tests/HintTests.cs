@@ -26,6 +26,7 @@ public partial class HintTests
         ("Ddoq.Pipeline/Configuration/", []),
         ("Ddoq.Pipeline/Comparison/", ["distill"]),
         ("Ddoq.Pipeline/Distilled/", ["train", "distill"]),
+        ("Ddoq.Pipeline/Estimates/", ["train", "distill"]),
         ("Ddoq.Pipeline/Running/ResultFiles", ["label", "train", "distill"]),
         ("Ddoq.Pipeline/Running/ShippedResources", ["encode", "train", "distill"]),
         ("Ddoq.Pipeline/Running/", ["encode", "quantize", "synthesize", "label", "train", "distill"]),

@@ -54,9 +54,18 @@ public class ModelTests
             Assert.That(synthesis.GetProperty("images").GetInt32(), Is.EqualTo(1200), "four sets of ten images for ten classes, three times");
             Assert.That(synthesis.GetProperty("network_calls").GetInt32(), Is.GreaterThan(6));
             Assert.That(synthesis.GetProperty("seconds_per_call").GetDouble(), Is.Positive);
+            Assert.That(
+                plan.RootElement.GetProperty("stages").EnumerateArray().Select(row => $"{row.GetProperty("stage")} {row.GetProperty("what")} x{row.GetProperty("times")}"),
+                Is.SupersetOf(new[] { "encode training images x1", "quantize support x3", "synthesize noise x3", "select energy x3", "random-images random x3", "label each set x18", "evaluate exact W2 x1" }));
+            Assert.That(Calls(plan, "noise"), Is.GreaterThan(Calls(plan, "d4m")).And.GreaterThan(0), "all steps of the sampler");
+            Assert.That(Calls(plan, "support"), Is.LessThan(Calls(plan, "d4m")), "support points start nearer to the images");
+            Assert.That(Calls(plan, "energy"), Is.Zero);
             Assert.That(Directory.Exists(output), Is.False);
         });
     }
+
+    private static long Calls(JsonDocument plan, string set) => plan.RootElement.GetProperty("stages").EnumerateArray()
+        .Where(row => row.GetProperty("what").GetString() == set).Sum(row => row.GetProperty("network_calls").GetInt64());
 
     [Test]
     public void OptionsThatContradictTheProvider_AreRefused()

@@ -6,6 +6,7 @@ using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Bench.Synthesis;

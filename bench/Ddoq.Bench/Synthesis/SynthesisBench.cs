@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Ddoq.Onnx.Models;
 using Ddoq.Pipeline;
-using Ddoq.Pipeline.Stages;
+using Ddoq.Pipeline.Estimates;
 
 namespace Ddoq.Bench.Synthesis;
 

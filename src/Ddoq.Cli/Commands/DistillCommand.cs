@@ -24,7 +24,7 @@ internal static class DistillCommand
             SelectSettings.MinConfidence,
             SelectSettings.CandidateLatents);
         Option<string?> output = command.AddOption("--output", "Folder of all results. Default: ddoq-out.", "folder", alias: "-o");
-        Option<bool> dryRun = command.AddSwitch("--dry-run", "Print what would be done, its size, and the time of the diffusion by one measured batch, without doing it.");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Measure some batches of every stage and print network calls, time, disk and memory of the whole, without writing anything.");
         Option<string?> forced = command.AddOption("--force-stage", $"Discard what some stages left, as --force does for all: {string.Join(", ", DistillRun.StageNames)}, with commas between.", "stage,...");
         return command.Does(run =>
         {

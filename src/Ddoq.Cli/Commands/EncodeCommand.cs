@@ -2,6 +2,7 @@ using System.CommandLine;
 using Ddoq.Cli.Terminal;
 using Ddoq.Latents;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Cli.Commands;
@@ -22,7 +23,7 @@ internal static class EncodeCommand
         {
             if (run.Parsed.GetValue(dryRun))
             {
-                Output.Write(run.Json, EncodeEstimate.Measure(EncodeOptions.From(run.Configuration), run.Context).ToJson());
+                Output.Write(run.Json, PipelineInvocation.Estimate(() => EncodeEstimate.Measure(EncodeOptions.From(run.Configuration), run.Context)).ToJson());
                 return;
             }
 

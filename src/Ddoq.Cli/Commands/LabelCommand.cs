@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Cli.Commands;
@@ -16,8 +17,15 @@ internal static class LabelCommand
             "Label a distilled set with a teacher and check that its class order fits.",
             PipelineStages.Label);
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Label for some seconds and print network calls, time, disk and memory of the whole, without writing anything.");
         return command.Does(run =>
         {
+            if (run.Parsed.GetValue(dryRun))
+            {
+                Output.Write(run.Json, PipelineInvocation.Estimate(() => LabelEstimate.Measure(LabelOptions.From(run.Configuration), run.Required(set), run.Context)).ToJson());
+                return;
+            }
+
             LabelResult result = LabelStage.Run(LabelOptions.From(run.Configuration), run.Required(set), run.Context);
             run.SaveSettings(Path.Combine(run.Required(set), "labels"));
             Output.Write(run.Json, Description.Of(result));

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Ddoq.Cli.Terminal;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Storage;
 
 namespace Ddoq.Cli.Commands;
@@ -110,6 +112,16 @@ internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfigurat
     /// <summary>The value of an option that must be there.</summary>
     public string Required(Option<string?> option) => Optional(option)
         ?? throw new UsageException($"{option.Name} is required", $"Give {option.Name} <{option.HelpName}>.");
+
+    /// <summary>An estimate of the command: what this process cost before it began to measure, the command pays too.</summary>
+    public static T Estimate<T>(Func<T> measure)
+        where T : StageEstimate
+    {
+        using var process = Process.GetCurrentProcess();
+        double seconds = (DateTime.Now - process.StartTime).TotalSeconds, processor = Environment.CpuUsage.TotalTime.TotalSeconds;
+        T estimate = measure();
+        return estimate with { StartSeconds = estimate.StartSeconds + seconds, ProcessorStartSeconds = estimate.ProcessorStartSeconds + processor };
+    }
 
     /// <summary>Saves the effective settings of the command's stages beside their result, as a file that <c>--config</c> reads back.</summary>
     public void SaveSettings(string folder) => AtomicFile.WriteAllText(Path.Combine(folder, "config.toml"), Configuration.ToToml(Stages));

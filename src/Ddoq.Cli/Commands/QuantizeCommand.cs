@@ -2,6 +2,7 @@ using System.CommandLine;
 using Ddoq.Cli.Terminal;
 using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Cli.Commands;
@@ -20,10 +21,19 @@ internal static class QuantizeCommand
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
         Option<string?> shard = command.AddOption("--shard", "Quantise one of N shares of the classes, for several processes; 'ddoq merge' joins them.", "I/N");
         Option<string?> curve = command.AddOption("--curve", "Measure the distortion of several numbers of centres per class and write curve.csv instead of prototypes.", "K,K,...");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Quantise for some seconds and print time, disk and memory of the whole, without writing anything.");
         return command.Does(run =>
         {
-            string folder = run.Required(output);
             QuantizeOptions options = QuantizeOptions.From(run.Configuration);
+            if (run.Optional(shard) is string share)
+                options = options with { Share = ClassShare.Parse(share) };
+            if (run.Parsed.GetValue(dryRun))
+            {
+                Output.Write(run.Json, PipelineInvocation.Estimate(() => QuantizeEstimate.Measure(options, run.Required(latents), run.Context)).ToJson());
+                return;
+            }
+
+            string folder = run.Required(output);
             if (run.Optional(curve) is string counts)
             {
                 if (run.Optional(shard) is not null || run.Configuration.IsGiven(QuantizeSettings.Ipc))
@@ -32,8 +42,6 @@ internal static class QuantizeCommand
                 return;
             }
 
-            if (run.Optional(shard) is string share)
-                options = options with { Share = ClassShare.Parse(share) };
             QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);
             run.SaveSettings(folder);
             Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : PrototypeDescription.OfShare(result, folder));

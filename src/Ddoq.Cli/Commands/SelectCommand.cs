@@ -2,6 +2,7 @@ using System.CommandLine;
 using Ddoq.Cli.Terminal;
 using Ddoq.Distilled;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Cli.Commands;
@@ -20,10 +21,19 @@ internal static class SelectCommand
         Option<string?> latents = command.AddOption("--latents", "Latent store with a row per training image, from 'ddoq encode'; candidates need it.", "path");
         Option<string?> prototypes = command.AddOption("--prototypes", "Prototypes that --objective nearest or medoids gives an image each; without it they are made.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Do each part for some seconds and print time, disk and memory of the whole, without writing anything.");
         return command.Does(run =>
         {
-            string folder = run.Required(output);
             string? centres = run.Optional(prototypes) is { } path && Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : run.Optional(prototypes);
+            if (run.Parsed.GetValue(dryRun))
+            {
+                if (run.Optional(from) is not (null or "data"))
+                    throw new UsageException("--dry-run estimates choices among real images, and --from names candidates", "Leave --from out; among as many candidates as images the choice takes as long.");
+                Output.Write(run.Json, StageEstimate.ToJson(SelectEstimate.Measure(run.Configuration, run.Optional(latents), centres, run.Context)));
+                return;
+            }
+
+            string folder = run.Required(output);
             if (run.Optional(from) is { } candidates and not "data")
                 SelectRun.RunOnCandidates(run.Configuration, candidates, run.Required(latents), centres, folder, run.Context);
             else

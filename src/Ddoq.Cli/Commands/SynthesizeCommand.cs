@@ -3,6 +3,7 @@ using Ddoq.Cli.Terminal;
 using Ddoq.Distilled;
 using Ddoq.Onnx.Schedulers;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Cli.Commands;
@@ -20,7 +21,7 @@ internal static class SynthesizeCommand
         Option<string?> prototypes = command.AddOption("--prototypes", "prototypes.safetensors or the folder that holds it.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         Option<bool> noise = command.AddSwitch("--from-noise", "Ignore the centres and start from pure noise (a control).");
-        Option<bool> dryRun = command.AddSwitch("--dry-run", "Measure one batch and print network calls, time and disk of the whole, without doing it.");
+        Option<bool> dryRun = command.AddSwitch("--dry-run", "Measure some batches and print network calls, time, disk and memory of the whole, without writing anything.");
         return command.Does(run =>
         {
             string path = run.Required(prototypes);
@@ -36,7 +37,7 @@ internal static class SynthesizeCommand
             if (run.Parsed.GetValue(dryRun))
             {
                 using PrototypeSet set = PrototypeSet.Load(file);
-                Output.Write(run.Json, SynthesisEstimate.Measure(options, set, run.Context).ToJson());
+                Output.Write(run.Json, PipelineInvocation.Estimate(() => SynthesisEstimate.Measure(options, set, run.Context)).ToJson());
                 return;
             }
 

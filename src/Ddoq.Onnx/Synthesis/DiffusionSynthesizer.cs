@@ -97,6 +97,17 @@ public sealed class DiffusionSynthesizer : IDisposable
                 "use more steps (--num-inference-steps), or --scheduler dpm-solver++, whose first step is the noisiest");
     }
 
+    /// <summary>Network calls per batch of a run (NFE).</summary>
+    /// <param name="configuration">The model's noise schedule.</param>
+    /// <param name="options">How the reverse process is run, with every choice made.</param>
+    /// <exception cref="UsageException">An option is out of range or does not fit the schedule.</exception>
+    public static int CallsOf(SchedulerConfiguration configuration, SynthesisOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(options);
+        return CreateScheduler(options, options.Spacing is { } spacing ? configuration with { Spacing = spacing } : configuration, hasLearnedVariance: false).CallCount;
+    }
+
     /// <summary>Synthesises latents.</summary>
     /// <param name="prototypes">[n, c, h, w], scaled; ignored (and may be empty) when the start is pure noise.</param>
     /// <param name="classes">n classes, 0-based; rows of many classes may mix.</param>
@@ -181,12 +192,15 @@ public sealed class DiffusionSynthesizer : IDisposable
         return StepNetwork.Open(tensors, schedule, BatchSize, settings.GuidanceScale, settings.GuidedChannels);
     }
 
-    private INoiseScheduler CreateScheduler() => NoiseScheduler.Create(_options.Scheduler, _configuration, new SchedulerOptions
-    {
-        NumInferenceSteps = _options.NumInferenceSteps!.Value,
-        Start = _options.Start!.Value,
-        Eta = _options.Eta,
-        PndmImageToImageQuirk = _options.PndmImageToImageQuirk,
-        HasLearnedVariance = _backbone.PredictsVariance,
-    });
+    private INoiseScheduler CreateScheduler() => CreateScheduler(_options, _configuration, _backbone.PredictsVariance);
+
+    private static INoiseScheduler CreateScheduler(SynthesisOptions options, SchedulerConfiguration configuration, bool hasLearnedVariance) =>
+        NoiseScheduler.Create(options.Scheduler, configuration, new SchedulerOptions
+        {
+            NumInferenceSteps = options.NumInferenceSteps!.Value,
+            Start = options.Start!.Value,
+            Eta = options.Eta,
+            PndmImageToImageQuirk = options.PndmImageToImageQuirk,
+            HasLearnedVariance = hasLearnedVariance,
+        });
 }

@@ -38,6 +38,10 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
     /// <summary>Whether the arm is an upper bound outside the competition.</summary>
     internal bool IsReference => Set.Source == ImageSource.AllImages;
 
+    /// <summary>The arm of a set that is trained on alone.</summary>
+    internal static Arm OfOneSet(string folder, WeightRule? weights) =>
+        new(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), SetRecipe.Ddoq, weights, "one set");
+
     /// <summary>Parses a comma-separated list of arms; keeps its order, drops repetitions.</summary>
     /// <param name="list">Names of arms.</param>
     /// <param name="ownRule">The weight rule of the run.</param>

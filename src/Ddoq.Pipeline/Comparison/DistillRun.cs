@@ -4,6 +4,7 @@ using Ddoq.Evaluation.Comparison;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
@@ -82,20 +83,24 @@ public sealed class DistillRun
         return new DistillResult(comparison, _layout);
     }
 
-    /// <summary>What <see cref="Execute"/> would do, and how much of it: reads the data's index, and measures one batch of the model.</summary>
+    /// <summary>What <see cref="Execute"/> would do, and how much of it, by measured batches of every stage. Writes nothing.</summary>
     /// <param name="context">Workers.</param>
     /// <exception cref="DdoqException">Data or model are not usable, or do not fit each other, or the device cannot be used.</exception>
     public JsonObject Plan(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        QuantizerFactory.Require(_quantize.Device);
+        DistillChecks.Run(_configuration, _tables.Select(table => table.Options), _train.Repeats * Sets().Count(), _layout, context);
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
-        ShippedModel.RequireFits(_encode.Model, data);
         ModelFolder model = _encode.OpenModel(ModelUse.All);
         int ipc = _quantize.Quantizer.CentroidCount;
-        long perSet = (long)ipc * data.ClassNames.Count;
-        int generated = _train.Repeats * Sets().Count(set => set.IsGenerated);
-        long latentBytes = (long)data.Count * model.LatentShape.Length * 2;
+        var estimate = new DistillEstimate(_configuration, data, context);
+        estimate.Measure(
+            [.. Prototypes()],
+            [.. Sets()],
+            _arms.Where(arm => !arm.IsReference).Select(arm => arm.Set).Distinct().Count(),
+            IsLabelled,
+            _tables.Select(table => (table.Options, table.Arms.Count * table.Options.Repeats)),
+            _train.Repeats);
         return new JsonObject
         {
             ["output"] = _layout.Root,
@@ -104,27 +109,31 @@ public sealed class DistillRun
             ["classes"] = data.ClassNames.Count,
             ["training_images"] = data.Count,
             ["latent_shape"] = model.LatentShape.ToString(),
-            ["latent_megabytes"] = Math.Round(latentBytes / 1e6, 1),
-            ["disk_free_megabytes"] = DiskSpace.FreeOn(_layout.Root) is { } free ? Math.Round(free / 1e6, 1) : null,
-            ["encode"] = new JsonArray(EncodeEstimate.Measure(_encode, context).ToJson()),
             ["images_per_class"] = ipc,
-            ["images_per_set"] = perSet,
+            ["images_per_set"] = (long)ipc * data.ClassNames.Count,
             ["sets"] = new JsonArray([.. Sets().Select(set => (JsonNode)set.Name)]),
-            ["synthesis"] = new JsonArray(SynthesisEstimate.Measure(_synthesize, data.ClassNames, checked((int)(perSet * generated)), context).ToJson()),
-            ["arms"] = new JsonArray([.. _arms.Select(arm => (JsonNode)arm.Name)]),
             ["sets_per_arm"] = _train.Repeats,
+            ["arms"] = new JsonArray([.. _arms.Select(arm => (JsonNode)arm.Name)]),
             ["students"] = _tables.Sum(table => table.Arms.Count * table.Options.Repeats),
             ["protocol"] = _train.RecipeFor(ipc, model.ImageSize, data.ClassNames.Count).Describe(ipc, model.ImageSize, data.ClassNames.Count),
             ["configuration"] = string.Join("; ", _configuration.Effective().Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} = {pair.Value}"))),
+            ["synthesis"] = new JsonArray(estimate.Synthesis!.ToJson()),
+            ["stages"] = estimate.ToJson(),
+            ["estimated_seconds"] = Math.Round(estimate.Seconds, 1),
+            ["disk_megabytes"] = Math.Round(estimate.DiskBytes / 1e6, 1),
+            ["disk_free_megabytes"] = DiskSpace.FreeOn(_layout.Root) is { } free ? Math.Round(free / 1e6, 1) : null,
+            ["memory_megabytes"] = Math.Round(estimate.MemoryBytes / 1e6, 1),
         };
     }
 
     private WeightRule OwnRule => _synthesize.WeightsFor(_quantize.Quantizer.Algorithm);
 
+    private bool IsLabelled => LabelOptions.From(_configuration).FindTeacher() is not null || _tables.Any(table => table.Options.NeedsStoredLabels);
+
     private void MakeSets(int repeat, StageContext context)
     {
         LabelOptions label = LabelOptions.From(_configuration);
-        bool isLabelled = label.FindTeacher() is not null || _tables.Any(table => table.Options.NeedsStoredLabels);
+        bool isLabelled = IsLabelled;
         foreach (PrototypeRecipe prototypes in Prototypes())
             _maker.Quantize(prototypes, repeat, context);
         foreach (SetRecipe set in Sets())

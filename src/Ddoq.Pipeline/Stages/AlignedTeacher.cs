@@ -49,6 +49,9 @@ internal sealed class AlignedTeacher : IDisposable
         }
     }
 
+    /// <summary>Rows of one call of the network.</summary>
+    public int BatchSize => _teacher.BatchSize;
+
     /// <summary>Logits [n, C] in the data's class order, of images [n, 3, H, W] in [0, 1]. Safe for concurrent use.</summary>
     public void Logits(ReadOnlySpan<float> images, int count, Span<float> logits) => Logits(images, count, logits, null);
 

@@ -16,6 +16,7 @@ namespace Ddoq.Pipeline.Stages;
 /// </remarks>
 public static class CoresetStage
 {
+    internal const string Name = "select";
     private const string CentresFolder = "centres";
 
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
@@ -46,7 +47,7 @@ public static class CoresetStage
         };
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
-        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"));
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         string asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)
@@ -75,9 +76,8 @@ public static class CoresetStage
     /// <summary>The prototypes that the rule needs: those given, or made by it in a folder of the output; null where it needs none.</summary>
     internal static string? Centres(SelectOptions options, string latents, string output, StageContext context)
     {
-        if (options.Rule.Centres is not { } algorithm || options.Prototypes is not null)
-            return options.Rule.Centres is null ? null : options.Prototypes;
-        QuantizeOptions own = algorithm == QuantizationAlgorithm.Support ? options.Quantize.AsSupport() : options.Quantize.WithAlgorithm(algorithm);
+        if (options.OwnCentres is not { } own || options.Prototypes is not null)
+            return options.OwnCentres is null ? null : options.Prototypes;
         QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
         return Path.Combine(output, CentresFolder, PrototypeSet.FileName);
     }
@@ -107,13 +107,7 @@ public static class CoresetStage
                 throw new DdoqException($"class '{store.ClassNames[c]}' has no images", "Add images of that class, or leave it out (--classes).");
             if (rows < quantizer.CentroidCount)
                 context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} images, fewer than {quantizer.CentroidCount}: all are kept");
-            var selection = new SelectionOptions
-            {
-                Count = centres?.CenterCount(c) ?? quantizer.CentroidCount,
-                Objective = options.Rule.Objective,
-                Seed = quantizer.Seed,
-                Starts = quantizer.Restarts,
-            };
+            SelectionOptions selection = options.For(centres?.CenterCount(c) ?? quantizer.CentroidCount);
             ClassSelection found = selector.SelectRows(store, c, selection, centroids: centres is null ? default : centres.Centroids(c), cancellation: context.Cancellation);
             store.Release(c);
             return found;
@@ -129,7 +123,7 @@ public static class CoresetStage
         }),
     ];
 
-    private static void RequireSameImages(IImageDataset data, LatentStore store, string latents)
+    internal static void RequireSameImages(IImageDataset data, LatentStore store, string latents)
     {
         if (!data.ClassNames.SequenceEqual(store.ClassNames))
         {

@@ -60,10 +60,7 @@ public static class LabelStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        ProviderChoice.Require(options.Provider);
-        if (options.Teacher is null)
-            ShippedModel.RequireKnows(options.Model, DistilledSet.Load(set).ClassNames, set);
-        string folder = options.RequireTeacher();
+        string folder = TeacherFor(options, set);
         var settings = new Dictionary<string, string>
         {
             ["set"] = StageIdentity.OfImages(set),
@@ -105,5 +102,16 @@ public static class LabelStage
         ResultFiles.Write(resultPath, result);
         stage.Complete([ResultFile, "../" + SoftLabels.FileName]);
         return result;
+    }
+
+    /// <summary>The teacher's folder, when it can be asked for the images of a set.</summary>
+    /// <exception cref="DdoqException">There is none, or it is the shipped one and the set has other classes.</exception>
+    /// <exception cref="DeviceUnavailableException">The provider is not usable.</exception>
+    internal static string TeacherFor(LabelOptions options, string set)
+    {
+        ProviderChoice.Require(options.Provider);
+        if (options.Teacher is null)
+            ShippedModel.RequireKnows(options.Model, DistilledSet.Load(set).ClassNames, set);
+        return options.RequireTeacher();
     }
 }

@@ -1,6 +1,7 @@
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
+using Ddoq.Selection;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -52,6 +53,19 @@ public sealed record SelectOptions
 
     /// <summary>The same, of another number of images per class.</summary>
     public SelectOptions WithCount(int count) => this with { Quantize = Quantize with { Quantizer = Quantize.Quantizer with { CentroidCount = count } } };
+
+    /// <summary>The quantisation whose centres get an image each; null where the rule has none.</summary>
+    internal QuantizeOptions? OwnCentres => Rule.Centres is not { } algorithm ? null
+        : algorithm == QuantizationAlgorithm.Support ? Quantize.AsSupport() : Quantize.WithAlgorithm(algorithm);
+
+    /// <summary>The choice of so many of one class.</summary>
+    internal SelectionOptions For(int count) => new()
+    {
+        Count = count,
+        Objective = Rule.Objective,
+        Seed = Quantize.Quantizer.Seed,
+        Starts = Quantize.Quantizer.Restarts,
+    };
 
     /// <summary>Reads the options from a configuration.</summary>
     public static SelectOptions From(PipelineConfiguration configuration) => OptionsRecords.Select.Read(configuration) with

@@ -41,17 +41,23 @@ public static class SelectRun
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(context);
-        SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
-        EncodeOptions encode = EncodeOptions.From(configuration);
-        bool hasModel = configuration.IsGiven(DataSettings.Model);
-        ImageFit fit = FitOf(options, hasModel ? encode.OpenModel() : null, context);
+        (EncodeOptions encode, ImageFit fit) = Plan(configuration, context);
         if (latents is null)
         {
             latents = Path.Combine(output, RowsFolder);
-            EncodeStage.Run(hasModel ? encode : encode with { PixelSide = Math.Min(fit.Height, LargestPixelSide) }, latents, context);
+            EncodeStage.Run(encode, latents, context);
         }
 
-        CoresetStage.Run(options, latents, fit, output, context);
+        CoresetStage.Run(SelectOptions.From(configuration) with { Prototypes = prototypes }, latents, fit, output, context);
+    }
+
+    /// <summary>How rows are made where none are given, and the size of the images that are kept.</summary>
+    internal static (EncodeOptions Encode, ImageFit Fit) Plan(PipelineConfiguration configuration, StageContext context)
+    {
+        EncodeOptions encode = EncodeOptions.From(configuration);
+        bool hasModel = configuration.IsGiven(DataSettings.Model);
+        ImageFit fit = FitOf(SelectOptions.From(configuration), hasModel ? encode.OpenModel() : null, context);
+        return (hasModel ? encode : encode with { PixelSide = Math.Min(fit.Height, LargestPixelSide) }, fit);
     }
 
     private static ImageFit FitOf(SelectOptions options, ModelFolder? model, StageContext context)

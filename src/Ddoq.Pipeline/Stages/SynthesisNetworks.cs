@@ -16,6 +16,9 @@ internal sealed class SynthesisNetworks : IDisposable
 
     public VaeDecoder Decoder { get; }
 
+    /// <summary>Batches in work at once.</summary>
+    public int LanesFor(StageContext context) => Math.Clamp(Backbone?.LaneCount ?? Decoder.LaneCount, 1, context.Workers);
+
     /// <summary>Loads both; when one fails, neither stays. Without conditions the decoder alone.</summary>
     /// <exception cref="DdoqException">A network is missing, damaged, or not what its folder says.</exception>
     public static SynthesisNetworks Open(ClassConditions? conditions, ModelFolder model, OnnxSessionOptions session, IProgressSink progress)

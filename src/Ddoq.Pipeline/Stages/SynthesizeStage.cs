@@ -18,6 +18,8 @@ namespace Ddoq.Pipeline.Stages;
 /// </remarks>
 public static class SynthesizeStage
 {
+    internal const string Name = "synthesize";
+
     // Factors are written with up to 17 digits; other tools keep 7.
     private const double ScalingTolerance = 1e-6;
 
@@ -61,7 +63,7 @@ public static class SynthesizeStage
         WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
         if (options.Candidates > 1 && sampling.Start.Value.IsNoDiffusion)
             throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
-        using StageFolder stage = StageFolder.Open(output, "synthesize", Describe(options, sampling, conditions, model, prototypes, context), context.Forces("synthesize"));
+        using StageFolder stage = StageFolder.Open(output, Name, Describe(options, sampling, conditions, model, prototypes, context), context.Forces(Name));
         if (options.Candidates > 1)
         {
             CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, context);
@@ -134,7 +136,7 @@ public static class SynthesizeStage
         int size = sampling.BatchSize!.Value, batches = (plan.Count + size - 1) / size;
         int[] open = [.. Enumerable.Range(0, batches).Where(b => !plan.HasImages(stage.Path, b * size, size))];
         int missing = open.Sum(b => Math.Min(size, plan.Count - (b * size)));
-        context.Progress.Begin("synthesize", plan.Count, "images", plan.Count - missing);
+        context.Progress.Begin(Name, plan.Count, "images", plan.Count - missing);
         try
         {
             if (missing == 0)
@@ -144,7 +146,7 @@ public static class SynthesizeStage
             VaeDecoder decoder = networks.Decoder;
             using DiffusionSynthesizer? synthesizer = networks.Backbone is { } backbone ? new DiffusionSynthesizer(backbone, model.Scheduler, sampling) : null;
             var work = new SynthesisWork(set, plan, conditions.Labels, synthesizer, decoder, stage.Path, context);
-            int lanes = Math.Clamp(networks.Backbone?.LaneCount ?? decoder.LaneCount, 1, context.Workers);
+            int lanes = networks.LanesFor(context);
             var saving = new Lock();
 
             // Every lane takes a batch from noise to images. Its files are written while it computes the next: much of

@@ -34,8 +34,7 @@ public static class TrainStage
         ArgumentNullException.ThrowIfNull(context);
         if (options.Weights is { } rule)
             context.Progress.Message($"train: the weights that the set stores are replaced: {SynthesizeSettings.Weights.Show(rule)} of its cluster sizes");
-        var arm = new Arm(Path.GetFileName(Path.TrimEndingDirectorySeparator(set)), SetRecipe.Ddoq, options.Weights, "one set");
-        return Run(options, [new StudentSet(arm, _ => set, repeat => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}")))], context);
+        return Run(options, [new StudentSet(Arm.OfOneSet(set, options.Weights), _ => set, repeat => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}")))], context);
     }
 
     /// <summary>Trains the students of several arms.</summary>

@@ -3,6 +3,7 @@ using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Tests.OnnxFiles;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Pipeline.Tests.Stages;
@@ -105,14 +106,14 @@ public class EncodeTests
     public void Estimate_CountsCallsAndBytes_OfTheStoreThatIsWritten()
     {
         var context = new StageContext(NullProgress.Instance, 1, false, default);
-        EncodeEstimate estimate = EncodeEstimate.Measure(Options(), context);
+        StageEstimate estimate = EncodeEstimate.Measure(Options(), context);
         Assert.That(Directory.Exists(Output), Is.False);
         EncodeStage.Run(Options(), Output, context);
         long written = Directory.EnumerateFiles(Output, "latents-*").Sum(path => new FileInfo(path).Length - SafetensorsHeader(path));
         Assert.Multiple(() =>
         {
-            Assert.That((estimate.Images, estimate.Calls), Is.EqualTo((3 * PerClass, 3 * PerClass / BatchSize)));
-            Assert.That(estimate.SecondsPerImage, Is.Positive);
+            Assert.That((estimate.Units, estimate.NetworkCalls), Is.EqualTo((3 * PerClass, 3 * PerClass / BatchSize)));
+            Assert.That(estimate.SecondsPerUnit, Is.Positive);
             Assert.That(estimate.DiskBytes, Is.GreaterThanOrEqualTo(written).And.LessThan(2 * written));
         });
 

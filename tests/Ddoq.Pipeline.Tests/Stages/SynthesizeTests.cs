@@ -7,6 +7,7 @@ using Ddoq.Onnx.Schedulers;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Onnx.Tests.OnnxFiles;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using Ddoq.Storage;
@@ -267,11 +268,11 @@ public class SynthesizeTests
         SynthesisEstimate estimate = SynthesisEstimate.Measure(options, s_names, 15, Context(2));
         Assert.Multiple(() =>
         {
-            Assert.That((estimate.Images, estimate.BatchSize, estimate.Batches, estimate.Lanes), Is.EqualTo((15, 4, 4, 2)));
+            Assert.That((estimate.Units, estimate.BatchSize, estimate.Batches, estimate.Lanes), Is.EqualTo((15, 4, 4, 2)));
             Assert.That(estimate.CallsPerBatch, Is.InRange(1, 5));
-            Assert.That(estimate.Calls, Is.EqualTo(4 * estimate.CallsPerBatch));
-            Assert.That(estimate.Seconds, Is.EqualTo(2 * ((estimate.CallsPerBatch * estimate.SecondsPerCall) + estimate.SecondsPerDecode)).Within(1e-9));
-            Assert.That(estimate.MostBytes, Is.EqualTo(15 * TinyModel.Pixels));
+            Assert.That(estimate.NetworkCalls, Is.EqualTo(4 * estimate.CallsPerBatch));
+            Assert.That(estimate.Seconds - estimate.StartSeconds, Is.EqualTo(2 * ((estimate.CallsPerBatch * estimate.SecondsPerCall) + estimate.SecondsPerDecode)).Within(1e-9));
+            Assert.That(estimate.DiskBytes, Is.EqualTo(15 * TinyModel.Pixels));
         });
     }
 

@@ -1,0 +1,101 @@
+using Ddoq.Imaging;
+using Ddoq.Latents;
+using Ddoq.Numerics;
+using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
+using Ddoq.Pipeline.Stages;
+
+namespace Ddoq.Pipeline.Tests.Estimates;
+
+/// <summary>Estimates of choices without a store, on images written by the tests.</summary>
+public class SelectEstimateTests
+{
+    private const int Side = 4;
+    private static readonly (string Name, int Count)[] s_classes = [("bag", 9), ("coat", 2), ("shoe", 7)];
+
+    private string _folder = string.Empty;
+
+    [SetUp]
+    public void WriteImages()
+    {
+        _folder = Directory.CreateTempSubdirectory("ddoq-estimate-").FullName;
+        var random = new CounterRandom(3, 1);
+        foreach ((string name, int count) in s_classes)
+        {
+            string folder = Path.Combine(_folder, "data", "train", name);
+            Directory.CreateDirectory(folder);
+            for (int i = 0; i < count; i++)
+            {
+                var pixels = new byte[3 * Side * Side];
+                for (int p = 0; p < pixels.Length; p++)
+                    pixels[p] = (byte)random.NextInt32(256);
+                File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), ImageWriter.EncodePng(pixels, 3, Side, Side));
+            }
+        }
+    }
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public void Select_HasAPartForRowsCentresAndChoice_EachOfAllImages()
+    {
+        string[] before = Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories);
+        Assert.That(Parts("energy"), Is.EqualTo(new[] { "encode 18 images", "select 18 rows" }));
+        Assert.That(Parts("nearest"), Is.EqualTo(new[] { "encode 18 images", "quantize 18 rows", "select 18 rows" }));
+        Assert.That(Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories), Is.EquivalentTo(before));
+    }
+
+    [Test]
+    public void StandInRows_AreAsManyAsTheImagesOfEachClass_NearTheKeptOnes_AndAllDistinct()
+    {
+        using IImageDataset data = ImageDatasets.Open(Path.Combine(_folder, "data"), DatasetSplit.Train);
+        var shape = new LatentShape(1, 1, 3);
+        ILatentSource rows = new StandInRows(shape, data.ClassNames, data, [0f, 0, 0, 10, 10, 10]);
+        var all = new HashSet<string>();
+        for (int c = 0; c < s_classes.Length; c++)
+        {
+            Assert.That(rows.RowCount(c), Is.EqualTo(s_classes[c].Count));
+            var values = new float[rows.RowCount(c) * shape.Length];
+            rows.ReadRows(c, 0, values);
+            Assert.That(values.Select((value, i) => Math.Abs(value - (10 * (i / shape.Length % 2)))), Is.All.LessThan(5), "moved by a tenth of the deviation, which is 5");
+            all.UnionWith(values.Chunk(shape.Length).Select(row => string.Join(' ', row)));
+        }
+
+        Assert.That(all, Has.Count.EqualTo(18));
+    }
+
+    [Test]
+    public void EveryBeginningOfTheMeasuredClasses_StandsForAllSizes()
+    {
+        var rows = new InMemoryLatents(new LatentShape(1, 1, 1), [.. Enumerable.Range(0, 7).Select(c => $"{c}")], [.. Enumerable.Range(1, 7).Select(n => new Half[n])]);
+        int[][] groups = [.. SpreadClasses.Of(rows, [.. Enumerable.Range(0, 7)], 1)];
+        Assert.That(groups.SelectMany(group => group), Is.EquivalentTo(Enumerable.Range(0, 7)));
+        foreach (int beginning in new[] { 1, 3, 7 })
+            Assert.That(groups.Take(beginning).Average(group => rows.RowCount(group[0])), Is.EqualTo(4), $"mean rows of the first {beginning}");
+    }
+
+    [Test]
+    public void TheFirstPiece_IsCountedApart()
+    {
+        int calls = 0;
+        UnitCost cost = UnitCost.Measure(() =>
+        {
+            Thread.Sleep(calls == 0 ? 400 : 10);
+            return ++calls <= 11 ? 1 : 0;
+        });
+        Assert.Multiple(() =>
+        {
+            Assert.That(cost.Units, Is.EqualTo(11));
+            Assert.That(cost.Start.Seconds, Is.GreaterThan(0.2));
+            Assert.That(cost.PerUnit.Seconds, Is.GreaterThanOrEqualTo(0.01).And.LessThan(cost.Start.Seconds));
+        });
+    }
+
+    private string[] Parts(string objective)
+    {
+        PipelineConfiguration configuration = PipelineConfiguration.Empty
+            .With(DataSettings.DataDir, Path.Combine(_folder, "data")).With(QuantizeSettings.Ipc, "2").With(SelectSettings.Objective, objective);
+        return [.. SelectEstimate.Measure(configuration, null, null, new StageContext(NullProgress.Instance, 2, false, default)).Select(part => $"{part.Stage} {part.Units} {part.Unit}")];
+    }
+}
