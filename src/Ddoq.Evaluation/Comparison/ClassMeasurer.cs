@@ -15,16 +15,18 @@ internal sealed class ClassMeasurer
     private readonly ILatentSource _data;
     private readonly ILatentSource? _heldOut;
     private readonly int _classIndex;
+    private readonly CancellationToken _cancellation;
     private readonly int _rowCount;
     private readonly double[] _rowWeights;
     private readonly double _variance;
     private double? _rowDistance;
 
-    public ClassMeasurer(ILatentSource data, ILatentSource? heldOut, int classIndex)
+    public ClassMeasurer(ILatentSource data, ILatentSource? heldOut, int classIndex, CancellationToken cancellation)
     {
         _data = data;
         _heldOut = heldOut;
         _classIndex = classIndex;
+        _cancellation = cancellation;
         _rowCount = data.RowCount(classIndex);
         _rowWeights = RowWeights(data, classIndex);
         _variance = LatentVariance.OfClass(data, classIndex);
@@ -42,9 +44,9 @@ internal sealed class ClassMeasurer
         Array.Fill(uniform, 1.0 / k);
         double[] own = prototypes.Weights.IsEmpty ? uniform : prototypes.Weights.ToArray();
 
-        TransportSolution withVoronoi = Wasserstein.Solve(costs, _rowWeights, voronoi);
-        TransportSolution withUniform = Wasserstein.Solve(costs, _rowWeights, uniform);
-        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, _rowWeights, own);
+        TransportSolution withVoronoi = Wasserstein.Solve(costs, _rowWeights, voronoi, _cancellation);
+        TransportSolution withUniform = Wasserstein.Solve(costs, _rowWeights, uniform, _cancellation);
+        TransportSolution withOwn = prototypes.Weights.IsEmpty ? withUniform : Wasserstein.Solve(costs, _rowWeights, own, _cancellation);
         return new ClassMeasurement
         {
             Arm = arm.Name,
@@ -81,7 +83,7 @@ internal sealed class ClassMeasurer
     private double EnergyDistance(ReadOnlySpan<float> centers, double[] weights, double[] costs)
     {
         int k = weights.Length;
-        _rowDistance ??= EnergyTerms.Measure(_data, _classIndex, centers).Rows;
+        _rowDistance ??= EnergyTerms.Measure(_data, _classIndex, centers, cancellation: _cancellation).Rows;
         double mass = weights.Sum(), rowMass = _rowWeights.Sum(), between = 0, within = 0;
         for (int i = 0; i < _rowCount; i++)
         {
@@ -92,7 +94,7 @@ internal sealed class ClassMeasurer
         }
 
         var squares = new double[k * k];
-        PairwiseDistances.Squared(centers, centers, _data.Shape.Length, squares);
+        PairwiseDistances.Squared(centers, centers, _data.Shape.Length, squares, _cancellation);
         for (int i = 0; i < k; i++)
         {
             for (int j = 0; j < k; j++)
@@ -103,14 +105,14 @@ internal sealed class ClassMeasurer
         return Math.Max(0, (2 * between / (rowMass * mass)) - _rowDistance.Value - (within / (mass * mass)));
     }
 
-    private static double[] Costs(ILatentSource data, int classIndex, ReadOnlySpan<float> centers, int k)
+    private double[] Costs(ILatentSource data, int classIndex, ReadOnlySpan<float> centers, int k)
     {
         var costs = new double[checked(data.RowCount(classIndex) * k)];
         var rows = new float[checked(Math.Min(BlockRows, data.RowCount(classIndex)) * data.Shape.Length)];
         for (int first = 0; first < data.RowCount(classIndex); first += BlockRows)
         {
             Span<float> block = ReadBlock(data, classIndex, first, rows);
-            PairwiseDistances.Squared(block, centers, data.Shape.Length, costs.AsSpan(first * k, block.Length / data.Shape.Length * k));
+            PairwiseDistances.Squared(block, centers, data.Shape.Length, costs.AsSpan(first * k, block.Length / data.Shape.Length * k), _cancellation);
         }
 
         return costs;

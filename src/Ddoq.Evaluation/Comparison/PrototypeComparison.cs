@@ -35,7 +35,7 @@ public sealed class PrototypeComparison
     /// <param name="heldOut">Rows that no arm was fitted to, same shape and classes; null when there are none.</param>
     /// <param name="classes">The classes to measure; null for all that have rows.</param>
     /// <param name="progress">Told after each class and arm.</param>
-    /// <param name="cancellationToken">Looked at between measurements.</param>
+    /// <param name="cancellationToken">Looked at every few rows.</param>
     /// <exception cref="DdoqException">Names repeat, shapes do not fit, or a value is not usable.</exception>
     public static PrototypeComparison Measure(
         ILatentSource data,
@@ -58,7 +58,7 @@ public sealed class PrototypeComparison
             foreach (int classIndex in measured)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var measurer = new ClassMeasurer(data, heldOut, classIndex);
+                var measurer = new ClassMeasurer(data, heldOut, classIndex, cancellationToken);
                 foreach (PrototypeArm arm in arms)
                 {
                     cancellationToken.ThrowIfCancellationRequested();

@@ -16,11 +16,12 @@ internal static unsafe class PairwiseDistances
     /// <param name="y">K x D, row-major.</param>
     /// <param name="dimension">D.</param>
     /// <param name="costs">Receives N x K, row-major.</param>
+    /// <param name="cancellation">Looked at every few rows.</param>
     /// <remarks>
     /// The order of the additions is fixed (four lanes, blocks of columns), so the result has the same bits for any number
     /// of threads and any vector width of the machine.
     /// </remarks>
-    public static void Squared(ReadOnlySpan<float> x, ReadOnlySpan<float> y, int dimension, Span<double> costs)
+    public static void Squared(ReadOnlySpan<float> x, ReadOnlySpan<float> y, int dimension, Span<double> costs, CancellationToken cancellation = default)
     {
         int n = x.Length / dimension;
         int k = y.Length / dimension;
@@ -30,7 +31,7 @@ internal static unsafe class PairwiseDistances
             float* xs = xPinned, ys = yPinned;
             double* cs = costsPinned;
             costs[..(n * k)].Clear();
-            Parallel.For(0, (n + BlockRows - 1) / BlockRows, block =>
+            Parallel.For(0, (n + BlockRows - 1) / BlockRows, new ParallelOptions { CancellationToken = cancellation }, block =>
             {
                 int first = block * BlockRows;
                 AccumulateRows(xs, ys, cs, first, Math.Min(first + BlockRows, n), k, dimension);

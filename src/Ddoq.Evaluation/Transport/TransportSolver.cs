@@ -60,11 +60,12 @@ internal sealed class TransportSolver
     /// <summary>Mass that source i sends to target j.</summary>
     public long Flow(int source, int target) => _flow[(source * (long)_targetCount) + target];
 
-    /// <summary>Places all mass of all sources.</summary>
-    public void Solve(long[] sourceMasses)
+    /// <summary>Places all mass of all sources; cancellation is looked at before each of them.</summary>
+    public void Solve(long[] sourceMasses, CancellationToken cancellation)
     {
         for (int i = 0; i < _sourceCount; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             long remaining = sourceMasses[i];
             while (remaining > 0)
                 remaining -= Augment(i, remaining);

@@ -16,25 +16,30 @@ public static class Wasserstein
     /// <param name="y">K x D values, row-major.</param>
     /// <param name="yWeights">K weights, not negative, with a positive sum; empty means uniform.</param>
     /// <param name="dimension">D, at least 1.</param>
+    /// <param name="cancellation">Looked at every few rows.</param>
     /// <returns>The optimal cost, a plan, and the potentials that certify both.</returns>
     /// <exception cref="DdoqException">A length does not fit D, a measure is empty, or a value or weight is not usable.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TransportSolution SquaredDistance(
-        ReadOnlySpan<float> x, ReadOnlySpan<double> xWeights, ReadOnlySpan<float> y, ReadOnlySpan<double> yWeights, int dimension)
+        ReadOnlySpan<float> x, ReadOnlySpan<double> xWeights, ReadOnlySpan<float> y, ReadOnlySpan<double> yWeights, int dimension,
+        CancellationToken cancellation = default)
     {
         int n = RowCount(x, dimension, "first");
         int k = RowCount(y, dimension, "second");
         var costs = new double[CheckedSize(n, k)];
-        PairwiseDistances.Squared(x, y, dimension, costs);
-        return Solve(costs, OrUniform(xWeights, n, "first"), OrUniform(yWeights, k, "second"));
+        PairwiseDistances.Squared(x, y, dimension, costs, cancellation);
+        return Solve(costs, OrUniform(xWeights, n, "first"), OrUniform(yWeights, k, "second"), cancellation);
     }
 
     /// <summary>Optimal transport for a given cost matrix (any finite costs, also negative ones).</summary>
     /// <param name="costs">N x K, row-major. Read in place, not kept.</param>
     /// <param name="sourceWeights">N weights, not negative, with a positive sum.</param>
     /// <param name="targetWeights">K weights, not negative, with a positive sum.</param>
+    /// <param name="cancellation">Looked at before each row of the larger side is placed.</param>
     /// <exception cref="DdoqException">The matrix does not have N x K entries, or a cost or weight is not usable.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TransportSolution Solve(
-        double[] costs, ReadOnlySpan<double> sourceWeights, ReadOnlySpan<double> targetWeights)
+        double[] costs, ReadOnlySpan<double> sourceWeights, ReadOnlySpan<double> targetWeights, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(costs);
         int n = sourceWeights.Length, k = targetWeights.Length;
@@ -57,15 +62,15 @@ public static class Wasserstein
         IntegerMasses masses = IntegerMasses.From(sourceWeights, targetWeights);
         // The solver works on the square of the number of targets: let the smaller side be the targets.
         return k <= n
-            ? SolveOriented(costs, masses.Sources, masses.Targets, masses.Total, transposed: false)
-            : SolveOriented(Transpose(costs, n, k), masses.Targets, masses.Sources, masses.Total, transposed: true);
+            ? SolveOriented(costs, masses.Sources, masses.Targets, masses.Total, transposed: false, cancellation)
+            : SolveOriented(Transpose(costs, n, k), masses.Targets, masses.Sources, masses.Total, transposed: true, cancellation);
     }
 
-    private static TransportSolution SolveOriented(double[] costs, long[] sources, long[] targets, long total, bool transposed)
+    private static TransportSolution SolveOriented(double[] costs, long[] sources, long[] targets, long total, bool transposed, CancellationToken cancellation)
     {
         int n = sources.Length, k = targets.Length;
         var solver = new TransportSolver(costs, targets, n);
-        solver.Solve(sources);
+        solver.Solve(sources, cancellation);
 
         double[] targetPotentials = solver.TargetPotentials;
         var sourcePotentials = new double[n];

@@ -1,26 +1,5 @@
 namespace Ddoq.Imaging;
 
-/// <summary>Compares texts by their code points, as Python sorts them; UTF-16 has those beyond the basic plane before U+E000.</summary>
-internal sealed class CodePointOrder : IComparer<string>
-{
-    /// <summary>The order.</summary>
-    public static CodePointOrder Instance { get; } = new();
-
-    /// <inheritdoc/>
-    public int Compare(string? x, string? y)
-    {
-        if (x is null || y is null)
-            return (x is null ? 0 : 1) - (y is null ? 0 : 1);
-        int same = x.AsSpan().CommonPrefixLength(y);
-        if (same == x.Length || same == y.Length)
-            return x.Length.CompareTo(y.Length);
-
-        // A surrogate stands for a code point above all others.
-        bool first = char.IsSurrogate(x[same]), second = char.IsSurrogate(y[same]);
-        return first == second ? x[same].CompareTo(y[same]) : first ? 1 : -1;
-    }
-}
-
 /// <summary>Checks one list of class names against another and maps labels between them.</summary>
 internal static class ClassOrder
 {

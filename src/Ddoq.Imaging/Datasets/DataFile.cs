@@ -10,6 +10,9 @@ namespace Ddoq.Imaging;
 /// </remarks>
 internal static class DataFile
 {
+    /// <summary>Deflate cannot expand by more; a header that claims more than this is wrong, and nobody must allocate for it.</summary>
+    public const long MaximumDeflateRatio = 1032;
+
     private const string AnnexObjects = "/annex/objects/";
 
     /// <summary>Opens a file for reading at any place.</summary>

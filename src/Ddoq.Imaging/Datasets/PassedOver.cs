@@ -1,3 +1,5 @@
+using Ddoq.Distilled;
+
 namespace Ddoq.Imaging;
 
 /// <summary>Files or images of one kind that are worth a word: passed over, or read and odd.</summary>

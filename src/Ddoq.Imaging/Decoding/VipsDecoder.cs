@@ -30,6 +30,8 @@ internal static class VipsDecoder
     {
         using VipsImage stored = OpenBuffer(content, format);
         DecodedImage.CheckSize(stored.Width, stored.Height, path);
+        if (format == ImageFormat.Png)
+            CheckPngData(content, stored.Width, stored.Height, path);
         int orientation = OrientationOf(stored);
         if (orientation == 1)
             return Convert(stored, orientation, path, alphaBackground);
@@ -38,6 +40,16 @@ internal static class VipsDecoder
         using VipsImage complete = stored.CopyMemory();
         using VipsImage upright = complete.Autorot();
         return Convert(upright, orientation, path, alphaBackground);
+    }
+
+    // A header of a few bytes may claim a gigabyte, over which the decoder takes seconds before it finds that the data end.
+    private static void CheckPngData(ReadOnlySpan<byte> content, int width, int height, string path)
+    {
+        const int Depth = 24, Colour = 25; // places in a PNG
+        int channels = content[Colour] switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
+        long row = (((long)width * channels * content[Depth]) + 7) / 8;
+        if (row * height > (long)content.Length * DataFile.MaximumDeflateRatio)
+            throw new DamagedImageException(path, $"the image is truncated or corrupt ({width}x{height} pixels cannot be packed into {content.Length} bytes)");
     }
 
     private static ImageHeader ReadHeader<TState>(string path, TState state, Func<TState, VipsImage> open) => Guard(path, (path, state, open), static header =>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ddoq.Storage;
 
 namespace Ddoq.Onnx.Models;
 
@@ -18,6 +19,7 @@ internal sealed class ConfigurationFile
         try
         {
             using FileStream stream = File.OpenRead(path);
+            GitPointer.Refuse(stream);
             using JsonDocument document = JsonDocument.Parse(stream, s_options);
             ReadTexts(document.RootElement);
             return document.RootElement.ValueKind == JsonValueKind.Object

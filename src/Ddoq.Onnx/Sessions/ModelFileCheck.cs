@@ -1,10 +1,10 @@
+using Ddoq.Storage;
+
 namespace Ddoq.Onnx.Sessions;
 
 /// <summary>What can be said about a network's file before the runtime reads it.</summary>
 internal static class ModelFileCheck
 {
-    private const int PointerLimit = 1024;
-
     /// <summary>Refuses what is plainly not a network.</summary>
     /// <exception cref="DdoqException">The file is missing, empty, unreadable, or a pointer to a large file that was not fetched.</exception>
     public static void Verify(string path)
@@ -16,12 +16,7 @@ internal static class ModelFileCheck
             using FileStream stream = File.OpenRead(path);
             if (stream.Length == 0)
                 throw new DdoqException($"{path} is empty", "copy or export the network again");
-            if (stream.Length > PointerLimit)
-                return;
-            Span<byte> start = stackalloc byte[24];
-            int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-            if (start[..read].StartsWith("version https://git-lfs"u8))
-                throw new DdoqException($"{path} is a Git LFS pointer, not the network itself", "run: git lfs pull");
+            GitPointer.Refuse(stream);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -35,7 +35,7 @@ public sealed class ClassFolders
         Array.Fill(_imageFolderIndex, -1);
         int[] sorted = [.. Enumerable.Range(0, classNames.Count)
             .Where(label => imageCounts is null || imageCounts[label] > 0)
-            .OrderBy(label => _folders[label], Comparer<string>.Create(CompareCodePoints))];
+            .OrderBy(label => _folders[label], CodePointOrder.Instance)];
         for (int i = 0; i < sorted.Length; i++)
             _imageFolderIndex[sorted[i]] = i;
 
@@ -67,10 +67,6 @@ public sealed class ClassFolders
         return _folders[label] + "/" + prototype.ToString("D" + width, CultureInfo.InvariantCulture) + extension;
     }
 
-    /// <summary>Compares as Python does: by code point, where UTF-16 order would put surrogates before U+E000.</summary>
-    internal static int CompareCodePoints(string? a, string? b) =>
-        Encoding.UTF8.GetBytes(a ?? "").AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b ?? ""));
-
     private static string[] NameAll(IReadOnlyList<string> classNames)
     {
         string[] folders = new string[classNames.Count];
@@ -92,6 +88,28 @@ public sealed class ClassFolders
         }
 
         return folders;
+    }
+}
+
+/// <summary>Compares texts by their code points, as Python and so torchvision's <c>ImageFolder</c> sort them.</summary>
+/// <remarks>The order of UTF-16, .NET's ordinal one, has what lies beyond the basic plane before U+E000.</remarks>
+public sealed class CodePointOrder : IComparer<string>
+{
+    /// <summary>The order.</summary>
+    public static CodePointOrder Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public int Compare(string? x, string? y)
+    {
+        if (x is null || y is null)
+            return (x is null ? 0 : 1) - (y is null ? 0 : 1);
+        int same = x.AsSpan().CommonPrefixLength(y);
+        if (same == x.Length || same == y.Length)
+            return x.Length.CompareTo(y.Length);
+
+        // A surrogate stands for a code point above all others.
+        bool first = char.IsSurrogate(x[same]), second = char.IsSurrogate(y[same]);
+        return first == second ? x[same].CompareTo(y[same]) : first ? 1 : -1;
     }
 }
 

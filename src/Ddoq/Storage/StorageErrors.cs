@@ -115,6 +115,17 @@ public static class GitPointer
             throw Annexed(path);
     }
 
+    /// <summary>Refuses a pointer where an open file should be, which is left at its beginning.</summary>
+    /// <param name="file">The file.</param>
+    /// <exception cref="DdoqException">The file is such a pointer.</exception>
+    public static void Refuse(FileStream file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        Span<byte> start = stackalloc byte[Length];
+        Refuse(start[..file.ReadAtLeast(start, Length, throwOnEndOfStream: false)], file.Name);
+        file.Position = 0;
+    }
+
     /// <summary>The error for a link or pointer of git-annex.</summary>
     public static DdoqException Annexed(string path) =>
         new($"{path} is a pointer of git-annex, its contents were not fetched", "run 'git annex get' in the repository it comes from");

@@ -43,6 +43,21 @@ public class PrototypeComparisonTests
         });
     }
 
+    /// <summary>A class of many rows and prototypes takes minutes: whoever stops meanwhile does not wait for its end.</summary>
+    [Test]
+    public void Measure_StopsWithinAClass()
+    {
+        var data = new MemoryLatents(1, Shape, 40);
+        using var cancellation = new CancellationTokenSource();
+        var arm = new PrototypeArm("a", _ =>
+        {
+            cancellation.Cancel();
+            return new ArmPrototypes(data.Floats(0, 3));
+        });
+        Assert.That(() => PrototypeComparison.Measure(data, [arm], cancellationToken: cancellation.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => Wasserstein.Solve([1, 2], [1], [1, 1], cancellation.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
     /// <summary>Energy distance and variance by their definitions, every pair on its own.</summary>
     [Test]
     public void Measure_EnergyAndVariance_AgreeWithTheDefinitions()

@@ -151,6 +151,12 @@ public sealed class ParquetTests
 
         File.WriteAllBytes(path, []);
         TestData.AssertMessage(Error(), "train.parquet", "is empty");
+
+        // A text of 2 GiB in a footer of six bytes: nobody allocates it.
+        File.WriteAllBytes(path, [.. "PAR1"u8, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 6, 0, 0, 0, .. "PAR1"u8]);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        TestData.AssertMessage(Error(), "train.parquet", "a length of 2147483647 where 0 bytes are left");
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20));
         byte[] flipped = [.. whole];
         Array.Fill(flipped, (byte)0xAA, 40, 300);
         File.WriteAllBytes(path, flipped);

@@ -112,6 +112,14 @@ public sealed class ImageDecoderTests
         BinaryPrimitives.WriteInt32LittleEndian(content.AsSpan(22), 1 << 20);
         var error = Assert.Throws<DamagedImageException>(() => ImageDecoder.Decode(content, "a.bmp", ImageDatasetOptions.Default).Dispose());
         TestData.AssertMessage(error, "a.bmp", "1048576x1048576");
+
+        // Few enough pixels to be allowed, and more than deflate can pack into the file.
+        content = File.ReadAllBytes(_folder["rgb.png"]);
+        BinaryPrimitives.WriteInt32BigEndian(content.AsSpan(16), 1 << 23);
+        BinaryPrimitives.WriteInt32BigEndian(content.AsSpan(20), 20);
+        ReaderFuzzTests.MendPngChecksums(content);
+        error = Assert.Throws<DamagedImageException>(() => ImageDecoder.Decode(content, "a.png", ImageDatasetOptions.Default).Dispose());
+        TestData.AssertMessage(error, "a.png", "8388608x20 pixels cannot be packed");
     }
 
     private void AssertPixels(string name, string expectedName, int tolerance, ImageDatasetOptions options)

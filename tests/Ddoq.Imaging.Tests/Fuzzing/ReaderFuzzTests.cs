@@ -7,12 +7,9 @@ namespace Ddoq.Imaging.Tests;
 
 /// <summary>Broken inputs for every reader: see <see cref="Fuzzer"/>.</summary>
 [NonParallelizable]
-public sealed class ReaderFuzzTests
+public sealed class ReaderFuzzTests : TestsInMemory
 {
     private const int Block = 512;
-
-    // The package allocates what a length in the footer says, up to 2 GB, before it finds that the file is shorter.
-    private const long ParquetBytes = 5L << 30;
 
     [Test]
     public void Tar_LosesNoMember()
@@ -92,7 +89,7 @@ public sealed class ReaderFuzzTests
         {
             File.WriteAllBytes(path, Mutation.Of(valid, random, places));
             ReadAll(folder.Path);
-        }, ParquetBytes);
+        }, mostBytes: 32 << 20);
     }
 
     [Test]
@@ -212,7 +209,8 @@ public sealed class ReaderFuzzTests
         }
     }
 
-    private static void MendPngChecksums(byte[] png)
+    /// <summary>Writes right checksums into a PNG's chunks, so that their contents are believed.</summary>
+    internal static void MendPngChecksums(byte[] png)
     {
         for (int at = 8; at + 12 <= png.Length;)
         {

@@ -40,7 +40,8 @@ public class OnnxSessionTests
         Assert.That(() => OnnxSession.Open("/nowhere/model.onnx", s_cpu), Throws.InstanceOf<DdoqException>().With.Message.EqualTo("/nowhere/model.onnx is missing"));
 
     [TestCase("", "empty", null)]
-    [TestCase("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer", "git lfs pull")]
+    [TestCase("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a pointer of Git LFS", "git lfs pull")]
+    [TestCase("/annex/objects/SHA256E-s1--0.onnx\n", "a pointer of git-annex", "git annex get")]
     [TestCase("this is not a network at all, but text", "not an ONNX network", "export")]
     public void Open_OfWhatIsNotANetwork_SaysWhatItIs(string content, string found, string? hint)
     {

@@ -12,7 +12,7 @@ namespace Ddoq.Pipeline.Tests;
 
 /// <summary>Broken inputs for the readers of what stages hand to each other and of configuration files: see <see cref="Fuzzer"/>.</summary>
 [NonParallelizable]
-public sealed class StoredFileFuzzTests
+public sealed class StoredFileFuzzTests : TestsInMemory
 {
     private static readonly LatentStoreInfo s_store = new() { Shape = new LatentShape(1, 2, 2), ClassNames = ["a", "b"] };
 

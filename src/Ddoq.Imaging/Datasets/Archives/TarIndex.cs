@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ddoq.Distilled;
 using Ddoq.Storage;
 using Microsoft.Win32.SafeHandles;
 

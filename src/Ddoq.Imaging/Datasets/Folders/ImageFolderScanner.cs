@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using Ddoq.Distilled;
 
 namespace Ddoq.Imaging;
 
@@ -174,7 +175,7 @@ internal static class ImageFolderScanner
             {
                 throw new DdoqException(
                     $"{folder} holds a folder whose name is not UTF-8, shown as {name}",
-                    "rename it: convmv -f latin1 -t utf8 --notest does so for a whole tree");
+                    $"rename it, for a whole tree by: convmv -r -f latin1 -t utf8 --notest {folder}");
             }
 
             yield return (name, isDirectory);

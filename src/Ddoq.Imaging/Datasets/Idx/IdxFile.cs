@@ -14,9 +14,6 @@ internal static class IdxFile
     private const byte UnsignedByte = 0x08;
     private const int BlockBytes = 1 << 16;
 
-    // Deflate cannot expand by more; a header that claims more than this is wrong, and must not make us allocate for it.
-    private const long MaximumDeflateRatio = 1032;
-
     /// <summary>Reads a whole file.</summary>
     /// <param name="path">The file; gzip is recognised by its first bytes, not by its name.</param>
     /// <param name="rank">The number of dimensions it must have.</param>
@@ -43,7 +40,7 @@ internal static class IdxFile
         using var stream = new GZipStream(file, CompressionMode.Decompress);
         try
         {
-            return Read(stream, path, rank, file.Length * MaximumDeflateRatio, cancellation);
+            return Read(stream, path, rank, file.Length * DataFile.MaximumDeflateRatio, cancellation);
         }
         catch (InvalidDataException e)
         {

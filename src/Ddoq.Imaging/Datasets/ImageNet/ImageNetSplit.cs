@@ -1,3 +1,5 @@
+using Ddoq.Distilled;
+
 namespace Ddoq.Imaging;
 
 /// <summary>How one part of ImageNet lies on disk.</summary>

@@ -1,3 +1,5 @@
+using Ddoq.Distilled;
+
 namespace Ddoq.Imaging;
 
 /// <summary>Parquet shards with a column of images and one of labels, as Hugging Face stores image datasets.</summary>

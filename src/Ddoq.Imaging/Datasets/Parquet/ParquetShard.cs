@@ -23,7 +23,7 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
 
     /// <summary>Reads footer and labels.</summary>
     /// <exception cref="DdoqException">Truncated, damaged, or without images and labels.</exception>
-    public static ParquetShard Read(string path, CancellationToken cancellation = default) => Open(path, async (reader, features, columns) =>
+    public static ParquetShard Read(string path, CancellationToken cancellation = default) => Open(path, async (reader, features, columns, check) =>
     {
         var firstRows = new int[reader.RowGroupCount + 1];
         var imageOffsets = new long[reader.RowGroupCount];
@@ -37,10 +37,11 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
             {
                 if (stored.NumValues != rows.RowCount || rows.GetMetadata(columns.Label)?.MetaData?.NumValues != rows.RowCount)
                     throw new DdoqException($"{path}: row group {group} claims {rows.RowCount} rows, its columns of images or labels have other numbers", DamageHint);
-                imageOffsets[group] = stored.DictionaryPageOffset ?? stored.DataPageOffset;
+                imageOffsets[group] = ParquetClaims.Start(stored);
                 imageBytes[group] = stored.TotalCompressedSize;
             }
 
+            check(rows, columns.Label);
             firstRows[group + 1] = checked(firstRows[group] + (int)rows.RowCount);
             await AddLabels(rows, columns.Label, (int)rows.RowCount, labels).ConfigureAwait(false);
         }
@@ -67,9 +68,10 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
 
     /// <summary>Decodes the images of a row group; null where a cell is empty.</summary>
     /// <exception cref="DdoqException">The row group is damaged.</exception>
-    public byte[]?[] ReadImages(int group) => Open(Path, async (reader, _, columns) =>
+    public byte[]?[] ReadImages(int group) => Open(Path, async (reader, _, columns, check) =>
     {
         using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
+        check(rows, columns.Image);
         return await Cells<byte, byte[]>(rows, columns.Image, (int)rows.RowCount, cell => cell.ToArray()).ConfigureAwait(false);
     });
 
@@ -86,26 +88,28 @@ internal sealed record ParquetShard(string Path, int[] FirstRows, long[] ImageOf
         return found;
     }
 
-    private static TResult Open<TResult>(string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Task<TResult>> read)
+    // Reading gets, beside the open file, what holds a column of a row group against the file before it is read.
+    private static TResult Open<TResult>(
+        string path, Func<ParquetReader, HuggingFaceFeatures, ParquetColumns, Action<ParquetRowGroupReader, DataField>, Task<TResult>> read)
     {
         using FileStream file = DataFile.Open(path, BufferBytes);
         try
         {
-            RefusePointer(file, path);
-            return OpenAsync(new WholeFile(file), path, read).GetAwaiter().GetResult();
+            GitPointer.Refuse(file);
+            ParquetClaims.CheckFooter(file);
+            return OpenAsync(new WholeFile(file), path, (reader, features, columns) => read(reader, features, columns, Check)).GetAwaiter().GetResult();
         }
         catch (Exception e) when (e is not (DdoqException or OperationCanceledException))
         {
             // The package has no one exception for damage: a wrong byte may surface as any of the runtime's, a wrong size as a lack of memory.
             throw new DdoqException($"{path} is no Parquet file or damaged: {e.Message}", DamageHint, e);
         }
-    }
 
-    private static void RefusePointer(FileStream file, string path)
-    {
-        Span<byte> start = stackalloc byte[GitPointer.Length];
-        GitPointer.Refuse(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)], path);
-        file.Position = 0;
+        void Check(ParquetRowGroupReader rows, DataField column)
+        {
+            if (rows.GetMetadata(column)?.MetaData is { } stored)
+                ParquetClaims.CheckChunk(file, stored, rows.RowCount);
+        }
     }
 
     private static async Task<TResult> OpenAsync<TResult>(
