@@ -173,8 +173,9 @@ public sealed class StoredFileFuzzTests : TestsInMemory
         string fingerprint = StageFolder.Read(_folder.Path).Fingerprint;
         Fuzzer.Run(_folder.Path, random =>
         {
-            File.WriteAllBytes(path, ChangeText(valid, random));
-            File.WriteAllBytes(timing, ChangeText(validTiming, random));
+            int broken = random.Next(4); // the record, the times, or both
+            File.WriteAllBytes(path, broken != 0 ? ChangeText(valid, random) : valid);
+            File.WriteAllBytes(timing, broken != 1 ? ChangeText(validTiming, random) : validTiming);
             Assert.That(StageFolder.Read(_folder.Path).Fingerprint, Is.EqualTo(fingerprint));
             using StageFolder stage = StageFolder.Open(_folder.Path, "encode", new Dictionary<string, string> { ["seed"] = "1", ["data"] = "é" });
             Assert.That(double.IsFinite(stage.Seconds));
