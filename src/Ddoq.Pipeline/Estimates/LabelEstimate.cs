@@ -1,4 +1,3 @@
-using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Pipeline.Stages;
 
