@@ -1,9 +1,11 @@
 #!/usr/bin/env pwsh
 # Thin front of dotnet and CMake: every step can be run by hand as it stands here.
 param(
-    [ValidateSet('restore', 'build', 'kernels', 'test', 'bench', 'publish', 'all')]
+    [ValidateSet('restore', 'build', 'kernels', 'test', 'bench', 'pack', 'publish', 'all')]
     [string] $Target = 'all',
-    [string] $Configuration = 'Release'
+    [string] $Configuration = 'Release',
+    # Of `publish`: a folder and an archive for each.
+    [string[]] $Runtime = @('linux-x64')
 )
 $ErrorActionPreference = 'Stop'
 Set-Location $PSScriptRoot
@@ -32,9 +34,17 @@ foreach ($step in $steps) {
             Invoke-Step dotnet @('build', 'bench/peers/quantize', '-c', $Configuration)
             Invoke-Step /usr/bin/python3 @('bench/peers/quantize/compare.py', '--output', 'artifacts/bench')
         }
+        'pack' { Invoke-Step dotnet @('pack', 'DDOQ.sln', '-c', $Configuration, '-o', 'artifacts/packages') }
         'publish' {
-            Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-o', 'artifacts/ddoq')
-            Invoke-Step dotnet @('publish', 'native/Ddoq.CApi', '-c', $Configuration, '-r', 'linux-x64', '-o', 'artifacts/libddoq')
+            $version = ([xml](Get-Content Directory.Build.props)).SelectSingleNode('//Version').InnerText
+            foreach ($identifier in $Runtime) {
+                # With the runtime in it: the machine needs no .NET, only the C and C++ libraries and OpenSSL.
+                $name = "ddoq-$version-$identifier"
+                Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-r', $identifier, '--self-contained', '-o', "artifacts/publish/$name", '-v', 'quiet')
+                Invoke-Step tar @('-czf', "artifacts/publish/$name.tar.gz", '-C', 'artifacts/publish', $name)
+                Invoke-Step dotnet @('publish', 'native/Ddoq.CApi', '-c', $Configuration, '-r', $identifier, '-o', "artifacts/publish/libddoq-$version-$identifier", '-v', 'quiet')
+                Invoke-Step tar @('-czf', "artifacts/publish/libddoq-$version-$identifier.tar.gz", '-C', 'artifacts/publish', "libddoq-$version-$identifier")
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ public partial class EveryCommandTests
             ["inspect", At("prototypes")],
             ["bench", "kernels", "--list"],
             ["doctor"],
+            ["completion", "bash"],
         ];
         foreach (string[] stage in stages)
         {

@@ -8,9 +8,12 @@ internal static class Program
 {
     public static string RepositoryRoot { get; } = Metadata("RepositoryRoot");
 
-    public static string Sample { get; } = Path.Combine(RepositoryRoot, "samples", "fashion-mnist");
+    /// <summary>The built program.</summary>
+    public static string Path { get; } = Metadata("ProgramPath");
 
-    public static string Model { get; } = Path.Combine(RepositoryRoot, "models", "fashion-mnist");
+    public static string Sample { get; } = System.IO.Path.Combine(RepositoryRoot, "samples", "fashion-mnist");
+
+    public static string Model { get; } = System.IO.Path.Combine(RepositoryRoot, "models", "fashion-mnist");
 
     /// <summary>Runs to the end.</summary>
     public static Outcome Run(params string[] arguments)

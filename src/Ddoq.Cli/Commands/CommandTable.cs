@@ -21,5 +21,6 @@ internal static class CommandTable
         InspectCommand.Create(signals),
         BenchCommand.Create(signals),
         DoctorCommand.Create(signals),
+        CompletionCommand.Create(),
     ];
 }

@@ -28,6 +28,7 @@ internal static class DoctorCommand
                 ("system", "ok", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.FrameworkDescription}"),
                 ("processor", "ok", $"{Environment.ProcessorCount} cores, {SimdName()}, Vector<byte> of {Vector<byte>.Count * 8} bits"),
                 ("memory", "ok", $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9:F1} GB available to the process"),
+                Check("OpenSSL", OpenSslLibrary.Find),
                 Check("sample data", () => ShippedResources.SampleData),
                 Check("image library", () => $"libvips {NetVips.NetVips.Version(0)}.{NetVips.NetVips.Version(1)}.{NetVips.NetVips.Version(2)}"),
                 Check("ONNX Runtime", OnnxRuntimeVersion),

@@ -39,6 +39,7 @@ internal sealed class PipelineCommand
                 Description = $"{setting.Description} [{setting.HelpNote()}; in the file: {setting.Key}]",
                 HelpName = setting.Key[(setting.Key.LastIndexOf('.') + 1)..],
             };
+            option.CompletionSources.Add([.. setting.Names]);
             _settingOptions.Add(setting, option);
             Command.Add(option);
         }
@@ -73,6 +74,8 @@ internal sealed class PipelineCommand
     {
         Command.SetAction(parsed => ErrorReport.Guard(_signals, parsed.GetValue(_verbose), () =>
         {
+            if (!_stages.HasFlag(PipelineStages.Doctor))
+                OpenSslLibrary.Find();
             string? file = parsed.GetValue(_config);
             PipelineConfiguration configuration = file is null ? PipelineConfiguration.Empty : PipelineConfiguration.FromToml(SettingValues.InHome(file));
             foreach ((Setting setting, Option<string?> option) in _settingOptions)

@@ -87,6 +87,9 @@ public abstract class Setting
     /// <summary>The values allowed, in words, for help and errors.</summary>
     public abstract string Allowed { get; }
 
+    /// <summary>The names of named values; none for other kinds.</summary>
+    public abstract IReadOnlyList<string> Names { get; }
+
     /// <summary>Which values of TOML fit.</summary>
     public abstract TomlKinds Kinds { get; }
 
@@ -151,6 +154,9 @@ public sealed class Setting<T> : Setting
 
     /// <inheritdoc/>
     public override string Allowed => _values.Allowed;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Names => _values.Names;
 
     /// <inheritdoc/>
     public override TomlKinds Kinds => _values.Kinds;

@@ -28,8 +28,9 @@ public sealed class SettingValues<T>
     private readonly Func<string, (bool Ok, T? Value)> _parse;
     private readonly Func<T, string> _format;
 
-    internal SettingValues(string allowed, TomlKinds kinds, Func<string, (bool Ok, T? Value)> parse, Func<T, string> format)
+    internal SettingValues(string allowed, TomlKinds kinds, Func<string, (bool Ok, T? Value)> parse, Func<T, string> format, params IReadOnlyList<string> names)
     {
+        Names = names;
         Allowed = allowed;
         Kinds = kinds;
         _parse = parse;
@@ -38,6 +39,9 @@ public sealed class SettingValues<T>
 
     /// <summary>The values allowed, in words.</summary>
     public string Allowed { get; }
+
+    /// <summary>The names of named values; none for other kinds.</summary>
+    public IReadOnlyList<string> Names { get; }
 
     /// <summary>Which values of TOML fit.</summary>
     public TomlKinds Kinds { get; }
@@ -84,7 +88,8 @@ public static class SettingValues
             string.Join(", ", choices.Select(choice => choice.Name)),
             TomlKinds.Text,
             text => choices.FirstOrDefault(choice => choice.Name == text) is { Name: not null } found ? (true, found.Value) : (false, default),
-            value => Quote(choices.FirstOrDefault(choice => choice.Value.Equals(value)).Name ?? value.ToString()!));
+            value => Quote(choices.FirstOrDefault(choice => choice.Value.Equals(value)).Name ?? value.ToString()!),
+            [.. choices.Select(choice => choice.Name)]);
 
     /// <summary>A whole number in bounds.</summary>
     public static SettingValues<int> WholeNumber(int least, int most = int.MaxValue, int step = 1) => new(
