@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Ddoq.Distilled;
 using Ddoq.Evaluation.Comparison;
 using Ddoq.Latents;
+using Ddoq.Pipeline;
 using Ddoq.Pipeline.Results;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Storage;
@@ -117,6 +118,15 @@ internal static class Description
                 };
             }),
         };
+    }
+
+    /// <summary>A folder where one share is done and others are not.</summary>
+    public static JsonObject OfShare(Share share, string kind, string folder, params ReadOnlySpan<(string Name, int Value)> facts)
+    {
+        var result = new JsonObject { [kind] = folder, ["complete"] = false, ["shard"] = share.ToString() };
+        foreach ((string name, int value) in facts)
+            result[name] = value;
+        return result;
     }
 
     public static JsonObject Of(LabelResult result) => new()

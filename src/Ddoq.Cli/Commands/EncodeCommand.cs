@@ -19,6 +19,7 @@ internal static class EncodeCommand
             PipelineStages.Encode);
         Option<string?> output = command.AddOption("--output", "Folder of the latent store.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Encode for some seconds and print network calls, time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("shard files");
         return command.Does(run =>
         {
             if (run.Parsed.GetValue(dryRun))
@@ -28,8 +29,14 @@ internal static class EncodeCommand
             }
 
             string folder = run.Required(output);
-            EncodeStage.Run(EncodeOptions.From(run.Configuration), folder, run.Context);
+            bool isComplete = EncodeStage.Run(EncodeOptions.From(run.Configuration), folder, run.Context);
             run.SaveSettings(folder);
+            if (!isComplete)
+            {
+                Output.Write(run.Json, Description.OfShare(run.Context.Share, "latents", folder));
+                return;
+            }
+
             using LatentStore store = LatentStore.Open(folder);
             Output.Write(run.Json, Description.Of(store, folder));
         });

@@ -18,6 +18,7 @@ internal static class LabelCommand
             PipelineStages.Label);
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Label for some seconds and print network calls, time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("images, in parts of 4,096");
         return command.Does(run =>
         {
             if (run.Parsed.GetValue(dryRun))
@@ -26,9 +27,9 @@ internal static class LabelCommand
                 return;
             }
 
-            LabelResult result = LabelStage.Run(LabelOptions.From(run.Configuration), run.Required(set), run.Context);
+            LabelResult? result = LabelStage.Run(LabelOptions.From(run.Configuration), run.Required(set), run.Context);
             run.SaveSettings(Path.Combine(run.Required(set), "labels"));
-            Output.Write(run.Json, Description.Of(result));
+            Output.Write(run.Json, result is null ? Description.OfShare(run.Context.Share, "labels", Path.Combine(run.Required(set), "labels")) : Description.Of(result));
         });
     }
 }

@@ -19,6 +19,7 @@ internal sealed class PipelineCommand
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Print the stack of an error." };
     private readonly Dictionary<Setting, Option<string?>> _settingOptions = [];
     private readonly Signals _signals;
+    private Option<string?>? _shard;
     private readonly PipelineStages _stages;
 
     /// <summary>Makes a command.</summary>
@@ -69,6 +70,11 @@ internal sealed class PipelineCommand
         return option;
     }
 
+    /// <summary>Adds <c>--shard</c>.</summary>
+    /// <param name="units">What is shared.</param>
+    public void TakesShares(string units) => _shard = AddOption(
+        "--shard", $"Do one of N shares of the {units}, for several processes; auto takes I (and N) from Slurm's arrays, Kubernetes' indexed jobs or HyperQueue. 'ddoq merge' joins them.", "I/N|auto|auto/N");
+
     /// <summary>Sets the body: gets the invocation, writes its result to stdout.</summary>
     public Command Does(Action<PipelineInvocation> body)
     {
@@ -95,7 +101,10 @@ internal sealed class PipelineCommand
                     progress, workers == 0 ? Environment.ProcessorCount : workers, parsed.GetValue(_force), _signals.Token)
                 {
                     Networks = NetworkSettings.From(configuration),
+                    Share = _shard is not null && parsed.GetValue(_shard) is { } share ? Share.Parse(share) : Share.All,
                 };
+                if (context is { Force: true, Share.IsPartial: true })
+                    throw new UsageException("--force with --shard would clear what the other shares made", "Leave --force out; to start anew, delete the output folder before the shares start.");
                 body(new PipelineInvocation(parsed, configuration, context, parsed.GetValue(_json), _stages));
             }
             finally

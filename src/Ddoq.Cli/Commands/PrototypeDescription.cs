@@ -52,16 +52,6 @@ internal static class PrototypeDescription
         })]),
     };
 
-    /// <summary>A folder where one share is done and others are not.</summary>
-    public static JsonObject OfShare(QuantizeResult result, string folder) => new()
-    {
-        ["prototypes"] = folder,
-        ["complete"] = false,
-        ["shard"] = result.Share.ToString(),
-        ["shard_classes"] = result.ShareClasses,
-        ["class_count"] = result.Classes,
-    };
-
     /// <summary>A folder whose quantisation is under way.</summary>
     public static JsonObject OfUnfinished(JsonObject stage, string folder)
     {

@@ -19,14 +19,12 @@ internal static class QuantizeCommand
             PipelineStages.Quantize);
         Option<string?> latents = command.AddOption("--latents", "Latent store (folder or one safetensors file).", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the prototypes.", "folder", alias: "-o");
-        Option<string?> shard = command.AddOption("--shard", "Quantise one of N shares of the classes, for several processes; 'ddoq merge' joins them.", "I/N");
         Option<string?> curve = command.AddOption("--curve", "Measure the distortion of several numbers of centres per class and write curve.csv instead of prototypes.", "K,K,...");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Quantise for some seconds and print time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("classes");
         return command.Does(run =>
         {
             QuantizeOptions options = QuantizeOptions.From(run.Configuration);
-            if (run.Optional(shard) is string share)
-                options = options with { Share = ClassShare.Parse(share) };
             if (run.Parsed.GetValue(dryRun))
             {
                 Output.Write(run.Json, PipelineInvocation.Estimate(() => QuantizeEstimate.Measure(options, run.Required(latents), run.Context)).ToJson());
@@ -36,7 +34,7 @@ internal static class QuantizeCommand
             string folder = run.Required(output);
             if (run.Optional(curve) is string counts)
             {
-                if (run.Optional(shard) is not null || run.Configuration.IsGiven(QuantizeSettings.Ipc))
+                if (run.Context.Share.IsPartial || run.Configuration.IsGiven(QuantizeSettings.Ipc))
                     throw new UsageException("--curve goes with neither --shard nor --ipc", "The curve's numbers of centres are its own: leave the other option out.");
                 Output.Write(run.Json, PrototypeDescription.OfCurve(CurveStage.Run(options, CurveStage.ParseCounts(counts), run.Required(latents), folder, run.Context), folder));
                 return;
@@ -44,7 +42,7 @@ internal static class QuantizeCommand
 
             QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);
             run.SaveSettings(folder);
-            Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : PrototypeDescription.OfShare(result, folder));
+            Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : Description.OfShare(result.Share, "prototypes", folder, ("shard_classes", result.ShareClasses), ("class_count", result.Classes)));
         });
     }
 }

@@ -22,6 +22,7 @@ internal static class SelectCommand
         Option<string?> prototypes = command.AddOption("--prototypes", "Prototypes that --objective nearest or medoids gives an image each; without it they are made.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Do each part for some seconds and print time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("classes");
         return command.Does(run =>
         {
             string? centres = run.Optional(prototypes) is { } path && Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : run.Optional(prototypes);
@@ -34,12 +35,11 @@ internal static class SelectCommand
             }
 
             string folder = run.Required(output);
-            if (run.Optional(from) is { } candidates and not "data")
-                SelectRun.RunOnCandidates(run.Configuration, candidates, run.Required(latents), centres, folder, run.Context);
-            else
-                SelectRun.Run(run.Configuration, run.Optional(latents), centres, folder, run.Context);
+            bool isComplete = run.Optional(from) is { } candidates and not "data"
+                ? SelectRun.RunOnCandidates(run.Configuration, candidates, run.Required(latents), centres, folder, run.Context)
+                : SelectRun.Run(run.Configuration, run.Optional(latents), centres, folder, run.Context);
             run.SaveSettings(folder);
-            Output.Write(run.Json, Description.OfDistilledSet(folder));
+            Output.Write(run.Json, isComplete ? Description.OfDistilledSet(folder) : Description.OfShare(run.Context.Share, "distilled_set", folder));
         });
     }
 }

@@ -22,6 +22,7 @@ internal static class SynthesizeCommand
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         Option<bool> noise = command.AddSwitch("--from-noise", "Ignore the centres and start from pure noise (a control).");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Measure some batches and print network calls, time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("batches");
         return command.Does(run =>
         {
             string path = run.Required(prototypes);
@@ -42,9 +43,9 @@ internal static class SynthesizeCommand
             }
 
             string folder = run.Required(output);
-            SynthesizeStage.Run(options, file, folder, run.Context);
+            bool isComplete = SynthesizeStage.Run(options, file, folder, run.Context);
             run.SaveSettings(folder);
-            Output.Write(run.Json, options.Candidates > 1 ? Description.OfCandidates(folder) : Description.OfDistilledSet(folder));
+            Output.Write(run.Json, !isComplete ? Description.OfShare(run.Context.Share, "distilled_set", folder) : options.Candidates > 1 ? Description.OfCandidates(folder) : Description.OfDistilledSet(folder));
         });
     }
 }

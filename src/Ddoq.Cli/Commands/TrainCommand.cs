@@ -19,6 +19,7 @@ internal static class TrainCommand
         Option<string?> set = command.AddOption("--distilled", "Folder of the distilled set.", "folder");
         Option<string?> output = command.AddOption("--output", "Folder of the student runs.", "folder", alias: "-o");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Train for some seconds and print updates, time, disk and memory of the whole, without writing anything.");
+        command.TakesShares("students");
         return command.Does(run =>
         {
             if (run.Parsed.GetValue(dryRun))
@@ -29,7 +30,7 @@ internal static class TrainCommand
 
             var result = TrainStage.RunOne(TrainOptions.From(run.Configuration), run.Required(set), run.Required(output), run.Context);
             run.SaveSettings(run.Required(output));
-            Output.Write(run.Json, Description.Of(result));
+            Output.Write(run.Json, result is null ? Description.OfShare(run.Context.Share, "students", run.Required(output)) : Description.Of(result));
         });
     }
 }

@@ -72,22 +72,42 @@ public sealed class ClassOrderCheck
             throw new DdoqException($"{logits.Length} logits for {rows} rows are {(double)logits.Length / rows:0.##} per row; the dataset has {classes} classes", "use a teacher that was trained on this dataset's classes");
 
         var confusion = new Dictionary<(int Label, int Predicted), int>();
-        int right = 0;
-        for (int row = 0; row < rows; row++)
+        Count(logits, labels, classes, confusion);
+        return Of(confusion, classNames, teacherClassNames);
+    }
+
+    /// <summary>Counts which class the teacher gives rows, for a check over more rows than are held at once.</summary>
+    /// <param name="logits">[n, C].</param>
+    /// <param name="labels">n labels, 0-based.</param>
+    /// <param name="classes">C.</param>
+    /// <param name="confusion">Rows of each label and each class that the teacher gives; added to.</param>
+    /// <exception cref="DdoqException">A label is out of range.</exception>
+    public static void Count(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, int classes, Dictionary<(int Label, int Predicted), int> confusion)
+    {
+        ArgumentNullException.ThrowIfNull(confusion);
+        for (int row = 0; row < labels.Length; row++)
         {
             if ((uint)labels[row] >= (uint)classes)
                 throw new DdoqException($"row {row} has label {labels[row]}; labels run from 0 to {classes - 1}");
             int predicted = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Slice(row * classes, classes));
-            if (predicted == labels[row])
-                right++;
             confusion[(labels[row], predicted)] = confusion.GetValueOrDefault((labels[row], predicted)) + 1;
         }
+    }
 
+    /// <summary>Judges what <see cref="Count"/> counted.</summary>
+    /// <param name="confusion">Rows of each label and each class that the teacher gives.</param>
+    /// <param name="classNames">The dataset's C class names in label order.</param>
+    /// <param name="teacherClassNames">The teacher's, for the message; null when unknown.</param>
+    public static ClassOrderCheck Of(Dictionary<(int Label, int Predicted), int> confusion, IReadOnlyList<string> classNames, IReadOnlyList<string>? teacherClassNames = null)
+    {
+        ArgumentNullException.ThrowIfNull(confusion);
+        ArgumentNullException.ThrowIfNull(classNames);
+        int classes = classNames.Count, rows = confusion.Values.Sum(), right = confusion.Where(pair => pair.Key.Label == pair.Key.Predicted).Sum(pair => pair.Value);
         (int[] permutation, int matched) = Match(confusion, classes);
-        double top1 = (double)right / rows, chance = 1.0 / classes, permuted = (double)matched / rows;
+        double top1 = (double)right / rows, permuted = (double)matched / rows;
 
         double limit = LimitOf(classes);
-        bool nearChance = classes > 1 && top1 <= limit, betterOrder = PrefersOtherClasses(confusion, permutation, labels);
+        bool nearChance = classes > 1 && top1 <= limit, betterOrder = PrefersOtherClasses(confusion, permutation);
         bool uncertain = classes > 1 && !nearChance && top1 <= limit + (2 * Math.Sqrt(top1 * (1 - top1) / rows));
         return new ClassOrderCheck(rows, classes, top1, permutation, permuted, Describe(rows, top1, limit, permuted, nearChance, uncertain, betterOrder, permutation, classNames, teacherClassNames))
         {
@@ -149,11 +169,11 @@ public sealed class ClassOrderCheck
         return (permutation, matched);
     }
 
-    private static bool PrefersOtherClasses(Dictionary<(int Label, int Predicted), int> confusion, int[] permutation, ReadOnlySpan<int> labels)
+    private static bool PrefersOtherClasses(Dictionary<(int Label, int Predicted), int> confusion, int[] permutation)
     {
         var rows = new int[permutation.Length];
-        foreach (int label in labels)
-            rows[label]++;
+        foreach (((int label, int _), int count) in confusion)
+            rows[label] += count;
         int moved = 0;
         for (int label = 0; label < permutation.Length; label++)
         {

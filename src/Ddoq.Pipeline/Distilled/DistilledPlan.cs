@@ -17,25 +17,6 @@ internal sealed class DistilledPlan
 
     public int Count => _set.Images.Count;
 
-    /// <summary>One image per centre, weighted by a rule.</summary>
-    /// <param name="set">Prototypes.</param>
-    /// <param name="rule">Weight rule.</param>
-    /// <param name="seed">The run's seed.</param>
-    /// <param name="useCounts">False when the images do not come from the centres: then no image stands for a cell.</param>
-    public static DistilledPlan FromPrototypes(PrototypeSet set, WeightRule rule, ulong seed, bool useCounts)
-    {
-        var images = new PlannedImage[set.ClassNames.Count][];
-        for (int c = 0; c < images.Length; c++)
-        {
-            ReadOnlySpan<long> counts = set.Counts(c);
-            images[c] = new PlannedImage[counts.Length];
-            for (int k = 0; k < counts.Length; k++)
-                images[c][k] = new PlannedImage(useCounts ? counts[k] : 0, useCounts && set.HasMasses ? set.Masses(c)[k] : null, k, (long)seed);
-        }
-
-        return FromImages(set.ClassNames, images, rule);
-    }
-
     /// <summary>Images that stand for themselves, all of weight 1.</summary>
     public static DistilledPlan Uniform(IReadOnlyList<string> classNames, int[] imagesPerClass, ulong seed) => FromImages(
         classNames, [.. imagesPerClass.Select(count => Enumerable.Range(0, count).Select(k => new PlannedImage(0, null, k, (long)seed)).ToArray())], WeightRule.None);
@@ -66,6 +47,9 @@ internal sealed class DistilledPlan
 
     /// <summary>The place of an image in the order of the source; null for a made one.</summary>
     public long? SourceRow(int index) => _set.Images[index].SourceRow;
+
+    /// <summary>An image's name in the metadata.</summary>
+    public string FileName(int index) => _set.Images[index].FileName;
 
     /// <summary>Label and prototype of an image.</summary>
     public (int Label, int Prototype) Row(int index) => (_set.Images[index].Label, _set.Images[index].Prototype);

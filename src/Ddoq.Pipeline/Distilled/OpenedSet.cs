@@ -72,13 +72,8 @@ internal sealed class OpenedSet
     public static OpenedSet Load(string folder, StageContext context)
     {
         DistilledSet list = DistilledSet.Load(folder);
-        using IImageDataset files = ImageDatasets.Open(folder, DatasetSplit.Train, new ImageDatasetOptions { ClassNames = list.ClassNames });
-        int side = SideOf(files, folder), pixels = 3 * side * side;
-        var fit = new ImageFit(side, side, FitMode.Pad);
-        RequireMemory(files.Count, pixels, folder);
-        var bytes = new byte[files.Count * pixels];
-        context.ForEach(files.Count, () => new MemoryStream(), (i, _) => files.ReadRgb(i, fit, bytes.AsSpan(i * pixels, pixels)));
-        return new OpenedSet(folder, list, bytes, side);
+        using var images = SetImages.Open(folder, list);
+        return new OpenedSet(folder, list, images.Read(0, images.Count, context), images.Side);
     }
 
     /// <summary>Side of the square images of a set, by its first image.</summary>
@@ -89,7 +84,7 @@ internal sealed class OpenedSet
         return SideOf(files, folder);
     }
 
-    private static int SideOf(IImageDataset files, string folder)
+    internal static int SideOf(IImageDataset files, string folder)
     {
         ImageSize size = files.SizeOf(0);
         return size.Width == size.Height
@@ -126,7 +121,7 @@ internal sealed class OpenedSet
     public string ComputeIdentity() => ContentHash.OfText(
         ContentHash.OfBytes(Pixels) + ContentHash.OfBytes(MemoryMarshal.AsBytes(Labels.AsSpan())) + string.Join('\n', ClassNames));
 
-    private static void RequireMemory(long count, int pixels, string place)
+    internal static void RequireMemory(long count, int pixels, string place)
     {
         if (count * pixels > Array.MaxLength)
         {
@@ -135,4 +130,60 @@ internal sealed class OpenedSet
                 "Take fewer images per class, or smaller ones.");
         }
     }
+}
+
+/// <summary>The images of a distilled set, of which some are read at a time.</summary>
+internal sealed class SetImages : IDisposable
+{
+    private readonly string _folder;
+    private readonly DistilledSet _list;
+    private readonly IImageDataset _files;
+
+    private SetImages(string folder, DistilledSet list, IImageDataset files)
+    {
+        (_folder, _list, _files) = (folder, list, files);
+        Side = OpenedSet.SideOf(files, folder);
+    }
+
+    /// <summary>Side of the square images in pixels.</summary>
+    public int Side { get; }
+
+    /// <summary>Number of images.</summary>
+    public int Count => _files.Count;
+
+    /// <summary>Opens a set's images.</summary>
+    /// <exception cref="DdoqException">They are not usable, or not square.</exception>
+    public static SetImages Open(string folder, DistilledSet list)
+    {
+        IImageDataset files = ImageDatasets.Open(folder, DatasetSplit.Train, new ImageDatasetOptions { ClassNames = list.ClassNames });
+        try
+        {
+            return new SetImages(folder, list, files);
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Pixels of a run of images, [count, 3, side, side] planar bytes.</summary>
+    /// <exception cref="DdoqException">They do not fit into memory, or one is damaged.</exception>
+    public byte[] Read(int first, int count, StageContext context)
+    {
+        int pixels = 3 * Side * Side;
+        OpenedSet.RequireMemory(count, pixels, _folder);
+        var fit = new ImageFit(Side, Side, FitMode.Pad);
+        var bytes = new byte[count * pixels];
+        context.ForEach(count, () => new MemoryStream(), (i, _) => _files.ReadRgb(first + i, fit, bytes.AsSpan(i * pixels, pixels)));
+        return bytes;
+    }
+
+    /// <summary>Labels of a run of images.</summary>
+    public int[] LabelsOf(int first, int count) => [.. _list.Images.Skip(first).Take(count).Select(image => image.Label)];
+
+    /// <summary>Where an image is.</summary>
+    public string PathOf(int index) => DistilledSet.PathOf(_folder, _list.Images[index].FileName);
+
+    public void Dispose() => _files.Dispose();
 }

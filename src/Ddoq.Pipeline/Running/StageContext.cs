@@ -13,6 +13,12 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
     /// <summary>Names of the stages whose earlier results are discarded although <see cref="Force"/> is not given; as in their records.</summary>
     public IReadOnlyCollection<string> ForcedStages { get; init; } = [];
 
+    /// <summary>The units that this process does; other processes do the others. It changes no result.</summary>
+    public Share Share { get; init; } = Share.All;
+
+    /// <summary>Ends the stage when the units in work are done, where <see cref="Cancellation"/> drops them: no further one is begun.</summary>
+    public CancellationToken Stopping { get; init; }
+
     /// <summary>How networks are run where a stage's own options do not say: precision, engine cache.</summary>
     public OnnxSessionOptions Networks { get; init; } = new();
 
@@ -23,6 +29,17 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
     /// <summary>Whether a stage has nothing to do in a folder; writes nothing.</summary>
     internal bool Finds(string folder, string stage, IReadOnlyDictionary<string, string> settings) =>
         !Forces(stage) && StageFolder.IsCompleteIn(folder, stage, settings);
+
+    /// <summary>Whether the stage is to end now, or with the units in work.</summary>
+    internal bool IsStopping => Stopping.IsCancellationRequested || Cancellation.IsCancellationRequested;
+
+    /// <summary>Leaves a stage that is to end.</summary>
+    /// <exception cref="OperationCanceledException">It is.</exception>
+    internal void ThrowIfStopped()
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        Stopping.ThrowIfCancellationRequested();
+    }
 
     /// <summary>Runs <paramref name="body"/> for every index on the stage's workers; the first failure stops the rest.</summary>
     /// <param name="count">Number of indices.</param>
@@ -47,7 +64,7 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
             thread.Join();
         if (failure is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        Cancellation.ThrowIfCancellationRequested();
+        ThrowIfStopped();
 
         void Work()
         {
@@ -56,7 +73,7 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
                 using TState state = createState();
                 int index;
                 while (Volatile.Read(ref failure) is null
-                    && !Cancellation.IsCancellationRequested
+                    && !IsStopping
                     && (index = Interlocked.Increment(ref next)) < count)
                 {
                     body(index, state);

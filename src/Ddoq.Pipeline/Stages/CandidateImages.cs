@@ -100,17 +100,20 @@ internal sealed class CandidateImages : IDisposable
     /// <summary>Decodes and writes the images of a plan that are not there yet.</summary>
     /// <param name="plan">The images, whose order is that of <paramref name="chosen"/>.</param>
     /// <param name="chosen">Class and candidate of each image.</param>
+    /// <param name="own">The classes whose images are written.</param>
     /// <param name="stage">The stage; images go to its folder.</param>
     /// <param name="context">Workers, progress, cancellation.</param>
-    public void Write(DistilledPlan plan, IReadOnlyList<(int Class, int Index)> chosen, StageFolder stage, StageContext context)
+    public void Write(DistilledPlan plan, IReadOnlyList<(int Class, int Index)> chosen, IReadOnlySet<int> own, StageFolder stage, StageContext context)
     {
+        int[] all = [.. Enumerable.Range(0, plan.Count).Where(i => own.Contains(chosen[i].Class))];
+
         // What a decoder gives for a latent does not depend on those beside it.
-        int[][] open = [.. Enumerable.Range(0, plan.Count).Where(i => !plan.HasImages(stage.Path, i, 1)).Chunk(ChunkRows)];
+        int[][] open = [.. all.Where(i => !plan.HasImages(stage.Path, i, 1)).Chunk(ChunkRows)];
         if (open.Length == 0)
             return;
         Load(context, encodes: false, judges: false);
         int side = _model.ImageSize, pixels = 3 * side * side, length = _set.List.Shape.Length;
-        context.Progress.Begin("decode", plan.Count, "images", plan.Count - open.Sum(chunk => chunk.Length));
+        context.Progress.Begin("decode", all.Length, "images", all.Length - open.Sum(chunk => chunk.Length));
         try
         {
             context.ForEach(open.Length, () => new PixelBuffer(pixels), (i, buffer) =>

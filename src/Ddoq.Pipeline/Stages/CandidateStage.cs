@@ -21,8 +21,9 @@ public static class CandidateStage
     /// <param name="latents">Latent store of the data.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the set is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Candidates, store, model, teacher or output folder are not usable, or do not belong together.</exception>
-    public static void Run(SelectOptions options, string candidates, string latents, string output, StageContext context)
+    public static bool Run(SelectOptions options, string candidates, string latents, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
@@ -52,41 +53,76 @@ public static class CandidateStage
             settings["prototypes"] = StageIdentity.Of(prototypes);
         else
             prototypes = null;
-        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"));
+        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"), isShare: context.Share.IsPartial);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == SynthesizeSettings.Weights.Show(weights))
         {
             context.Progress.Message($"select: complete in {output}");
-            return;
+            return true;
         }
 
-        ClassChoice[] choices = Choose(options, set, store, prototypes, images, stage, context);
-        DistilledPlan plan = DistilledPlan.FromImages(store.ClassNames, [.. choices.Select(choice => Plan(choice, set.List))], weights);
-        if (!stage.IsComplete)
-            images.Write(plan, [.. choices.SelectMany((choice, c) => choice.Chosen.Select(index => (c, index)))], stage, context);
-        plan.Complete(
-            stage,
-            weights,
+        var plan = new SetPlan(
+            "select",
+            store.ClassNames,
+            SynthesizeSettings.Weights.Show(weights),
             $"{options.Rule.Description} among {set.List.CandidatesPerPrototype} candidates per prototype; {set.List.Origin}",
             set.List.Seed,
             options.Provider.ToString(),
-            c => choices[c].Distortion);
+            Classes: null,
+            HasDistortion: true);
+        if (!stage.IsComplete)
+        {
+            bool isWhole = ShareWork.Run(output, context, plan, own =>
+            {
+                WriteShare(options, set, store, prototypes, images, plan, stage, own);
+                return null;
+            });
+            if (!isWhole)
+            {
+                context.Progress.Message($"select: share {context.Share} is done; join the shares with 'ddoq merge'");
+                return false;
+            }
+        }
+
+        plan.Join(stage);
+        return true;
     }
 
-    private static ClassChoice[] Choose(
-        SelectOptions options, CandidateSet set, LatentStore store, string? prototypes, CandidateImages images, StageFolder stage, StageContext context)
+    /// <summary>Chooses for the classes of a share, and writes their images.</summary>
+    private static void WriteShare(
+        SelectOptions options, CandidateSet set, LatentStore store, string? prototypes, CandidateImages images, SetPlan plan, StageFolder stage, StageContext context)
+    {
+        using PrototypeSet? centres = prototypes is null ? null : CoresetStage.OpenCentres(prototypes, store);
+        IReadOnlySet<int> own = context.Share.Of(store);
+        ClassChoice?[] found = Choose(options, set, store, centres, images, own, stage, context);
+
+        // Names of files follow from the numbers of images of all classes, which are known without choosing.
+        ClassChoice[] choices = [.. found.Select((choice, c) => choice ?? ClassChoice.Unknown(CountOf(options, set, store, centres, c)))];
+        images.Write(plan.ToPlan(choices), [.. choices.SelectMany((choice, c) => choice.Chosen.Select(index => (c, index)))], own, stage, context);
+    }
+
+    private static int CountOf(SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, int c) =>
+        centres?.CenterCount(c) ?? Math.Min(Math.Min(options.Quantize.Quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
+
+    private static ClassChoice?[] Choose(
+        SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, CandidateImages images, IReadOnlySet<int> own, StageFolder stage, StageContext context)
     {
         QuantizerOptions quantizer = options.Quantize.Quantizer;
-        using PrototypeSet? centres = prototypes is null ? null : CoresetStage.OpenCentres(prototypes, store);
         using var selector = new CandidateSelector();
-        return ClassChoice.ForEach(stage, store.ClassNames.Count, Choose, context);
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, Choose, ImageOf, context);
+
+        PlannedImage ImageOf(int c, int index, int k, long count, double? mass)
+        {
+            (int prototype, int candidate) = Math.DivRem(index, set.List.CandidatesPerPrototype);
+            return new PlannedImage(count, mass, prototype, (long)set.List.Seed) { Candidate = candidate };
+        }
 
         ClassSelection Choose(int c)
         {
             int candidates = set.List.CountOf(c), rows = store.RowCount(c);
             if (candidates == 0 || rows == 0)
                 throw new DdoqException($"class '{store.ClassNames[c]}' has {candidates} candidates and {rows} rows", "Leave the class out (--classes) when you encode, or add images of it.");
-            int count = centres?.CenterCount(c) ?? Math.Min(Math.Min(quantizer.CentroidCount, rows), candidates);
+            int count = CountOf(options, set, store, centres, c);
             if (count < quantizer.CentroidCount)
                 context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} rows and {candidates} candidates: {count} are kept instead of {quantizer.CentroidCount}");
             var selection = new SelectionOptions
@@ -117,15 +153,6 @@ public static class CandidateStage
             eligible[i] = true;
         return eligible;
     }
-
-    private static PlannedImage[] Plan(ClassChoice choice, CandidateList list) =>
-    [
-        .. choice.Chosen.Select((index, k) =>
-        {
-            (int prototype, int candidate) = Math.DivRem(index, list.CandidatesPerPrototype);
-            return new PlannedImage(choice.Counts[k], choice.Masses?[k], prototype, (long)list.Seed) { Candidate = candidate };
-        }),
-    ];
 
     private static void RequireSameClasses(CandidateList list, LatentStore store, string candidates, string latents)
     {

@@ -16,14 +16,15 @@ namespace Ddoq.Pipeline.Stages;
 internal static class CandidateSynthesis
 {
     /// <summary>Draws what is missing, and completes the stage.</summary>
+    /// <returns>Whether the candidates are complete: a share completes them when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">The network fails, or a candidate is not finite; the message names class, prototype, candidate and seed.</exception>
-    public static void Run(
+    public static bool Run(
         PrototypeSet set, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, string origin, StageFolder stage, StageContext context)
     {
         if (stage.IsComplete)
         {
             context.Progress.Message($"synthesize: complete in {stage.Path}");
-            return;
+            return true;
         }
 
         var list = new CandidateList(
@@ -37,10 +38,39 @@ internal static class CandidateSynthesis
             set.Info.Algorithm,
             origin,
             set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1");
-        long[] open = [.. Batches(list).Where(batch => !CandidateSet.HasBatch(stage.Path, list, batch))];
-        long missing = open.Sum(batch => (long)list.RowsOf(batch));
-        DiskSpace.Require(stage.Path, list.Count * list.Shape.Length * sizeof(float), $"{list.Count} candidates of {list.Shape}");
-        context.Progress.Begin("synthesize", list.Count, "candidates", list.Count - missing);
+        bool isWhole = ShareWork.Run(stage.Path, context, list, own =>
+        {
+            DrawShare(set, list, conditions, model, sampling, options, stage, own);
+            return null;
+        });
+        if (!isWhole)
+        {
+            context.Progress.Message($"synthesize: share {context.Share} is done; join the shares with 'ddoq merge'");
+            return false;
+        }
+
+        Join(stage, list);
+        return true;
+    }
+
+    /// <summary>Writes the list of the candidates of all shares, and completes the stage.</summary>
+    /// <exception cref="DdoqException">A batch is missing or damaged.</exception>
+    public static void Join(StageFolder stage, CandidateList list)
+    {
+        long[] missing = [.. Batches(list, Share.All).Where(batch => !CandidateSet.HasBatch(stage.Path, list, batch))];
+        if (missing.Length > 0)
+            throw MissingUnits.Of("batch", missing.Select(batch => list.NameOf(batch * list.BatchSize) + " and on"), missing.Length, (int)list.BatchCount, stage.Path, "synthesize");
+        stage.Complete(CandidateSet.Complete(stage.Path, list));
+        new ShareFolder(stage.Path).Remove();
+    }
+
+    private static void DrawShare(
+        PrototypeSet set, CandidateList list, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, StageFolder stage, StageContext context)
+    {
+        long[] own = [.. Batches(list, context.Share)], open = [.. own.Where(batch => !CandidateSet.HasBatch(stage.Path, list, batch))];
+        long all = own.Sum(batch => (long)list.RowsOf(batch)), missing = open.Sum(batch => (long)list.RowsOf(batch));
+        DiskSpace.Require(stage.Path, all * list.Shape.Length * sizeof(float), $"{all} candidates of {list.Shape}");
+        context.Progress.Begin("synthesize", all, "candidates", all - missing);
         try
         {
             if (open.Length > 0)
@@ -50,8 +80,6 @@ internal static class CandidateSynthesis
         {
             context.Progress.End();
         }
-
-        stage.Complete(CandidateSet.Complete(stage.Path, list));
     }
 
     private static void Generate(
@@ -85,9 +113,10 @@ internal static class CandidateSynthesis
         });
     }
 
-    private static IEnumerable<long> Batches(CandidateList list)
+    private static IEnumerable<long> Batches(CandidateList list, Share share)
     {
-        for (long batch = 0; batch < list.BatchCount; batch++)
+        (int first, int end) = share.Range(checked((int)list.BatchCount));
+        for (int batch = first; batch < end; batch++)
             yield return batch;
     }
 }

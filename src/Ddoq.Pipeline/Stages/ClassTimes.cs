@@ -24,7 +24,7 @@ internal sealed class ClassTimes
     }
 
     /// <summary>Goes on with what an earlier run of the same share saved.</summary>
-    public static ClassTimes Open(string folder, ClassShare share)
+    public static ClassTimes Open(string folder, Share share)
     {
         string path = PathOf(folder, share);
         return new ClassTimes(path, Read(path));
@@ -48,7 +48,7 @@ internal sealed class ClassTimes
     public static void Merge(IEnumerable<string> parts, string output)
     {
         var all = new SortedDictionary<int, double>();
-        string target = PathOf(output, ClassShare.All);
+        string target = PathOf(output, Share.All);
         foreach (string file in parts.SelectMany(part => Directory.EnumerateFiles(part, Pattern).Order(StringComparer.Ordinal)))
         {
             foreach ((int classIndex, double seconds) in Read(file))
@@ -61,7 +61,7 @@ internal sealed class ClassTimes
             File.Delete(file);
     }
 
-    private static string PathOf(string folder, ClassShare share) => Path.Combine(
+    private static string PathOf(string folder, Share share) => Path.Combine(
         folder, share.IsPartial ? string.Create(CultureInfo.InvariantCulture, $"classes-{share.Number}-of-{share.Count}-timing.json") : "classes-timing.json");
 
     private static SortedDictionary<int, double> Read(string path)

@@ -25,8 +25,9 @@ public static class CoresetStage
     /// <param name="fit">The size of the images that are written.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the set is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Images, store or output folder are not usable, or do not belong together.</exception>
-    public static void Run(SelectOptions options, string latents, ImageFit fit, string output, StageContext context)
+    public static bool Run(SelectOptions options, string latents, ImageFit fit, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
@@ -47,30 +48,33 @@ public static class CoresetStage
         };
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         string asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)
         {
             context.Progress.Message($"select: complete in {output}");
-            return;
+            return true;
         }
 
-        ClassChoice[] choices = Choose(options, store, prototypes, stage, context);
-        DistilledPlan plan = DistilledPlan.FromImages(data.ClassNames, [.. choices.Select((choice, c) => Plan(choice, c, store, data, quantizer.Seed))], weights);
-        int channels = data.IsGrey ? 1 : 3;
+        var plan = new SetPlan(
+            "select", data.ClassNames, asked, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", Classes: null, HasDistortion: true);
         if (!stage.IsComplete)
         {
-            context.ForEach(plan.Count, () => new PixelBuffer(3 * fit.Height * fit.Width), (i, buffer) =>
+            bool isWhole = ShareWork.Run(output, context, plan, own =>
             {
-                if (plan.HasImages(stage.Path, i, 1))
-                    return;
-                data.ReadRgb((int)plan.SourceRow(i)!.Value, fit, buffer.Bytes);
-                plan.WriteImage(stage.Path, i, buffer.Bytes, channels, fit.Height);
+                WriteShare(options, store, data, prototypes, plan, fit, stage, own);
+                return null;
             });
+            if (!isWhole)
+            {
+                context.Progress.Message($"select: share {context.Share} is done; join the shares with 'ddoq merge'");
+                return false;
+            }
         }
 
-        plan.Complete(stage, weights, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", c => choices[c].Distortion);
+        plan.Join(stage);
+        return true;
     }
 
     /// <summary>The prototypes that the rule needs: those given, or made by it in a folder of the output; null where it needs none.</summary>
@@ -78,6 +82,8 @@ public static class CoresetStage
     {
         if (options.OwnCentres is not { } own || options.Prototypes is not null)
             return options.OwnCentres is null ? null : options.Prototypes;
+        if (context.Share.IsPartial)
+            throw new UsageException($"--shard: the objective '{options.Rule.Name}' needs centres, which every share would make anew", "Run 'ddoq quantize' in shares, merge, and give its prototypes with --prototypes.");
         QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
         return Path.Combine(output, CentresFolder, PrototypeSet.FileName);
     }
@@ -93,12 +99,40 @@ public static class CoresetStage
         throw new DdoqException($"the prototypes {prototypes} are of other classes or another shape than the latents", "Give prototypes that were made from these latents.");
     }
 
-    private static ClassChoice[] Choose(SelectOptions options, LatentStore store, string? prototypes, StageFolder stage, StageContext context)
+    /// <summary>Chooses for the classes of a share, and writes their images.</summary>
+    private static void WriteShare(
+        SelectOptions options, LatentStore store, IImageDataset data, string? prototypes, SetPlan plan, ImageFit fit, StageFolder stage, StageContext context)
+    {
+        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
+        IReadOnlySet<int> own = context.Share.Of(store);
+        ClassChoice?[] choices = Choose(options, store, data, centres, own, stage, context);
+
+        // Names of files follow from the numbers of images of all classes, which are known without choosing.
+        int CountOf(int c) => Math.Min(store.RowCount(c), centres?.CenterCount(c) ?? options.Quantize.Quantizer.CentroidCount);
+        DistilledPlan images = plan.ToPlan([.. choices.Select((choice, c) => choice ?? ClassChoice.Unknown(CountOf(c)))]);
+        int[] rows = [.. Enumerable.Range(0, images.Count).Where(i => own.Contains(images.Row(i).Label))];
+        int channels = data.IsGrey ? 1 : 3;
+        context.ForEach(rows.Length, () => new PixelBuffer(3 * fit.Height * fit.Width), (i, buffer) =>
+        {
+            if (images.HasImages(stage.Path, rows[i], 1))
+                return;
+            data.ReadRgb((int)images.SourceRow(rows[i])!.Value, fit, buffer.Bytes);
+            images.WriteImage(stage.Path, rows[i], buffer.Bytes, channels, fit.Height);
+        });
+    }
+
+    private static ClassChoice?[] Choose(
+        SelectOptions options, LatentStore store, IImageDataset data, PrototypeSet? centres, IReadOnlySet<int> own, StageFolder stage, StageContext context)
     {
         QuantizerOptions quantizer = options.Quantize.Quantizer;
-        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
         using var selector = new CandidateSelector();
-        return ClassChoice.ForEach(stage, store.ClassNames.Count, Choose, context);
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, Choose, Plan, context);
+
+        PlannedImage Plan(int c, int row, int k, long count, double? mass)
+        {
+            int source = store.SourceRow(store.GlobalRow(c, row));
+            return new PlannedImage(count, mass, k, (long)quantizer.Seed, data.NameOf(source), source);
+        }
 
         ClassSelection Choose(int c)
         {
@@ -113,15 +147,6 @@ public static class CoresetStage
             return found;
         }
     }
-
-    private static PlannedImage[] Plan(ClassChoice choice, int c, LatentStore store, IImageDataset data, ulong seed) =>
-    [
-        .. choice.Chosen.Select((row, k) =>
-        {
-            int source = store.SourceRow(store.GlobalRow(c, row));
-            return new PlannedImage(choice.Counts[k], choice.Masses?[k], k, (long)seed, data.NameOf(source), source);
-        }),
-    ];
 
     internal static void RequireSameImages(IImageDataset data, LatentStore store, string latents)
     {

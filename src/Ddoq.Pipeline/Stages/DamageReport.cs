@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Ddoq.Imaging;
 using Ddoq.Storage;
 
@@ -18,7 +20,22 @@ internal sealed class DamageReport(IImageDataset dataset, int limit, IProgressSi
     /// <summary>Name of the file: a line <c>kind,count,example</c> for each kind of file that is no image of the dataset.</summary>
     public const string PassedOverFileName = "passed-over.csv";
 
+    private const string DetailsKey = "damaged";
     private readonly List<DamagedImage> _images = [];
+
+    /// <summary>The images left out, in the order of the dataset.</summary>
+    public IReadOnlyList<DamagedImage> Images => _images;
+
+    /// <summary>Images as a share's details.</summary>
+    public static JsonObject? ToDetails(IReadOnlyList<DamagedImage> images) =>
+        images.Count == 0 ? null : new JsonObject { [DetailsKey] = JsonSerializer.SerializeToNode(images, ResultFiles.Options) };
+
+    /// <summary>The images that the shares in some folders left out.</summary>
+    public static IReadOnlyList<DamagedImage> OfShares(IEnumerable<string> folders) =>
+    [
+        .. folders.SelectMany(folder => new ShareFolder(folder).Read())
+            .SelectMany(share => share.Record.Details?[DetailsKey]?.Deserialize<DamagedImage[]>(ResultFiles.Options) ?? []),
+    ];
 
     /// <summary>Takes in images that an earlier run left out; each is decoded again to learn what is wrong with it.</summary>
     /// <exception cref="DdoqException">More are damaged than allowed, or one is not damaged any more.</exception>
@@ -67,10 +84,13 @@ internal sealed class DamageReport(IImageDataset dataset, int limit, IProgressSi
 
     /// <summary>Writes both files (RFC 4180, but lines end in '\n'), atomically; none of which there is nothing to say.</summary>
     /// <returns>The names of the files written.</returns>
-    public IEnumerable<string> Write(string folder) =>
+    /// <param name="folder">The stage's folder.</param>
+    /// <param name="images">Images left out.</param>
+    /// <param name="passedOver">Files that are no images of the dataset.</param>
+    public static IEnumerable<string> Write(string folder, IEnumerable<DamagedImage> images, IEnumerable<DataRemark> passedOver) =>
     [
-        .. Write(folder, FileName, "image,reason", _images.Select(image => $"{Quote(image.Name)},{Quote(image.Reason)}")),
-        .. Write(folder, PassedOverFileName, "kind,count,example", dataset.PassedOver.Select(remark => $"{Quote(remark.Kind)},{remark.Count},{Quote(remark.Example)}")),
+        .. Write(folder, FileName, "image,reason", images.Select(image => $"{Quote(image.Name)},{Quote(image.Reason)}")),
+        .. Write(folder, PassedOverFileName, "kind,count,example", passedOver.Select(remark => $"{Quote(remark.Kind)},{remark.Count},{Quote(remark.Example)}")),
     ];
 
     private static string[] Write(string folder, string name, string header, IEnumerable<string> rows)

@@ -27,14 +27,14 @@ public static class EncodeStage
     /// <param name="options">What to encode and how.</param>
     /// <param name="output">Folder of the latent store.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the store is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Images, model or output folder are not usable; each says what and where.</exception>
-    public static void Run(EncodeOptions options, string output, StageContext context)
+    public static bool Run(EncodeOptions options, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         using IImageDataset dataset = options.Images.OpenTraining(context.Cancellation);
         using RowEncoding encoding = RowEncoding.Of(options, dataset, context);
-        ImageFit fit = encoding.Fit;
         Dictionary<string, string> settings = Describe(options, dataset, encoding, context);
         LatentStoreInfo info = encoding.Describe(dataset.ClassNames) with
         {
@@ -42,35 +42,106 @@ public static class EncodeStage
         };
         if (!context.Finds(output, Name, settings))
             Check(options, dataset, encoding, info, output, context);
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name));
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
         if (stage.IsComplete)
         {
             DamageReport.CheckComplete(output, options.Images.MaxDamaged);
             context.Progress.Message($"encode: complete in {output}");
-            return;
+            return true;
         }
 
-        using var writer = LatentStoreWriter.Open(output, info, dataset.Count, options.RowsPerShard);
-        var damage = new DamageReport(dataset, options.Images.MaxDamaged, context.Progress);
-        damage.AddEarlier(writer.SkippedRows, fit);
+        var plan = new EncodePlan(dataset.Count, options.RowsPerShard, options.Images.MaxDamaged, dataset.Location, [.. dataset.PassedOver]);
+        DamageReport? damage = null;
+        bool isWhole = ShareWork.Run(output, context, plan, own =>
+        {
+            damage = new DamageReport(dataset, options.Images.MaxDamaged, own.Progress);
+            EncodeShare(dataset, encoding, info, damage, stage, options, own);
+            return DamageReport.ToDetails(damage.Images);
+        });
+        damage!.Tell(dataset.Remarks, "note");
+        if (!isWhole)
+        {
+            context.Progress.Message($"encode: share {context.Share} is done; join the shares with 'ddoq merge'");
+            return false;
+        }
+
+        Join(stage, plan, info, context.Share.IsPartial ? DamageReport.OfShares([output]) : damage.Images);
+        return true;
+    }
+
+    /// <summary>Joins the shards of all shares to the store, and marks it complete.</summary>
+    /// <param name="stage">The store's folder.</param>
+    /// <param name="plan">What the shares were asked for.</param>
+    /// <param name="info">Null takes what the shards say.</param>
+    /// <param name="damaged">The images that the shares left out.</param>
+    /// <exception cref="DdoqException">A shard is missing or damaged, or more images are damaged than allowed.</exception>
+    internal static void Join(StageFolder stage, EncodePlan plan, LatentStoreInfo? info, IReadOnlyList<DamagedImage> damaged)
+    {
+        string output = stage.Path;
+        info ??= LatentStoreWriter.InfoOf(output);
+        int rowsPerShard = Math.Min(plan.RowsPerShard, plan.Images), shards = ShardsOf(plan.Images, rowsPerShard);
+        IReadOnlyList<int[]?> found = LatentStoreWriter.Survey(output, info, plan.Images, rowsPerShard, 0, shards);
+        int[] missing = [.. Enumerable.Range(0, shards).Where(shard => found[shard] is null)];
+        if (missing.Length > 0)
+            throw MissingUnits.Of("shard", missing.Select(shard => LatentStoreWriter.ShardFileName(shard, shards)), missing.Length, shards, output, "encode");
+        DamagedImage[] left = [.. damaged.DistinctBy(image => image.Index).OrderBy(image => image.Index)];
+        int[] skipped = [.. found.SelectMany(rows => rows!)];
+        if (skipped.Except(left.Select(image => image.Index)).Select(row => (int?)row).FirstOrDefault() is { } unknown)
+            throw new DdoqException($"image {unknown} was left out of '{output}', and no share says why", "Run the shares of 'ddoq encode' again: only what is missing is done.");
+        left = [.. left.Where(image => Array.BinarySearch(skipped, image.Index) >= 0)];
+        if (left.Length > plan.MaxDamaged)
+            throw new DdoqException($"{left.Length} of {plan.Images} images are damaged, {plan.MaxDamaged} are allowed; the first: {Path.Combine(plan.Location, left[0].Name)}: {left[0].Reason}", "Mend or remove the files, or raise --max-damaged in all shares.");
+        using LatentStoreWriter writer = LatentStoreWriter.Open(output, info, plan.Images, plan.RowsPerShard);
+        if (writer.SkippedRows.Count == writer.TotalRows)
+            throw new DdoqException($"all {writer.TotalRows} images of {plan.Location} are damaged", "Fetch the data again.");
+        writer.Complete();
+        stage.Complete([
+            .. DamageReport.Write(output, left, plan.PassedOver),
+            .. Directory.EnumerateFiles(output, "latents*.safetensors*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]);
+        new ShareFolder(output).Remove();
+    }
+
+    private static int ShardsOf(int images, int rowsPerShard) => (int)((images + (long)rowsPerShard - 1) / rowsPerShard);
+
+    /// <summary>Encodes the shards of a share that are not there yet.</summary>
+    private static void EncodeShare(
+        IImageDataset dataset, RowEncoding encoding, LatentStoreInfo info, DamageReport damage, StageFolder stage, EncodeOptions options, StageContext context)
+    {
+        int rowsPerShard = Math.Min(options.RowsPerShard, dataset.Count);
+        (int first, int end) = context.Share.Range(ShardsOf(dataset.Count, rowsPerShard));
         damage.Tell(dataset.PassedOver, "passed over");
-        context.Progress.Begin(Name, writer.TotalRows, "images", writer.AppendedRows);
+        if (first == end)
+            return;
+        IReadOnlyList<int[]?> found = LatentStoreWriter.Survey(stage.Path, info, dataset.Count, rowsPerShard, first, end);
+        int RowsOf(int shard) => (int)Math.Min(rowsPerShard, dataset.Count - ((long)shard * rowsPerShard));
+        long total = Enumerable.Range(first, end - first).Sum(shard => (long)RowsOf(shard)), whole = Enumerable.Range(first, end - first).Sum(shard => found[shard - first] is null ? 0L : RowsOf(shard));
+        damage.AddEarlier(found.SelectMany(skipped => skipped ?? []), encoding.Fit);
+        bool isBegun = false;
         try
         {
-            EncodeRest(dataset, encoding, info.Shape.Length, writer, damage, stage, options, context);
+            for (int shard = first; shard < end; shard++)
+            {
+                if (found[shard - first] is not null)
+                    continue;
+                int run = shard;
+                while (shard + 1 < end && found[shard + 1 - first] is null)
+                    shard++;
+                using LatentStoreWriter writer = LatentStoreWriter.OpenRun(stage.Path, info, dataset.Count, options.RowsPerShard, run, shard + 1);
+                damage.AddEarlier(writer.SkippedRows, encoding.Fit);
+                int kept = writer.AppendedRows - (run * rowsPerShard);
+                if (isBegun)
+                    context.Progress.Advance(kept);
+                else
+                    context.Progress.Begin(Name, total, "images", whole + kept);
+                isBegun = true;
+                EncodeRest(dataset, encoding, info.Shape.Length, writer, damage, stage, options, context);
+            }
         }
         finally
         {
-            context.Progress.End();
+            if (isBegun)
+                context.Progress.End();
         }
-
-        damage.Tell(dataset.Remarks, "note");
-        if (writer.SkippedRows.Count == writer.TotalRows)
-            throw new DdoqException($"all {writer.TotalRows} images of {dataset.Location} are damaged", "Fetch the data again.");
-        writer.Complete();
-        stage.Complete([
-            .. damage.Write(output),
-            .. Directory.EnumerateFiles(output, "latents*.safetensors*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)]);
     }
 
     private static void EncodeRest(
@@ -94,7 +165,7 @@ public static class EncodeStage
         });
         float[] latents = [];
         int first = writer.AppendedRows, shards = 0, skipped = 0;
-        foreach (ImageBatch batch in reader.Read(first, dataset.Count - first, context.Cancellation))
+        foreach (ImageBatch batch in reader.Read(first, writer.EndRow - first, context.Cancellation))
         {
             if (latents.Length < batch.Count * length)
                 latents = new float[batch.Count * length];
@@ -107,6 +178,8 @@ public static class EncodeStage
                 encoding.Encode(batch, start, rows, latents.AsSpan(0, rows * length), context.Cancellation);
                 Append(batch, start, rows, latents, length, writer, reader, damage, ref skipped);
                 context.Progress.Advance(writer.AppendedRows - before);
+                if (writer.AppendedRows < writer.EndRow)
+                    context.ThrowIfStopped();
             }
 
             if (writer.CompletedRows / options.RowsPerShard > shards)
@@ -116,8 +189,8 @@ public static class EncodeStage
             }
         }
 
-        int rest = writer.TotalRows - writer.AppendedRows;
-        SkipTo(writer.TotalRows, writer, reader, damage, ref skipped);
+        int rest = writer.EndRow - writer.AppendedRows;
+        SkipTo(writer.EndRow, writer, reader, damage, ref skipped);
         context.Progress.Advance(rest);
     }
 
@@ -139,7 +212,7 @@ public static class EncodeStage
     /// <summary>Loads the network, runs it once on the first image that can be read, and looks for room on the disk.</summary>
     private static void Check(EncodeOptions options, IImageDataset dataset, RowEncoding encoding, LatentStoreInfo info, string output, StageContext context)
     {
-        DiskSpace.Require(output, BytesOnDisk(dataset.Count, info.Shape, options.RowsPerShard), $"encoding {dataset.Count} images to latents of {info.Shape}");
+        DiskSpace.Require(output, BytesOnDisk((dataset.Count / context.Share.Count) + 1, info.Shape, options.RowsPerShard), $"encoding {(dataset.Count / context.Share.Count) + 1} images to latents of {info.Shape}");
         encoding.Open(context);
         var reader = new ImageBatchReader(dataset, encoding.Fit, new ImageBatchOptions
         {
@@ -203,3 +276,11 @@ public static class EncodeStage
         return settings;
     }
 }
+
+/// <summary>What the shares of an encoding were asked for, for joining them without the images.</summary>
+/// <param name="Images">Images of the dataset.</param>
+/// <param name="RowsPerShard">Rows per shard file.</param>
+/// <param name="MaxDamaged">Damaged images that are allowed.</param>
+/// <param name="Location">Where the images are.</param>
+/// <param name="PassedOver">What is no image of the dataset.</param>
+internal sealed record EncodePlan(int Images, int RowsPerShard, int MaxDamaged, string Location, DataRemark[] PassedOver);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
@@ -44,19 +45,29 @@ public sealed record LabelOptions
 public sealed record LabelResult(int Images, double Top1, double Chance);
 
 /// <summary>Labels a distilled set with a teacher: <c>soft_labels.safetensors</c>, after checking that the class orders agree.</summary>
+/// <remarks>Sets of more than 4,096 images, and shares, are labelled in parts of so many, which are the units of resuming; memory is bounded by one.</remarks>
 public static class LabelStage
 {
     internal const string Name = "label";
-    private const string ResultFile = "class-check.json";
 
-    /// <summary>Runs the stage on a distilled set, or finds it complete there; a teacher that does not fit is refused before anything is written.</summary>
+    /// <summary>Folder of the parts, until they are joined.</summary>
+    internal const string PartsFolder = "parts";
+
+    private const string ResultFile = "class-check.json";
+    private const int RowsPerPart = 4096;
+
+    /// <summary>Runs the stage on a distilled set, or finds it complete there; a teacher that does not fit is refused before a label is written.</summary>
     /// <param name="options">Teacher and provider.</param>
     /// <param name="set">Folder of the distilled set; <c>soft_labels.safetensors</c> is written into it.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>What the teacher says; null when other shares are not done yet.</returns>
     /// <exception cref="DdoqException">
     /// The teacher does not fit the classes, or recognises hardly any image: its class order probably differs.
     /// </exception>
-    public static LabelResult Run(LabelOptions options, string set, StageContext context)
+    public static LabelResult? Run(LabelOptions options, string set, StageContext context) => Run(options, set, context, RowsPerPart);
+
+    /// <summary>The same with parts of another size.</summary>
+    internal static LabelResult? Run(LabelOptions options, string set, StageContext context, int rowsPerPart)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
@@ -67,40 +78,94 @@ public static class LabelStage
             ["teacher"] = ContentHash.OfFolder(folder),
             ["provider"] = RunSettings.Provider.Show(options.Provider),
         };
+        DistilledSet list = DistilledSet.Load(set);
         string output = Path.Combine(set, "labels"), resultPath = Path.Combine(output, ResultFile);
         if (context.Finds(output, Name, settings))
             return ResultFiles.Read<LabelResult>(resultPath);
 
         long started = Stopwatch.GetTimestamp();
         ProviderChoice.Announce(options.Provider, context.Progress);
-        OpenedSet images = OpenedSet.Load(set, context);
-        using var teacher = AlignedTeacher.Open(folder, options.Provider, images.ClassNames, images.Side, context);
-        context.Progress.Begin(Name, images.Count, "images");
-        float[] logits;
-        try
+        using var images = SetImages.Open(set, list);
+        using var teacher = AlignedTeacher.Open(folder, options.Provider, list.ClassNames, images.Side, context);
+        if (list.Images.Count <= rowsPerPart && !context.Share.IsPartial)
         {
-            logits = teacher.LogitsOf(images.Pixels, images.Count, row => $"{Path.Combine(set, DistilledSet.TrainFolder, images.List.Images[row].FileName)}", context);
-        }
-        finally
-        {
-            context.Progress.End();
+            context.Progress.Begin(Name, list.Images.Count, "images");
+            float[] logits;
+            try
+            {
+                logits = LogitsOf(images, teacher, 0, list.Images.Count, context);
+            }
+            finally
+            {
+                context.Progress.End();
+            }
+
+            Dictionary<(int Label, int Predicted), int> seen = [];
+            ClassOrderCheck.Count(logits, images.LabelsOf(0, list.Images.Count), list.ClassNames.Count, seen);
+            LabelResult result = Judge(seen, list, options.StopsAtClassCheck, context);
+            using StageFolder whole = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true);
+            whole.AddTime(Stopwatch.GetElapsedTime(started));
+            using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), list.Images.Count, list.ClassNames.Count))
+            {
+                writer.Append(logits, images.LabelsOf(0, list.Images.Count));
+                writer.Complete();
+            }
+
+            return Complete(whole, result);
         }
 
-        ClassOrderCheck check = ClassOrderCheck.Evaluate(logits, images.Labels, images.ClassNames, images.ClassNames);
-        context.Progress.Message(check.Diagnosis);
-        if (options.StopsAtClassCheck)
-            check.ThrowIfWrong();
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true);
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true, isShare: context.Share.IsPartial);
         stage.AddTime(Stopwatch.GetElapsedTime(started));
-        using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), images.Count, images.ClassNames.Count))
+        var plan = new LabelPlan(list.Images.Count, list.ClassNames.Count, rowsPerPart, options.StopsAtClassCheck);
+        bool isWhole = ShareWork.Run(output, context, plan, own =>
         {
-            writer.Append(logits, images.Labels);
-            writer.Complete();
+            WriteParts(images, teacher, plan, stage, own);
+            return null;
+        });
+        if (isWhole)
+            return Join(stage, plan, context);
+        context.Progress.Message($"label: share {context.Share} is done; join the shares with 'ddoq merge {output}'");
+        return null;
+    }
+
+    /// <summary>What the teacher said of a set.</summary>
+    /// <param name="labels">The folder <c>labels</c> of the set.</param>
+    /// <exception cref="DdoqException">It is not labelled.</exception>
+    public static LabelResult ReadResult(string labels) => ResultFiles.Read<LabelResult>(Path.Combine(labels, ResultFile));
+
+    /// <summary>Joins the parts of all shares to the soft labels of the set, after judging them.</summary>
+    /// <param name="stage">The folder <c>labels</c> of the set.</param>
+    /// <param name="plan">What the shares were asked for.</param>
+    /// <param name="context">Told what the teacher sees.</param>
+    /// <exception cref="DdoqException">A part is missing, or the teacher does not fit.</exception>
+    internal static LabelResult Join(StageFolder stage, LabelPlan plan, StageContext context)
+    {
+        string set = Path.GetDirectoryName(Path.GetFullPath(stage.Path))!;
+        DistilledSet list = DistilledSet.Load(set, requireImages: false);
+        if (list.Images.Count != plan.Images)
+            throw new DdoqException($"'{set}' has {list.Images.Count} images, the shares labelled {plan.Images}", "Give the folder 'labels' of the set that was labelled.");
+        int[] missing = [.. Enumerable.Range(0, plan.Parts).Where(part => !IsWhole(stage, plan, part))];
+        if (missing.Length > 0)
+            throw MissingUnits.Of("part", missing.Select(part => $"images {plan.First(part)} to {plan.First(part) + plan.Rows(part) - 1}"), missing.Length, plan.Parts, stage.Path, Name);
+        Dictionary<(int Label, int Predicted), int> seen = [];
+        using var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), plan.Images, plan.Classes);
+        for (int part = 0; part < plan.Parts; part++)
+        {
+            using SoftLabels labels = SoftLabels.Load(PathOf(stage, part));
+            for (int row = 0; row < labels.Count; row++)
+            {
+                if (labels.Labels[row] != list.Images[plan.First(part) + row].Label)
+                    throw new DdoqException($"'{PathOf(stage, part)}': row {row} has label {labels.Labels[row]}, the set has {list.Images[plan.First(part) + row].Label}", "Delete the folder 'labels' and label again.");
+                ClassOrderCheck.Count(labels.Logits(row), labels.Labels.Slice(row, 1), plan.Classes, seen);
+                writer.Append(labels.Logits(row), labels.Labels.Slice(row, 1));
+            }
         }
 
-        var result = new LabelResult(images.Count, check.Top1, check.Chance);
-        ResultFiles.Write(resultPath, result);
-        stage.Complete([ResultFile, "../" + SoftLabels.FileName]);
+        LabelResult result = Judge(seen, list, plan.StopsAtClassCheck, context);
+        writer.Complete();
+        Complete(stage, result);
+        Directory.Delete(stage.PathOf(PartsFolder), recursive: true);
+        new ShareFolder(stage.Path).Remove();
         return result;
     }
 
@@ -114,4 +179,79 @@ public static class LabelStage
             ShippedModel.RequireKnows(options.Model, DistilledSet.Load(set).ClassNames, set);
         return options.RequireTeacher();
     }
+
+    private static void WriteParts(SetImages images, AlignedTeacher teacher, LabelPlan plan, StageFolder stage, StageContext context)
+    {
+        Directory.CreateDirectory(stage.PathOf(PartsFolder));
+        (int firstPart, int endPart) = context.Share.Range(plan.Parts);
+        int[] own = [.. Enumerable.Range(firstPart, endPart - firstPart)], open = [.. own.Where(part => !IsWhole(stage, plan, part))];
+        context.Progress.Begin(Name, own.Sum(plan.Rows), "images", own.Except(open).Sum(plan.Rows));
+        try
+        {
+            foreach (int part in open)
+            {
+                context.ThrowIfStopped();
+                int first = plan.First(part), rows = plan.Rows(part);
+                float[] logits = LogitsOf(images, teacher, first, rows, context);
+                using var writer = SoftLabelWriter.Create(PathOf(stage, part), rows, plan.Classes);
+                writer.Append(logits, images.LabelsOf(first, rows));
+                writer.Complete();
+                stage.SaveTiming();
+            }
+        }
+        finally
+        {
+            context.Progress.End();
+        }
+    }
+
+    private static bool IsWhole(StageFolder stage, LabelPlan plan, int part)
+    {
+        if (!File.Exists(PathOf(stage, part)))
+            return false;
+        try
+        {
+            using SoftLabels labels = SoftLabels.Load(PathOf(stage, part));
+            return labels.Count == plan.Rows(part) && labels.ClassCount == plan.Classes;
+        }
+        catch (DdoqException)
+        {
+            return false;
+        }
+    }
+
+    private static string PathOf(StageFolder stage, int part) => stage.PathOf(PartsFolder, string.Create(CultureInfo.InvariantCulture, $"{part:D5}.safetensors"));
+
+    private static float[] LogitsOf(SetImages images, AlignedTeacher teacher, int first, int count, StageContext context) =>
+        teacher.LogitsOf(images.Read(first, count, context), count, row => images.PathOf(first + row), context);
+
+    private static LabelResult Judge(Dictionary<(int Label, int Predicted), int> seen, DistilledSet list, bool stopsAtClassCheck, StageContext context)
+    {
+        ClassOrderCheck check = ClassOrderCheck.Of(seen, list.ClassNames, list.ClassNames);
+        context.Progress.Message(check.Diagnosis);
+        if (stopsAtClassCheck)
+            check.ThrowIfWrong();
+        return new LabelResult(list.Images.Count, check.Top1, check.Chance);
+    }
+
+    private static LabelResult Complete(StageFolder stage, LabelResult result)
+    {
+        ResultFiles.Write(stage.PathOf(ResultFile), result);
+        stage.Complete([ResultFile, "../" + SoftLabels.FileName]);
+        return result;
+    }
+}
+
+/// <summary>What the shares of a labelling were asked for.</summary>
+/// <param name="Images">Images of the set.</param>
+/// <param name="Classes">Classes of the teacher.</param>
+/// <param name="RowsPerPart">Images of a part; the last one may have fewer.</param>
+/// <param name="StopsAtClassCheck">Whether a teacher that does not recognise the classes is refused.</param>
+internal sealed record LabelPlan(int Images, int Classes, int RowsPerPart, bool StopsAtClassCheck)
+{
+    public int Parts => (int)((Images + (long)RowsPerPart - 1) / RowsPerPart);
+
+    public int First(int part) => part * RowsPerPart;
+
+    public int Rows(int part) => Math.Min(RowsPerPart, Images - First(part));
 }

@@ -13,9 +13,6 @@ public sealed record QuantizeOptions
     /// <summary>Where: auto, cpu, cuda or cuda:i.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>The classes this process quantises; other processes take the others. It changes no result.</summary>
-    public ClassShare Share { get; init; } = ClassShare.All;
-
     /// <summary>Class names in label order for a store that carries none; null takes its own, or their numbers.</summary>
     public IReadOnlyList<string>? ClassNames { get; init; }
 

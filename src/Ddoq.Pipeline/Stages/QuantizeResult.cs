@@ -5,4 +5,4 @@ namespace Ddoq.Pipeline.Stages;
 /// <param name="Share">The share that was asked for.</param>
 /// <param name="ShareClasses">Classes of that share, all complete now.</param>
 /// <param name="Classes">Classes of the store.</param>
-public sealed record QuantizeResult(bool IsComplete, ClassShare Share, int ShareClasses, int Classes);
+public sealed record QuantizeResult(bool IsComplete, Share Share, int ShareClasses, int Classes);

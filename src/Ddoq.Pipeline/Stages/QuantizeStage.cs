@@ -21,7 +21,7 @@ public static class QuantizeStage
     private static readonly TimeSpan s_timingInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
-    /// <param name="options">Algorithm, device and share.</param>
+    /// <param name="options">Algorithm and device.</param>
     /// <param name="latents">Latent store.</param>
     /// <param name="output">Folder of the result; processes with other shares may use it at the same time.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
@@ -39,9 +39,9 @@ public static class QuantizeStage
         RequireRows(store, latents);
         quantizer = Limit(quantizer, store, context.Progress);
         string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
-        using StageFolder stage = StageFolder.Open(output, Name, Describe(options with { Quantizer = quantizer }, identity, store), context.Forces(Name));
-        IReadOnlySet<int> share = options.Share.Of(store);
-        var result = new QuantizeResult(true, options.Share, share.Count, store.ClassNames.Count);
+        using StageFolder stage = StageFolder.Open(output, Name, Describe(options with { Quantizer = quantizer }, identity, store), context.Forces(Name), isShare: context.Share.IsPartial);
+        IReadOnlySet<int> share = context.Share.Of(store);
+        var result = new QuantizeResult(true, context.Share, share.Count, store.ClassNames.Count);
         if (stage.IsComplete)
         {
             context.Progress.Message($"quantize: complete in {output}");
@@ -50,18 +50,22 @@ public static class QuantizeStage
 
         var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer, store.HasSampleWeights), flushToDisk: false);
         checkpoint.SaveHeader(stage.Path);
-        Quantize(store, quantizer, options, stage, checkpoint, share, context);
-        context.Cancellation.ThrowIfCancellationRequested();
-        if (options.Share.IsPartial && !checkpoint.HasAllFiles())
+        bool isWhole = ShareWork.Run(output, context, new QuantizePlan(store.ClassNames.Count), own =>
+        {
+            Quantize(store, quantizer, options, stage, checkpoint, share, own);
+            return null;
+        });
+        context.ThrowIfStopped();
+        if (!isWhole && !checkpoint.HasAllFiles())
         {
             context.Progress.Message(string.Create(
                 CultureInfo.InvariantCulture,
-                $"quantize: share {options.Share} is done, {share.Count} of {store.ClassNames.Count} classes; join the shares with 'ddoq merge'"));
+                $"quantize: share {context.Share} is done, {share.Count} of {store.ClassNames.Count} classes; join the shares with 'ddoq merge'"));
             return result with { IsComplete = false };
         }
 
         Join(stage, [checkpoint]);
-        if (options.Share.IsPartial)
+        if (context.Share.IsPartial)
             ClassTimes.Merge([stage.Path], stage.Path);
         return result;
     }
@@ -72,6 +76,7 @@ public static class QuantizeStage
         IReadOnlyList<string> reports = PrototypeCheckpoint.Assemble(stage.PathOf(PrototypeSet.FileName), parts);
         QuantizationQuality.Write(stage.PathOf(QuantizationQuality.FileName), parts[0].Info.Latents.ClassNames, reports);
         stage.Complete([PrototypeSet.FileName, QuantizationQuality.FileName]);
+        new ShareFolder(stage.Path).Remove();
     }
 
     private static void Quantize(
@@ -81,7 +86,7 @@ public static class QuantizeStage
         if (missing.Count == 0)
             return;
         var others = Enumerable.Range(0, store.ClassNames.Count).Where(c => !missing.Contains(c)).ToHashSet();
-        ClassTimes times = ClassTimes.Open(stage.Path, options.Share);
+        ClassTimes times = ClassTimes.Open(stage.Path, context.Share);
         var sinceTiming = Stopwatch.StartNew();
         var progress = new RowProgress(context.Progress);
         using IQuantizer engine = QuantizerFactory.Create(options.Device, context.Progress, store.HasSampleWeights);
@@ -151,3 +156,7 @@ public static class QuantizeStage
         return settings;
     }
 }
+
+/// <summary>What the shares of a quantisation were asked for.</summary>
+/// <param name="Classes">Classes of the store.</param>
+internal sealed record QuantizePlan(int Classes);

@@ -20,14 +20,15 @@ public static class SelectRun
     /// <param name="prototypes">Prototypes for objectives that need any; null makes them.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the set is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Candidates, store, model or output folder are not usable, or do not belong together.</exception>
-    public static void RunOnCandidates(PipelineConfiguration configuration, string candidates, string latents, string? prototypes, string output, StageContext context)
+    public static bool RunOnCandidates(PipelineConfiguration configuration, string candidates, string latents, string? prototypes, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
         if (!configuration.IsGiven(QuantizeSettings.Ipc))
             options = options.WithCount(CandidateSet.Open(candidates).List.CentersPerClass);
-        CandidateStage.Run(options, candidates, latents, output, context);
+        return CandidateStage.Run(options, candidates, latents, output, context);
     }
 
     /// <summary>Runs into a folder, or finds everything complete there.</summary>
@@ -36,19 +37,22 @@ public static class SelectRun
     /// <param name="prototypes">Prototypes for objectives that need any; null makes them.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the set is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Images, store, model or output folder are not usable, or do not belong together.</exception>
-    public static void Run(PipelineConfiguration configuration, string? latents, string? prototypes, string output, StageContext context)
+    public static bool Run(PipelineConfiguration configuration, string? latents, string? prototypes, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(context);
         (EncodeOptions encode, ImageFit fit) = Plan(configuration, context);
         if (latents is null)
         {
+            if (context.Share.IsPartial)
+                throw new UsageException("--shard: the rows to choose by are not there, and every share would make them anew", "Run 'ddoq encode' in shares, merge, and give the store with --latents.");
             latents = Path.Combine(output, RowsFolder);
             EncodeStage.Run(encode, latents, context);
         }
 
-        CoresetStage.Run(SelectOptions.From(configuration) with { Prototypes = prototypes }, latents, fit, output, context);
+        return CoresetStage.Run(SelectOptions.From(configuration) with { Prototypes = prototypes }, latents, fit, output, context);
     }
 
     /// <summary>How rows are made where none are given, and the size of the images that are kept.</summary>

@@ -31,8 +31,9 @@ public static class SynthesizeStage
     /// <param name="prototypes">Prototype file.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
+    /// <returns>Whether the result is complete: a share completes it when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">Prototypes, model or output folder are not usable, or do not fit each other.</exception>
-    public static void Run(SynthesizeOptions options, string prototypes, string output, StageContext context)
+    public static bool Run(SynthesizeOptions options, string prototypes, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
@@ -63,21 +64,18 @@ public static class SynthesizeStage
         WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
         if (options.Candidates > 1 && sampling.Start.Value.IsNoDiffusion)
             throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
-        using StageFolder stage = StageFolder.Open(output, Name, Describe(options, sampling, conditions, model, prototypes, context), context.Forces(Name));
+        using StageFolder stage = StageFolder.Open(output, Name, Describe(options, sampling, conditions, model, prototypes, context), context.Forces(Name), isShare: context.Share.IsPartial);
         if (options.Candidates > 1)
-        {
-            CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, context);
-            return;
-        }
+            return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, context);
 
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && stored == asked)
         {
             context.Progress.Message($"synthesize: complete in {output}");
-            return;
+            return true;
         }
 
-        DistilledPlan plan = DistilledPlan.FromPrototypes(set, weights, sampling.Seed, useCounts: !isNoise);
+        SetPlan plan = SetPlan.FromPrototypes(set, weights, Origin(set, sampling.Start.Value, start), sampling.Seed, options.Provider.ToString(), useCounts: !isNoise);
         if (stage.IsComplete)
         {
             context.Progress.Message($"synthesize: the images in {output} are complete; their weights are written anew: {stored ?? "unknown"} -> {asked}");
@@ -85,16 +83,20 @@ public static class SynthesizeStage
         else
         {
             ProviderChoice.Announce(options.Provider, context.Progress);
-            Generate(set, plan, conditions, model, sampling, options, stage, context);
+            bool isWhole = ShareWork.Run(output, context, plan, own =>
+            {
+                Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, options, stage, own);
+                return null;
+            });
+            if (!isWhole)
+            {
+                context.Progress.Message($"synthesize: share {context.Share} is done; join the shares with 'ddoq merge'");
+                return false;
+            }
         }
 
-        plan.Complete(
-            stage,
-            weights,
-            Origin(set, sampling.Start.Value, start),
-            sampling.Seed,
-            options.Provider.ToString(),
-            isNoise ? null : set.Distortion);
+        plan.Join(stage);
+        return true;
     }
 
     /// <summary>How the networks are run.</summary>
@@ -134,9 +136,10 @@ public static class SynthesizeStage
         StageContext context)
     {
         int size = sampling.BatchSize!.Value, batches = (plan.Count + size - 1) / size;
-        int[] open = [.. Enumerable.Range(0, batches).Where(b => !plan.HasImages(stage.Path, b * size, size))];
-        int missing = open.Sum(b => Math.Min(size, plan.Count - (b * size)));
-        context.Progress.Begin(Name, plan.Count, "images", plan.Count - missing);
+        (int firstBatch, int endBatch) = context.Share.Range(batches);
+        int[] open = [.. Enumerable.Range(firstBatch, endBatch - firstBatch).Where(b => !plan.HasImages(stage.Path, b * size, size))];
+        int all = Math.Min(plan.Count, endBatch * size) - Math.Min(plan.Count, firstBatch * size), missing = open.Sum(b => Math.Min(size, plan.Count - (b * size)));
+        context.Progress.Begin(Name, all, "images", all - missing);
         try
         {
             if (missing == 0)

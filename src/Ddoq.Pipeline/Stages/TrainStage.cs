@@ -27,15 +27,87 @@ public static class TrainStage
     /// <param name="set">Folder of the distilled set.</param>
     /// <param name="output">Folder of the runs; each gets <c>seed-k</c>.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
-    /// <returns>One result per seed.</returns>
-    public static IReadOnlyList<StudentResult> RunOne(TrainOptions options, string set, string output, StageContext context)
+    /// <returns>One result per seed; null when other shares are not done yet.</returns>
+    public static IReadOnlyList<StudentResult>? RunOne(TrainOptions options, string set, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         if (options.Weights is { } rule)
             context.Progress.Message($"train: the weights that the set stores are replaced: {SynthesizeSettings.Weights.Show(rule)} of its cluster sizes");
-        return Run(options, [new StudentSet(Arm.OfOneSet(set, options.Weights), _ => set, repeat => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}")))], context);
+        IReadOnlyList<StudentResult> results = [];
+        bool isWhole = ShareWork.Run(output, context, new TrainPlan(options.Repeats), own =>
+        {
+            (int first, int end) = own.Share.Range(options.Repeats);
+            if (first < end)
+                results = Run(options, [new StudentSet(Arm.OfOneSet(set, options.Weights), _ => set, repeat => FolderOf(output, repeat))], own);
+            return null;
+        });
+        if (!isWhole)
+        {
+            context.Progress.Message($"train: share {context.Share} is done; join the shares with 'ddoq merge'");
+            return null;
+        }
+
+        if (context.Share.IsPartial)
+            Join([output], output, new TrainPlan(options.Repeats), context);
+        else
+            new ShareFolder(output).Remove();
+        return context.Share.IsPartial ? ReadResults(output) : results;
     }
+
+    /// <summary>Puts the students of all shares into one folder, and looks that none is missing.</summary>
+    /// <exception cref="DdoqException">A student is missing, of another run, or different in two folders.</exception>
+    internal static void Join(IReadOnlyList<string> parts, string output, TrainPlan plan, StageContext context)
+    {
+        StageRecord? first = null;
+        foreach (string part in parts)
+        {
+            for (int repeat = 0; repeat < plan.Repeats; repeat++)
+            {
+                string student = FolderOf(part, repeat);
+                if (!File.Exists(Path.Combine(student, StageFolder.RecordFileName)) || StageFolder.Read(student) is not { Completed: true } record)
+                    continue;
+                first ??= record;
+                string[] other = [.. first.Settings.Keys.Union(record.Settings.Keys)
+                    .Where(key => key != DataSettings.Seed.RecordKey && first.Settings.GetValueOrDefault(key) != record.Settings.GetValueOrDefault(key))];
+                if (other.Length > 0)
+                    throw new DdoqException($"'{student}' belongs to another run: {string.Join("; ", other.Select(key => $"{key} is {record.Settings.GetValueOrDefault(key, "(not set)")} instead of {first.Settings.GetValueOrDefault(key, "(not set)")}"))}", "Give the shares of one run: same set, same settings.");
+                MergeStage.Gather(part, output, Directory.EnumerateFiles(student, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != StageFolder.TimingFileName), _ => true);
+            }
+        }
+
+        int[] missing = [.. Enumerable.Range(0, plan.Repeats).Where(repeat => !IsComplete(FolderOf(output, repeat)))];
+        if (missing.Length > 0)
+            throw MissingUnits.Of("student", missing.Select(repeat => Path.GetFileName(FolderOf(output, repeat))), missing.Length, plan.Repeats, output, Name);
+        MergeStage.CopySettings(parts[0], output);
+        new ShareFolder(output).Remove();
+        context.Progress.Message($"train: all {plan.Repeats} students complete");
+
+        static bool IsComplete(string folder) =>
+            File.Exists(Path.Combine(folder, StageFolder.RecordFileName)) && StageFolder.Read(folder) is { } record && StageFolder.IsCompleteIn(folder, Name, record.Settings);
+    }
+
+    /// <summary>What some folders of students are parts of; null when they hold none.</summary>
+    internal static TrainPlan? FindPlan(IReadOnlyList<string> parts)
+    {
+        if (parts.Select(part => new ShareFolder(part).ReadPlan<TrainPlan>()).FirstOrDefault(plan => plan is not null) is { } plan)
+            return plan;
+        int students = 0;
+        while (parts.Any(part => Directory.Exists(FolderOf(part, students))))
+            students++;
+        return students > 0 ? new TrainPlan(students) : null;
+    }
+
+    /// <summary>The results of all students in a folder.</summary>
+    /// <param name="output">Folder of the runs.</param>
+    public static IReadOnlyList<StudentResult> ReadResults(string output) =>
+    [
+        .. Directory.EnumerateDirectories(output, "seed-*")
+            .OrderBy(folder => int.Parse(Path.GetFileName(folder)["seed-".Length..], CultureInfo.InvariantCulture))
+            .Select(folder => ResultFiles.Read<StudentResult>(Path.Combine(folder, ResultFile))),
+    ];
+
+    private static string FolderOf(string output, int repeat) => Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}"));
 
     /// <summary>Trains the students of several arms.</summary>
     /// <param name="options">Protocol, seeds, test images.</param>
@@ -48,15 +120,17 @@ public static class TrainStage
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(context);
+        (int firstRepeat, int endRepeat) = context.Share.Range(options.Repeats);
+        int[] repeats = [.. Enumerable.Range(firstRepeat, endRepeat - firstRepeat)];
         ModelFolder? model = options.FindModel(sets);
         var loaded = new Dictionary<string, OpenedSet>(StringComparer.Ordinal);
         ProviderChoice.Require(options.Provider);
-        foreach (string folder in Folders(sets.Where(set => !set.Arm.IsReference), options.Repeats))
+        foreach (string folder in Folders(sets.Where(set => !set.Arm.IsReference), repeats))
             loaded.Add(folder, OpenedSet.Load(folder, context));
 
         // A set that was made without the model has a size of its own, which the test images follow.
         ImageFit fit = loaded.Values.FirstOrDefault() is { } own && own.Side != model?.ImageSize ? options.Images.FitFor(own.Side) : options.Images.FitFor(model!);
-        foreach (string folder in Folders(sets.Where(set => set.Arm.IsReference), options.Repeats))
+        foreach (string folder in Folders(sets.Where(set => set.Arm.IsReference), repeats))
             loaded.Add(folder, OpenedSet.OfTraining(options.Images, fit, context));
 
         if (loaded.FirstOrDefault(set => set.Value.Side != fit.Height) is { Key: { } other } odd)
@@ -66,7 +140,7 @@ public static class TrainStage
                 "Compare sets of one size.");
         }
 
-        IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(0)].ClassNames;
+        IReadOnlyList<string> classNames = loaded[sets[0].FolderOf(firstRepeat)].ClassNames;
         using IImageDataset testData = options.Images.OpenTest(classNames, context.Cancellation);
         var shared = new Dictionary<string, string> { ["test"] = testData.Fingerprint, ["fit"] = fit.ToString() };
         string? teacher = null;
@@ -76,7 +150,7 @@ public static class TrainStage
             shared["teacher"] = ContentHash.OfFolder(teacher);
         }
 
-        List<Job> jobs = [.. sets.SelectMany(set => Enumerable.Range(0, options.Repeats).Select(repeat => CreateJob(options, set, loaded[set.FolderOf(repeat)], repeat, shared)))];
+        List<Job> jobs = [.. sets.SelectMany(set => repeats.Select(repeat => CreateJob(options, set, loaded[set.FolderOf(repeat)], repeat, shared)))];
         var results = new StudentResult?[jobs.Count];
         using Examination? examination = jobs.All(job => context.Finds(job.Output, Name, job.Settings)) ? null : Examination.Prepare(testData, fit, teacher, classNames, options, context);
         try
@@ -103,8 +177,8 @@ public static class TrainStage
         return results!;
     }
 
-    private static IEnumerable<string> Folders(IEnumerable<StudentSet> sets, int repeats) =>
-        sets.SelectMany(set => Enumerable.Range(0, repeats).Select(set.FolderOf)).Distinct(StringComparer.Ordinal);
+    private static IEnumerable<string> Folders(IEnumerable<StudentSet> sets, int[] repeats) =>
+        sets.SelectMany(set => repeats.Select(set.FolderOf)).Distinct(StringComparer.Ordinal);
 
     private static void TrainAll(
         List<Job> jobs,
@@ -205,3 +279,7 @@ public static class TrainStage
 /// <param name="FolderOf">Folder of the distilled set that the student with a given 0-based repeat is trained on; repeats may share one.</param>
 /// <param name="OutputOf">Folder of the student with a given 0-based repeat.</param>
 public sealed record StudentSet(Arm Arm, Func<int, string> FolderOf, Func<int, string> OutputOf);
+
+/// <summary>What the shares of a training were asked for.</summary>
+/// <param name="Repeats">Students.</param>
+internal sealed record TrainPlan(int Repeats);

@@ -156,11 +156,11 @@ public sealed class PrototypeCheckpoint
     /// <exception cref="DdoqException">A class is missing or of another run, or the file cannot be written.</exception>
     public IReadOnlyList<string> Assemble(string path) => Assemble(path, [this]);
 
-    /// <summary>Joins the files of several parts of one run; of a class that two parts have, the first is taken.</summary>
+    /// <summary>Joins the files of several parts of one run; a class that two parts have must be the same in both.</summary>
     /// <param name="path">The file to write.</param>
     /// <param name="parts">Checkpoints of one run: equal infos.</param>
     /// <returns>The line of report of each class.</returns>
-    /// <exception cref="DdoqException">A class is missing or of another run, or the file cannot be written.</exception>
+    /// <exception cref="DdoqException">A class is missing, of another run, or different in two parts, or the file cannot be written.</exception>
     public static IReadOnlyList<string> Assemble(string path, IReadOnlyList<PrototypeCheckpoint> parts)
     {
         ArgumentNullException.ThrowIfNull(parts);
@@ -170,13 +170,47 @@ public sealed class PrototypeCheckpoint
         for (int c = 0; c < reports.Length; c++)
         {
             // Straight from the mapped file: nothing is left to the garbage collector.
-            using SafetensorsFile file = parts.Select(part => part.TryOpen(c)).FirstOrDefault(opened => opened is not null) ?? throw Missing(parts, c);
+            using SafetensorsFile file = OpenOne(parts, c);
             writer.Append(file.GetSpan<float>("centroids"), file.GetSpan<long>("counts"), parts[0].Masses(file), file.GetSpan<double>("distortion")[0]);
             reports[c] = file.Metadata.GetValueOrDefault(ReportKey, "");
         }
 
         writer.Complete();
         return reports;
+    }
+
+    private static SafetensorsFile OpenOne(IReadOnlyList<PrototypeCheckpoint> parts, int c)
+    {
+        SafetensorsFile? first = null;
+        try
+        {
+            foreach (PrototypeCheckpoint part in parts)
+            {
+                SafetensorsFile? found = part.TryOpen(c);
+                if (first is null || found is null)
+                {
+                    first ??= found;
+                    continue;
+                }
+
+                using (found)
+                {
+                    if (found.Metadata[ContentKey] != first.Metadata[ContentKey])
+                    {
+                        throw new DdoqException(
+                            $"class {c} {StorageErrors.Quote(parts[0]._info.Latents.ClassNames[c])} was made twice, with different results: '{first.Path}' and '{found.Path}'",
+                            "Nodes of different processors round differently: keep the shares of one kind of node, and delete the other file.");
+                    }
+                }
+            }
+
+            return first ?? throw Missing(parts, c);
+        }
+        catch
+        {
+            first?.Dispose();
+            throw;
+        }
     }
 
     // Says how much is missing, so that a forgotten share is told from a damaged file.

@@ -11,7 +11,8 @@ namespace Ddoq.Latents;
 /// A shard streams to a temporary name and is renamed when its last row is in, so memory is bounded by the labels of one
 /// shard. Until then its rows are also kept in <see cref="UnfinishedShard"/>, which the next run takes up. Shard <c>i</c> of <c>N</c> holds rows <c>i * rowsPerShard</c> and on, so equal input gives equal files however
 /// often the run was interrupted. A row that turns out to be unusable is skipped: its shard then has a row less, and its
-/// metadata (<c>skipped_rows</c>) says which. Not safe for concurrent use.
+/// metadata (<c>skipped_rows</c>) says which. Several processes may write runs of shards of their own into one folder; whoever finds all of them
+/// whole completes the store. Not safe for concurrent use.
 /// </remarks>
 public sealed class LatentStoreWriter : IDisposable
 {
@@ -31,12 +32,14 @@ public sealed class LatentStoreWriter : IDisposable
     private int _pendingRows;
     private int _pendingSkipped;
 
+    private int _endRow;
+
     private LatentStoreWriter(string folder, LatentStoreInfo info, int totalRows, int rowsPerShard, bool hasSampleWeights)
     {
         _folder = folder;
         _info = info;
         _rowsPerShard = Math.Min(rowsPerShard, totalRows);
-        TotalRows = totalRows;
+        TotalRows = _endRow = totalRows;
         ShardCount = (int)(((long)totalRows + _rowsPerShard - 1) / _rowsPerShard);
         _metadata = LatentMetadata.Format(info);
         _metadata[LatentMetadata.FormatKey] = LatentMetadata.LatentsFormat;
@@ -58,7 +61,10 @@ public sealed class LatentStoreWriter : IDisposable
     /// <summary>The announced rows that were skipped, ascending: after <see cref="Open"/>, those that an earlier run skipped.</summary>
     public IReadOnlyList<int> SkippedRows => _skipped;
 
-    /// <summary>Rows in whole shards on disk, skipped ones included.</summary>
+    /// <summary>The row behind the last one of the run that is written.</summary>
+    public int EndRow => _endRow;
+
+    /// <summary>The row behind the whole shards on disk, skipped rows included.</summary>
     public int CompletedRows { get; private set; }
 
     /// <summary>Rows appended or skipped so far, those of the unfinished shard included: after <see cref="Open"/>, the row to continue from.</summary>
@@ -80,6 +86,64 @@ public sealed class LatentStoreWriter : IDisposable
     /// </exception>
     public static LatentStoreWriter Open(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard, bool hasSampleWeights = false)
     {
+        AtomicFile.CleanPartials(folder);
+        LatentStoreWriter writer = Create(folder, info, totalRows, rowsPerShard, hasSampleWeights);
+        writer.Begin();
+        return writer;
+    }
+
+    /// <summary>Opens a folder for writing one run of shards; other processes may write others.</summary>
+    /// <param name="folder">The folder; created when missing.</param>
+    /// <param name="info">What the store holds.</param>
+    /// <param name="totalRows">Rows of the whole store, 1 to 2^31 - 1.</param>
+    /// <param name="rowsPerShard">Rows per shard; the last one of the store may have fewer.</param>
+    /// <param name="firstShard">The run's first shard, 0-based.</param>
+    /// <param name="endShard">The shard behind the run.</param>
+    /// <inheritdoc cref="Open" path="/exception"/>
+    public static LatentStoreWriter OpenRun(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard, int firstShard, int endShard)
+    {
+        LatentStoreWriter writer = Create(folder, info, totalRows, rowsPerShard, hasSampleWeights: false);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstShard);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(endShard, firstShard);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(endShard, writer.ShardCount);
+        writer.CompletedRows = firstShard * writer._rowsPerShard;
+        writer._endRow = ((endShard - 1) * writer._rowsPerShard) + writer.RowsOf(endShard - 1);
+        writer.Begin();
+        return writer;
+    }
+
+    /// <summary>The rows that each shard in a folder skipped; null for one that is not there or not whole.</summary>
+    /// <param name="folder">The store's folder.</param>
+    /// <param name="info">What the store holds.</param>
+    /// <param name="totalRows">Rows of the whole store.</param>
+    /// <param name="rowsPerShard">Rows per shard.</param>
+    /// <param name="firstShard">The first shard to look for, 0-based.</param>
+    /// <param name="endShard">The shard behind the last.</param>
+    /// <inheritdoc cref="Open" path="/exception"/>
+    public static IReadOnlyList<int[]?> Survey(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard, int firstShard, int endShard)
+    {
+        using LatentStoreWriter writer = Create(folder, info, totalRows, rowsPerShard, hasSampleWeights: false);
+        return [.. Enumerable.Range(firstShard, endShard - firstShard).Select(shard => writer.IsWhole(shard, out int[] skipped) ? skipped : null)];
+    }
+
+    /// <summary>What a store that is being written will hold, by the shards that are there.</summary>
+    /// <param name="folder">The store's folder.</param>
+    /// <exception cref="DdoqException">No shard is there, or the first is damaged.</exception>
+    public static LatentStoreInfo InfoOf(string folder)
+    {
+        string name = LatentIndex.ListShardFiles(folder).Order(StringComparer.Ordinal).FirstOrDefault()
+            ?? throw new DdoqException($"'{folder}' holds no shard of latents", "Run the shares of 'ddoq encode' first.");
+        using LatentShard shard = LatentShard.Open(Path.Combine(folder, name));
+        return LatentMetadata.Parse(shard.File.Path, shard.File.Metadata, shard.Shape, () => throw LatentMetadata.Bad(shard.File.Path, "class_names", "(not set)", "the list of classes"));
+    }
+
+    /// <summary>Name of a shard's file.</summary>
+    /// <param name="shard">0-based.</param>
+    /// <param name="count">Number of shards.</param>
+    public static string ShardFileName(int shard, int count) => LatentIndex.ShardFileName(shard + 1, count);
+
+    private static LatentStoreWriter Create(string folder, LatentStoreInfo info, long totalRows, int rowsPerShard, bool hasSampleWeights)
+    {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(info);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowsPerShard);
@@ -95,19 +159,22 @@ public sealed class LatentStoreWriter : IDisposable
             throw StorageErrors.CannotWrite(folder, e);
         }
 
-        AtomicFile.CleanPartials(folder);
         var writer = new LatentStoreWriter(folder, info, (int)totalRows, rowsPerShard, hasSampleWeights);
         writer.RefuseOtherShards();
-        while (writer.CompletedRows < writer.TotalRows && writer.IsWhole(writer.CompletedRows / writer._rowsPerShard, out int[] skipped))
+        return writer;
+    }
+
+    private void Begin()
+    {
+        while (CompletedRows < _endRow && IsWhole(CompletedRows / _rowsPerShard, out int[] skipped))
         {
-            int shard = writer.CompletedRows / writer._rowsPerShard;
-            writer._skipped.AddRange(skipped);
-            writer._storedRows.Add(writer.RowsOf(shard) - skipped.Length);
-            writer.CompletedRows += writer.RowsOf(shard);
+            int shard = CompletedRows / _rowsPerShard;
+            _skipped.AddRange(skipped);
+            _storedRows.Add(RowsOf(shard) - skipped.Length);
+            CompletedRows += RowsOf(shard);
         }
 
-        writer.TakeUp();
-        return writer;
+        TakeUp();
     }
 
     /// <summary>Appends rows in half precision.</summary>
@@ -157,8 +224,8 @@ public sealed class LatentStoreWriter : IDisposable
     /// <exception cref="DdoqException">The disk is full.</exception>
     public void Skip()
     {
-        if (AppendedRows == TotalRows)
-            throw new ArgumentException($"'{_folder}': all {TotalRows} rows are appended, none is left to skip");
+        if (AppendedRows == _endRow)
+            throw new ArgumentException($"'{_folder}': all rows up to {_endRow} are appended, none is left to skip");
         Keep(1, [], [], []);
         SkipRow();
     }
@@ -168,7 +235,7 @@ public sealed class LatentStoreWriter : IDisposable
     /// <exception cref="DdoqException">The index cannot be written.</exception>
     public void Complete()
     {
-        if (CompletedRows != TotalRows)
+        if (CompletedRows != TotalRows || _storedRows.Count != ShardCount)
             throw new InvalidOperationException($"'{_folder}': {AppendedRows} of {TotalRows} rows were appended");
         var weightMap = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var shards = new LatentIndexShard[ShardCount];
@@ -232,8 +299,8 @@ public sealed class LatentStoreWriter : IDisposable
     private void CheckRows(int valueCount, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
     {
         LatentErrors.CheckLabels($"'{_folder}'", valueCount, _info.Shape.Length, labels, _info.ClassNames.Count, AppendedRows);
-        if (labels.Length > TotalRows - AppendedRows)
-            throw new ArgumentException($"'{_folder}': {AppendedRows} of {TotalRows} rows are appended, {labels.Length} more do not fit", nameof(labels));
+        if (labels.Length > _endRow - AppendedRows)
+            throw new ArgumentException($"'{_folder}': {AppendedRows} of {_endRow} rows are appended, {labels.Length} more do not fit", nameof(labels));
         SampleWeights.CheckCount($"'{_folder}', a store {(HasSampleWeights ? "with" : "without")} sample weights", weights.Length, HasSampleWeights ? labels.Length : 0);
         int bad = SampleWeights.IndexOfBad(weights);
         if (bad >= 0)
@@ -288,16 +355,16 @@ public sealed class LatentStoreWriter : IDisposable
         int shard = CompletedRows / _rowsPerShard;
         if (_pendingRows + count == RowsOf(shard))
             return;
-        _unfinished ??= UnfinishedShard.Create(_folder, IdentityOf(shard));
+        _unfinished ??= UnfinishedShard.Create(ShardPath(shard), IdentityOf(shard));
         _unfinished.Append(labels, weights, rows);
     }
 
     private void TakeUp()
     {
-        if (CompletedRows == TotalRows)
+        if (CompletedRows == _endRow)
             return;
         int shard = CompletedRows / _rowsPerShard;
-        _unfinished = UnfinishedShard.TakeUp(_folder, IdentityOf(shard), _info.Shape.Length, HasSampleWeights, (labels, weights, rows) =>
+        _unfinished = UnfinishedShard.TakeUp(ShardPath(shard), IdentityOf(shard), _info.Shape.Length, HasSampleWeights, (labels, weights, rows) =>
         {
             if (_pendingRows + Math.Max(1, labels.Length) >= RowsOf(shard))
                 return false;
@@ -332,7 +399,7 @@ public sealed class LatentStoreWriter : IDisposable
         _shard = null;
         _unfinished?.Dispose();
         _unfinished = null;
-        UnfinishedShard.Delete(_folder);
+        UnfinishedShard.Delete(ShardPath(shard));
         _storedRows.Add(stored);
         CompletedRows += _pendingRows;
         (_pendingRows, _pendingSkipped) = (0, 0);
@@ -358,7 +425,7 @@ public sealed class LatentStoreWriter : IDisposable
         }
     }
 
-    private string ShardPath(int shard) => Path.Combine(_folder, LatentIndex.ShardFileName(shard + 1, ShardCount));
+    private string ShardPath(int shard) => Path.Combine(_folder, ShardFileName(shard, ShardCount));
 
     private void RefuseOtherShards()
     {

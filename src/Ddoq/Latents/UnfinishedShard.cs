@@ -5,7 +5,7 @@ using Ddoq.Storage;
 
 namespace Ddoq.Latents;
 
-/// <summary>The rows of the shard that is being written, in a file of their own (<c>latents.unfinished</c>), so that a killed run continues behind them.</summary>
+/// <summary>The rows of the shard that is being written, in a file of their own beside it (<c>latents-00003-of-00016.unfinished</c>), so that a killed run continues behind them.</summary>
 /// <remarks>
 /// A header names the shard they belong to; then one record per call: number of rows (0 for a row that is skipped), labels, weights,
 /// rows, and the first eight bytes of the record's SHA-256. Records go to the operating system at once and to the disk when it
@@ -13,37 +13,40 @@ namespace Ddoq.Latents;
 /// </remarks>
 internal sealed class UnfinishedShard : IDisposable
 {
-    public const string FileName = "latents" + StageFolder.UnfinishedSuffix;
     private const int SumBytes = 8;
+
+    // What a refused lock (EWOULDBLOCK) leaves in IOException.HResult on Linux and macOS.
+    private const int LinuxLocked = 11;
+    private const int MacLocked = 35;
     private readonly string _path;
     private readonly FileStream _stream;
 
     private UnfinishedShard(string path, FileStream stream) => (_path, _stream) = (path, stream);
 
     /// <summary>Begins the rows of a shard, in place of what was there.</summary>
-    /// <param name="folder">Folder of the store.</param>
+    /// <param name="shardPath">Where the shard will be.</param>
     /// <param name="identity">What tells this shard of this store from others.</param>
     /// <exception cref="DdoqException">The file cannot be written, or another process writes it.</exception>
-    public static UnfinishedShard Create(string folder, string identity)
+    public static UnfinishedShard Create(string shardPath, string identity)
     {
-        UnfinishedShard shard = Open(folder, FileMode.Create);
+        UnfinishedShard shard = Open(PathOf(shardPath), FileMode.Create);
         shard.Write(HeaderOf(identity));
         return shard;
     }
 
     /// <summary>Takes up the rows of a shard.</summary>
-    /// <param name="folder">Folder of the store.</param>
+    /// <param name="shardPath">Where the shard will be.</param>
     /// <param name="identity">What tells this shard of this store from others.</param>
     /// <param name="rowLength">Values of a row.</param>
     /// <param name="hasWeights">Whether rows have weights.</param>
     /// <param name="replay">Gets the labels, weights and rows of each record; none for a row that was skipped. False ends the replay before that record.</param>
     /// <returns>The file, ready for the next record; null when there is none of this shard.</returns>
     /// <exception cref="DdoqException">The file cannot be read, or another process writes it.</exception>
-    public static UnfinishedShard? TakeUp(string folder, string identity, int rowLength, bool hasWeights, Func<int[], float[], Half[], bool> replay)
+    public static UnfinishedShard? TakeUp(string shardPath, string identity, int rowLength, bool hasWeights, Func<int[], float[], Half[], bool> replay)
     {
-        if (!File.Exists(System.IO.Path.Combine(folder, FileName)))
+        if (!File.Exists(PathOf(shardPath)))
             return null;
-        UnfinishedShard shard = Open(folder, FileMode.Open);
+        UnfinishedShard shard = Open(PathOf(shardPath), FileMode.Open);
         byte[] expected = HeaderOf(identity), header = new byte[expected.Length];
         if (shard._stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.SequenceEqual(expected))
         {
@@ -60,9 +63,9 @@ internal sealed class UnfinishedShard : IDisposable
     }
 
     /// <summary>Removes the rows of an unfinished shard, if there are any.</summary>
-    public static void Delete(string folder)
+    public static void Delete(string shardPath)
     {
-        string path = System.IO.Path.Combine(folder, FileName);
+        string path = PathOf(shardPath);
         try
         {
             File.Delete(path);
@@ -89,18 +92,25 @@ internal sealed class UnfinishedShard : IDisposable
 
     public void Dispose() => _stream.Dispose();
 
-    private static UnfinishedShard Open(string folder, FileMode mode)
+    private static UnfinishedShard Open(string path, FileMode mode)
     {
-        string path = System.IO.Path.Combine(folder, FileName);
         try
         {
             return new UnfinishedShard(path, new FileStream(path, mode, FileAccess.ReadWrite, FileShare.None, bufferSize: 0));
+        }
+        catch (IOException e) when (e.HResult is LinuxLocked or MacLocked)
+        {
+            throw new DdoqException($"another process writes '{path}'", "Let that process end, or end it: it does the same work. Then run this one again.", e);
         }
         catch (Exception e) when (StorageErrors.IsFileFailure(e))
         {
             throw StorageErrors.CannotWrite(path, e);
         }
     }
+
+    /// <summary>Where the rows of an unfinished shard are.</summary>
+    /// <param name="shardPath">Where the shard will be.</param>
+    internal static string PathOf(string shardPath) => System.IO.Path.ChangeExtension(shardPath, StageFolder.UnfinishedSuffix);
 
     private static byte[] HeaderOf(string identity) => SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(identity));
 

@@ -13,7 +13,8 @@ namespace Ddoq.Storage;
 /// got: write each atomically and skip what is there.</para>
 /// <para>A folder that holds files but no <c>stage.json</c> was not made by a stage and is refused, forced or not, and so is
 /// clearing one that holds a file under a name that no stage gives: nothing of the user's is ever deleted. Subfolders that are stages of their own are not touched. Several processes may
-/// work in one folder with equal settings (parts of a sharded run), but only one may force.</para>
+/// work in one folder with equal settings (shares of a run), but only one may force. Opened for one of several shares, the
+/// folder is not searched for leftovers: with many files and many processes that would be most of the work.</para>
 /// </remarks>
 public sealed class StageFolder : IDisposable
 {
@@ -29,12 +30,16 @@ public sealed class StageFolder : IDisposable
     /// <summary>End of the names of files that only the same run can go on with.</summary>
     internal const string UnfinishedSuffix = ".unfinished";
 
+    /// <summary>Folder in which shares of a stage tell how far they are.</summary>
+    internal const string SharesFolder = "shares";
+
     private const int FormatVersion = 1;
     private const string OtherOutputHint = "Choose another output folder, or start this stage anew with --force (which clears the folder).";
     private readonly long _started = Stopwatch.GetTimestamp();
     private double _earlierSeconds;
     private readonly int _runs;
     private StageRecord _record;
+    private bool _isShare;
 
     private StageFolder(string folder, StageRecord record, IReadOnlyList<string> damage)
     {
@@ -73,11 +78,12 @@ public sealed class StageFolder : IDisposable
     /// </param>
     /// <param name="force">Clears what is there, whatever its settings.</param>
     /// <param name="isFixedPlace">True when the caller cannot choose another folder, so that no error advises to.</param>
+    /// <param name="isShare">True when other processes work on other shares of the stage here.</param>
     /// <exception cref="DdoqException">
     /// The folder holds another stage or other settings (each difference is listed), files of another origin, a damaged
     /// <c>stage.json</c>, or cannot be written.
     /// </exception>
-    public static StageFolder Open(string folder, string stage, IReadOnlyDictionary<string, string> settings, bool force = false, bool isFixedPlace = false)
+    public static StageFolder Open(string folder, string stage, IReadOnlyDictionary<string, string> settings, bool force = false, bool isFixedPlace = false, bool isShare = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentException.ThrowIfNullOrEmpty(stage);
@@ -88,7 +94,8 @@ public sealed class StageFolder : IDisposable
         var fresh = new StageRecord(FormatVersion, stage, LibraryVersion(), ComputeFingerprint(stage, sorted), false, sorted, []);
 
         CreateFolder(folder);
-        AtomicFile.CleanPartials(folder, recursive: true);
+        if (!isShare)
+            AtomicFile.CleanPartials(folder, recursive: true);
         bool isStage = IsStage(folder);
         if (isStage && force)
         {
@@ -122,6 +129,7 @@ public sealed class StageFolder : IDisposable
 
         var opened = new StageFolder(folder, record, damage);
         opened.Seconds = opened._earlierSeconds;
+        opened._isShare = isShare;
         if (!isStage || force || damage.Length > 0)
             opened.WriteRecord();
         return opened;
@@ -186,16 +194,17 @@ public sealed class StageFolder : IDisposable
             lengths[output.Replace(System.IO.Path.DirectorySeparatorChar, '/')] = file.Length;
         }
 
+        _isShare = false;
         SaveTiming();
         _record = _record with { Completed = true, Outputs = lengths };
         WriteRecord();
     }
 
-    /// <summary>Saves the time spent so far; call it with every checkpoint, so that a killed run's time is not lost.</summary>
+    /// <summary>Saves the time spent so far; call it with every checkpoint, so that a killed run's time is not lost. A share's time is kept apart.</summary>
     /// <exception cref="DdoqException">The file cannot be written.</exception>
     public void SaveTiming()
     {
-        if (IsComplete)
+        if (IsComplete || _isShare)
             return;
         Seconds = _earlierSeconds + Stopwatch.GetElapsedTime(_started).TotalSeconds;
         JsonFile.Write(PathOf(TimingFileName), new StageTiming(Stage, Math.Round(Seconds, 3), _runs), StorageJson.Default.StageTiming);
@@ -334,7 +343,7 @@ public sealed class StageFolder : IDisposable
         try
         {
             return folder.EnumerateFileSystemInfos().Any(entry => entry is DirectoryInfo inner
-                ? !IsNestedStage(entry) && HasContent(inner)
+                ? !IsNestedStage(entry) && entry.Name != SharesFolder && HasContent(inner)
                 : entry.Name is not (RecordFileName or TimingFileName)
                     && !entry.Name.EndsWith(HeaderSuffix, StringComparison.Ordinal) && !entry.Name.EndsWith(UnfinishedSuffix, StringComparison.Ordinal) && !PartialFile.IsPartialName(entry.Name));
         }

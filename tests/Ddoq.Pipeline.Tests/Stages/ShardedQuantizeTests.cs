@@ -39,7 +39,7 @@ public class ShardedQuantizeTests
     public void Shares_AreDisjoint_Complete_AndBalanced([Values(1, 2, 3, 7, 9)] int count)
     {
         using LatentStore store = LatentStore.Open(Latents);
-        IReadOnlySet<int>[] shares = [.. Enumerable.Range(1, count).Select(number => new ClassShare(number, count).Of(store))];
+        IReadOnlySet<int>[] shares = [.. Enumerable.Range(1, count).Select(number => new Share(number, count).Of(store))];
         Assert.That(shares.SelectMany(share => share).Order(), Is.EqualTo(Enumerable.Range(0, s_rows.Length)));
         if (count is 2 or 3)
         {
@@ -56,16 +56,16 @@ public class ShardedQuantizeTests
     [TestCase("a/b")]
     [TestCase("")]
     public void Share_ThatIsNone_IsAUsageError(string text) =>
-        Assert.That(() => ClassShare.Parse(text), Throws.TypeOf<UsageException>().With.Message.Contain($"'{text}'").And.Message.Contain("I/N"));
+        Assert.That(() => Share.Parse(text), Throws.TypeOf<UsageException>().With.Message.Contain($"'{text}'").And.Message.Contain("I/N"));
 
     [Test]
     public void SharesInOneFolder_LastOneCompletes_AndTheBytesAreThoseOfOneRun()
     {
         Run("whole");
-        Assert.That(Run("shared", new ClassShare(2, 3)).IsComplete, Is.False);
-        Assert.That(Run("shared", new ClassShare(1, 3)).IsComplete, Is.False);
+        Assert.That(Run("shared", new Share(2, 3)).IsComplete, Is.False);
+        Assert.That(Run("shared", new Share(1, 3)).IsComplete, Is.False);
         Assert.That(File.Exists(InFolder("shared", PrototypeSet.FileName)), Is.False);
-        Assert.That(Run("shared", new ClassShare(3, 3)).IsComplete, Is.True);
+        Assert.That(Run("shared", new Share(3, 3)).IsComplete, Is.True);
         AssertSameResult("shared");
     }
 
@@ -74,7 +74,7 @@ public class ShardedQuantizeTests
     {
         Run("whole");
         for (int number = 1; number <= 3; number++)
-            Run($"part{number}", new ClassShare(number, 3));
+            Run($"part{number}", new Share(number, 3));
         string output = intoAPart ? "part2" : "merged";
         MergeStage.Run([Folder("part1"), Folder("part2"), Folder("part3")], Folder(output), Context());
         AssertSameResult(output);
@@ -84,15 +84,15 @@ public class ShardedQuantizeTests
     [Test]
     public void Merge_WithAShareMissing_SaysSo_AndWritesNothing()
     {
-        Run("part1", new ClassShare(1, 3));
-        Run("part2", new ClassShare(2, 3));
+        Run("part1", new Share(1, 3));
+        Run("part2", new Share(2, 3));
         Assert.That(
             () => MergeStage.Run([Folder("part1"), Folder("part2")], Folder("merged"), Context()),
             Throws.TypeOf<DdoqException>().With.Message.Contain("is not quantised yet").And.Message.Contain("of 7"));
         Assert.That(File.Exists(InFolder("merged", PrototypeSet.FileName)), Is.False);
 
         // The share that comes late is all that is needed.
-        Run("part3", new ClassShare(3, 3));
+        Run("part3", new Share(3, 3));
         MergeStage.Run([Folder("part1"), Folder("part2"), Folder("part3")], Folder("merged"), Context());
         Run("whole");
         AssertSameResult("merged");
@@ -101,8 +101,8 @@ public class ShardedQuantizeTests
     [Test]
     public void Merge_OfOtherThings_IsRefused()
     {
-        Run("part1", new ClassShare(1, 2));
-        Run("other", new ClassShare(2, 2), seed: 9);
+        Run("part1", new Share(1, 2));
+        Run("other", new Share(2, 2), seed: 9);
         Assert.Multiple(() =>
         {
             Assert.That(() => MergeStage.Run([Folder("part1"), Folder("other")], Folder("merged"), Context()), Throws.TypeOf<DdoqException>().With.Message.Contain("seed is 9 instead of 1"));
@@ -117,15 +117,15 @@ public class ShardedQuantizeTests
     public void DamagedCheckpoint_IsComputedAgain_OthersAreKept()
     {
         Run("whole");
-        Run("part", new ClassShare(1, 2));
+        Run("part", new Share(1, 2));
         string[] files = [.. Directory.GetFiles(InFolder("part", "classes")).Order(StringComparer.Ordinal)];
         byte[] content = File.ReadAllBytes(files[0]);
         File.WriteAllBytes(files[0], content[..^5]);
         DateTime kept = File.GetLastWriteTimeUtc(files[1]);
-        Run("part", new ClassShare(1, 2));
+        Run("part", new Share(1, 2));
         Assert.That(File.ReadAllBytes(files[0]), Is.EqualTo(content));
         Assert.That(File.GetLastWriteTimeUtc(files[1]), Is.EqualTo(kept));
-        Run("part", new ClassShare(2, 2));
+        Run("part", new Share(2, 2));
         AssertSameResult("part");
     }
 
@@ -168,11 +168,11 @@ public class ShardedQuantizeTests
 
     private static StageContext Context() => new(NullProgress.Instance, 2, false, CancellationToken.None);
 
-    private QuantizeResult Run(string output, ClassShare? share = null, ulong seed = 1, long memory = 0) => QuantizeStage.Run(
-        new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 4, Seed = seed, HoldOutFraction = 0.2, MemoryLimit = memory }, Device = "cpu", Share = share ?? ClassShare.All },
+    private QuantizeResult Run(string output, Share? share = null, ulong seed = 1, long memory = 0) => QuantizeStage.Run(
+        new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 4, Seed = seed, HoldOutFraction = 0.2, MemoryLimit = memory }, Device = "cpu" },
         Latents,
         Folder(output),
-        Context());
+        Context() with { Share = share ?? Share.All });
 
     private void AssertSameResult(string folder)
     {

@@ -97,7 +97,7 @@ public class LatentStoreWriterTests
     {
         (Half[] values, int[] labels) = Rows(33, Info);
         Write(_folder["whole"], Info, values, labels, 10);
-        string path = _folder["resumed"], file = Path.Combine(path, UnfinishedShard.FileName);
+        string path = _folder["resumed"], file = UnfinishedShard.PathOf(Path.Combine(path, LatentIndex.ShardFileName(1, 4)));
         using (LatentStoreWriter killed = LatentStoreWriter.Open(path, Info, 33, 10))
         {
             for (int i = 0; i < 4; i++)
