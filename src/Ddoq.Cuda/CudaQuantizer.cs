@@ -78,7 +78,8 @@ public sealed class CudaQuantizer : IQuantizer
         Action<ClassQuantization> onClassCompleted,
         IReadOnlySet<int>? skipClasses,
         IProgressSink progress,
-        CancellationToken cancellation)
+        CancellationToken cancellation,
+        CancellationToken stopping = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
@@ -89,7 +90,7 @@ public sealed class CudaQuantizer : IQuantizer
         if (ClusterSettings.NotOffered(options) is { } reason)
         {
             progress.Message($"{_host.Description} quantises instead of {Description}: {reason}");
-            _host.Fit(source, options, onClassCompleted, skipClasses, progress, cancellation);
+            _host.Fit(source, options, onClassCompleted, skipClasses, progress, cancellation, stopping);
             return;
         }
 
@@ -100,9 +101,12 @@ public sealed class CudaQuantizer : IQuantizer
             .OrderByDescending(source.RowCount)
             .ThenBy(index => index)];
         progress.Begin("quantize", total, "classes", total - classes.Length);
+
+        // Either takes effect when the batches in work are done.
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, stopping);
         try
         {
-            Run(source, options, classes, onClassCompleted, progress, cancellation);
+            Run(source, options, classes, onClassCompleted, progress, either.Token);
         }
         finally
         {

@@ -103,7 +103,7 @@ public class ShareTests
         {
             string folder = Directory.CreateDirectory(Path.Combine(data, "train", names[label].Replace('/', '_'))).FullName;
             for (int k = 0; k < 4; k++)
-                File.WriteAllBytes(Path.Combine(folder, $"{k}.png"), (label, k) is (2, 1) or (7, 3) ? images[label][k][..60] : images[label][k]);
+                File.WriteAllBytes(Path.Combine(folder, $"{k}.png"), (label, k) is (8, 1) or (7, 3) ? images[label][k][..60] : images[label][k]);
         }
 
         string[] arguments = ["encode", "--data-dir", data, "--rows-per-shard", "8", "--max-damaged"];

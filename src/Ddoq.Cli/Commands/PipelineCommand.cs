@@ -20,6 +20,8 @@ internal sealed class PipelineCommand
     private readonly Dictionary<Setting, Option<string?>> _settingOptions = [];
     private readonly Signals _signals;
     private Option<string?>? _shard;
+    private Option<string?>? _grace;
+    private Option<string?>? _scratch;
     private readonly PipelineStages _stages;
 
     /// <summary>Makes a command.</summary>
@@ -72,8 +74,13 @@ internal sealed class PipelineCommand
 
     /// <summary>Adds <c>--shard</c>.</summary>
     /// <param name="units">What is shared.</param>
-    public void TakesShares(string units) => _shard = AddOption(
-        "--shard", $"Do one of N shares of the {units}, for several processes; auto takes I (and N) from Slurm's arrays, Kubernetes' indexed jobs or HyperQueue. 'ddoq merge' joins them.", "I/N|auto|auto/N");
+    public void TakesShares(string units)
+    {
+        _shard = AddOption(
+            "--shard", $"Do one of N shares of the {units}, for several processes; auto takes I (and N) from Slurm's arrays, Kubernetes' indexed jobs or HyperQueue. 'ddoq merge' joins them.", "I/N|auto|auto/N");
+        _grace = AddOption("--grace", "Seconds after a SIGTERM for what is in work to end; then it is dropped. Default: 20.", "seconds");
+        _scratch = AddOption("--scratch", "Folder on a fast local disk where large files are written before they are copied to the output whole.", "folder");
+    }
 
     /// <summary>Sets the body: gets the invocation, writes its result to stdout.</summary>
     public Command Does(Action<PipelineInvocation> body)
@@ -93,6 +100,10 @@ internal sealed class PipelineCommand
             configuration.Check(_stages);
             if (configuration.TryGet(RunSettings.OrtPath, out string? runtime))
                 OnnxRuntimeLocation.Use(runtime);
+            if (_grace is not null && parsed.GetValue(_grace) is { } grace)
+                _signals.Grace = TimeSpan.FromSeconds(SettingValues.Real(0, 86_400).TryParse(grace, out double seconds) ? seconds : throw new UsageException($"--grace: '{grace}' is not allowed; allowed: seconds from 0 to 86400", "Give less than the scheduler's grace time, for example --grace 20."));
+            if (_scratch is not null && parsed.GetValue(_scratch) is { } scratch)
+                AtomicFile.StageIn(SettingValues.InHome(scratch));
             int workers = configuration.Get(RunSettings.Workers);
             IProgressSink progress = ProgressFactory.Create(parsed.GetValue(_quiet));
             try
@@ -101,6 +112,7 @@ internal sealed class PipelineCommand
                     progress, workers == 0 ? Environment.ProcessorCount : workers, parsed.GetValue(_force), _signals.Token)
                 {
                     Networks = NetworkSettings.From(configuration),
+                    Stopping = _signals.Stopping,
                     Share = _shard is not null && parsed.GetValue(_shard) is { } share ? Share.Parse(share) : Share.All,
                 };
                 if (context is { Force: true, Share.IsPartial: true })

@@ -2,10 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Ddoq.Cli.Terminal;
 
-/// <summary>Turns SIGINT and SIGTERM into a cancellation; a second signal ends the process at once.</summary>
+/// <summary>Turns SIGINT and SIGTERM into cancellations; a second signal ends the process at once.</summary>
+/// <remarks>
+/// SIGINT drops the units in work. SIGTERM, which schedulers send before they kill, lets them end within <see cref="Grace"/>,
+/// and drops them only then.
+/// </remarks>
 internal sealed class Signals : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
+    private readonly CancellationTokenSource _stopping = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
 
@@ -15,7 +20,14 @@ internal sealed class Signals : IDisposable
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, 143));
     }
 
+    /// <summary>Drops the units in work.</summary>
     public CancellationToken Token => _source.Token;
+
+    /// <summary>Ends when the units in work are done.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>How long SIGTERM leaves the units in work: less than the 30 seconds after which Slurm and Kubernetes kill by default.</summary>
+    public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>The exit code of the signal that was caught (130 or 143); 0 when there was none.</summary>
     public int ExitCode { get; private set; }
@@ -24,6 +36,7 @@ internal sealed class Signals : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
+        _stopping.Dispose();
         _source.Dispose();
     }
 
@@ -34,6 +47,10 @@ internal sealed class Signals : IDisposable
         context.Cancel = true;
         ExitCode = exitCode;
         Console.Error.WriteLine("stopping at the next safe point; run the same command again to go on from there");
-        _source.Cancel();
+        if (exitCode == 130)
+            _source.Cancel();
+        else
+            _source.CancelAfter(Grace);
+        _stopping.Cancel();
     }
 }

@@ -95,7 +95,7 @@ internal static class SchedulerShare
             return count is null ? OfArray(variable, id) : Of("SLURM_ARRAY_TASK_ID", id, id, count);
         throw new UsageException(
             "--shard auto: none of SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX and HQ_TASK_ID is set",
-            "Start it as an array job (sbatch --array=1-8), as an indexed job of Kubernetes or by HyperQueue, or give --shard 1/8.");
+            "Start it in an array job of Slurm, as an indexed job of Kubernetes or by HyperQueue, or give --shard 1/8.");
     }
 
     private static Share Of(string name, int value, int number, int? count)
@@ -106,7 +106,7 @@ internal static class SchedulerShare
             ? new Share(number, n)
             : throw new UsageException(
                 string.Create(CultureInfo.InvariantCulture, $"--shard auto: {name} is {value}, which is none of {n} shares"),
-                name == "JOB_COMPLETION_INDEX" ? "Give the job's completions as the number of shares." : "Number the tasks from 1: --array=1-N with --shard auto/N.");
+                name == "JOB_COMPLETION_INDEX" ? "Give the job's completions as the number of shares." : "Number the tasks from 1 to N, and give --shard auto/N.");
     }
 
     private static Share OfArray(Func<string, string?> variable, int id)
@@ -119,7 +119,7 @@ internal static class SchedulerShare
         {
             throw new UsageException(
                 string.Create(CultureInfo.InvariantCulture, $"--shard auto: the array has {count} tasks from {least} to {most} in steps of {step}: these are not all of a run's shares"),
-                "Number the array from 1 (--array=1-8), or give the count with --shard auto/N; then any task can be submitted again alone.");
+                "Number the array from 1, or give the count with --shard auto/N; then any task can be submitted again alone.");
         }
 
         return new Share(((id - least) / step) + 1, count);

@@ -93,14 +93,13 @@ public static class QuantizeStage
         progress.BeginRows(share.Sum(c => (long)store.RowCount(c)), share.Where(others.Contains).Sum(c => (long)store.RowCount(c)));
         try
         {
-            engine.Fit(store, quantizer, Save, others, progress, context.Cancellation);
+            engine.Fit(store, quantizer, Save, others, progress, context.Cancellation, context.Stopping);
         }
         finally
         {
             progress.EndRows();
+            times.Save();
         }
-
-        times.Save();
 
         void Save(ClassQuantization result)
         {

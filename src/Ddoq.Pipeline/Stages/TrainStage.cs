@@ -190,6 +190,9 @@ public static class TrainStage
         context.Progress.Message($"train: protocol {jobs[0].Protocol}");
         context.Progress.Begin(Name, open.Sum(j => (long)jobs[j].Recipe.TotalUpdates(jobs[j].Set.Count)), "updates");
         var sink = new NestedProgress(context.Progress);
+
+        // A student that is stopped saves where it is.
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation, context.Stopping);
         try
         {
             context.ForEach(open.Length, () => new MemoryStream(), (i, _) =>
@@ -203,7 +206,7 @@ public static class TrainStage
                     examination.Teacher is { } labeller ? labeller.Logits : null,
                     job.Stage!.PathOf("checkpoint"),
                     sink,
-                    context.Cancellation);
+                    either.Token);
                 results[open[i]] = Finish(job, result);
             });
         }

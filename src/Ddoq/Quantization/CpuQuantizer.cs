@@ -39,7 +39,8 @@ public sealed class CpuQuantizer : IQuantizer
         Action<ClassQuantization> onClassCompleted,
         IReadOnlySet<int>? skipClasses,
         IProgressSink progress,
-        CancellationToken cancellation)
+        CancellationToken cancellation,
+        CancellationToken stopping = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
@@ -58,7 +59,7 @@ public sealed class CpuQuantizer : IQuantizer
         progress.Begin("quantize", total, "classes", total - classes.Length);
         try
         {
-            new ClassDeal(this, source, options, onClassCompleted, progress, classes, plan.Workers).Run(cancellation);
+            new ClassDeal(this, source, options, onClassCompleted, progress, classes, plan.Workers).Run(cancellation, stopping);
         }
         finally
         {
@@ -143,31 +144,33 @@ public sealed class CpuQuantizer : IQuantizer
         private ExceptionDispatchInfo? _failure;
         private int _next;
 
-        public void Run(CancellationToken cancellation)
+        public void Run(CancellationToken cancellation, CancellationToken stopping)
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var threads = new Thread[Math.Max(0, workers - 1)];
             for (int i = 0; i < threads.Length; i++)
             {
-                threads[i] = new Thread(() => Work(stop)) { IsBackground = true, Name = $"ddoq quantize {i + 1}" };
+                threads[i] = new Thread(() => Work(stop, stopping)) { IsBackground = true, Name = $"ddoq quantize {i + 1}" };
                 threads[i].Start();
             }
 
-            Work(stop);
+            Work(stop, stopping);
             foreach (Thread thread in threads)
                 thread.Join();
             _failure?.Throw();
             cancellation.ThrowIfCancellationRequested();
+            if (_next < classes.Length)
+                stopping.ThrowIfCancellationRequested();
         }
 
-        private void Work(CancellationTokenSource stop)
+        private void Work(CancellationTokenSource stop, CancellationToken stopping)
         {
             if (classes.Length == 0)
                 return;
             ClassFit fit = quantizer.Rent(source.ElementType);
             try
             {
-                while (!stop.IsCancellationRequested)
+                while (!stop.IsCancellationRequested && !stopping.IsCancellationRequested)
                 {
                     int taken = Take();
                     if (taken >= classes.Length)

@@ -23,16 +23,18 @@ public interface IQuantizer : IDisposable
     /// <param name="skipClasses">Classes that are complete already; null for none.</param>
     /// <param name="progress">Receives one unit per class under the stage <c>quantize</c>.</param>
     /// <param name="cancellation">Stops between iterations; classes already reported stay valid.</param>
+    /// <param name="stopping">Stops when the classes in work (on a device: the batches) are done and reported.</param>
     /// <exception cref="UsageException">A setting is out of range.</exception>
     /// <exception cref="DdoqException">A row holds a value that is not finite (class, row and value are named).</exception>
-    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">A token was cancelled before the last class was done.</exception>
     void Fit(
         ILatentSource source,
         QuantizerOptions options,
         Action<ClassQuantization> onClassCompleted,
         IReadOnlySet<int>? skipClasses,
         IProgressSink progress,
-        CancellationToken cancellation);
+        CancellationToken cancellation,
+        CancellationToken stopping = default);
 
     /// <summary>Quantises one class on the calling thread.</summary>
     /// <param name="source">The latents.</param>

@@ -61,6 +61,26 @@ public static class AtomicFile
         file.Commit(flushToDisk: true);
     }
 
+    /// <summary>Lets the large files of this process (shards, prototypes, soft labels, checkpoints) be written in a folder of a fast local disk and copied whole beside their place when they are done.</summary>
+    /// <remarks>For outputs on slow network file systems: they then see one sequential write and a rename. What is unfinished stays on the local disk.</remarks>
+    /// <param name="folder">The folder; created when missing. Leftovers of killed runs in it are removed.</param>
+    /// <exception cref="DdoqException">It cannot be created or listed.</exception>
+    public static void StageIn(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (StorageErrors.IsFileFailure(e))
+        {
+            throw StorageErrors.CannotWrite(folder, e);
+        }
+
+        CleanPartials(folder);
+        PartialFile.StagingFolder = Path.GetFullPath(folder);
+    }
+
     /// <summary>Removes temporary files that killed runs left behind; those of live writers are locked and stay.</summary>
     /// <param name="folder">The folder; nothing happens when it does not exist.</param>
     /// <param name="recursive">Looks into its subfolders too.</param>

@@ -25,8 +25,11 @@ internal sealed class PartialFile : IDisposable
     private readonly KeptOpenStream _stream;
     private bool _closed;
 
-    private PartialFile(string path, string partialPath, KeptOpenStream stream)
+    private readonly bool _isStaged;
+
+    private PartialFile(string path, string partialPath, KeptOpenStream stream, bool isStaged)
     {
+        _isStaged = isStaged;
         _path = path;
         _partialPath = partialPath;
         _stream = stream;
@@ -35,15 +38,22 @@ internal sealed class PartialFile : IDisposable
     /// <summary>The content; disposing it only flushes it, so that a writer which owns its stream may be used on it.</summary>
     public FileStream Stream => _stream;
 
+    /// <summary>Where large files are written before they are copied beside their place; null writes them there at once.</summary>
+    public static string? StagingFolder { get; set; }
+
     /// <summary>Creates the temporary file of <paramref name="path"/>.</summary>
+    /// <param name="path">The file's real name.</param>
+    /// <param name="bufferSize">Of its stream.</param>
+    /// <param name="isLarge">Whether it may be written in <see cref="StagingFolder"/> first.</param>
     /// <exception cref="DdoqException">The folder is missing, read-only, forbidden or full, or a folder has that name.</exception>
-    public static PartialFile Create(string path, int bufferSize)
+    public static PartialFile Create(string path, int bufferSize, bool isLarge = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string full = Path.GetFullPath(path);
         if (Directory.Exists(full))
             throw StorageErrors.CannotWrite(path, new IOException("it is a folder"));
-        string folder = Path.GetDirectoryName(full)!;
+        string? staging = isLarge ? StagingFolder : null;
+        string folder = staging ?? Path.GetDirectoryName(full)!;
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
@@ -62,7 +72,7 @@ internal sealed class PartialFile : IDisposable
             {
                 var stream = new KeptOpenStream(partialPath, options);
                 if (File.Exists(partialPath))
-                    return new PartialFile(path, partialPath, stream);
+                    return new PartialFile(path, partialPath, stream, staging is not null);
                 stream.CloseReally();
             }
             catch (IOException e) when (attempt < NameAttempts && (File.Exists(partialPath) || e.HResult is LinuxLocked or MacLocked))
@@ -100,6 +110,12 @@ internal sealed class PartialFile : IDisposable
             throw new InvalidOperationException($"'{_path}' is completed or disposed already");
         try
         {
+            if (_isStaged)
+            {
+                CommitStaged(flushToDisk);
+                return;
+            }
+
             if (flushToDisk)
                 DiskFlush.Flush(_stream);
             else
@@ -112,6 +128,23 @@ internal sealed class PartialFile : IDisposable
         {
             throw StorageErrors.CannotWrite(_path, e);
         }
+    }
+
+    // A rename does not cross file systems: the copy gets a temporary name beside its place.
+    private void CommitStaged(bool flushToDisk)
+    {
+        const int CopyBytes = 8 << 20;
+        _stream.Flush();
+        _stream.Position = 0;
+        using (PartialFile near = Create(_path, bufferSize: 0))
+        {
+            _stream.CopyTo(near.Stream, CopyBytes);
+            near.Commit(flushToDisk);
+        }
+
+        _closed = true;
+        _stream.CloseReally();
+        File.Delete(_partialPath);
     }
 
     /// <inheritdoc/>

@@ -23,7 +23,7 @@ public sealed class SafetensorsWriter : IDisposable
         _flushToDisk = flushToDisk;
         _cursors = cursors;
         _dataStart = header.Length;
-        _file = PartialFile.Create(path, bufferSize: 0);
+        _file = PartialFile.Create(path, bufferSize: 0, isLarge: true);
         try
         {
             WriteAt(header, 0);
