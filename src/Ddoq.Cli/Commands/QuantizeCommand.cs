@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Ddoq.Cli.Terminal;
-using Ddoq.Pipeline;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;

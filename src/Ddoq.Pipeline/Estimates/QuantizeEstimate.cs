@@ -21,7 +21,7 @@ public static class QuantizeEstimate
         using LatentStore store = options.OpenLatents(latents);
         QuantizeStage.RequireRows(store, latents);
         _ = StageIdentity.OfLatents(latents, store, context.Cancellation);
-        return Measure(options, store, options.Share.Of(store), Cost.Now() - began, context);
+        return Measure(options, store, context.Share.Of(store), Cost.Now() - began, context);
     }
 
     /// <summary>Measures on any rows.</summary>

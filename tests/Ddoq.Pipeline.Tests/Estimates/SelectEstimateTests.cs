@@ -3,7 +3,6 @@ using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Estimates;
-using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Pipeline.Tests.Estimates;
 
