@@ -49,7 +49,8 @@ public sealed class ClassOrderCheck
 
     /// <summary>
     /// Whether at least two labels are each seen as one and the same other class by more than half of their rows, of which
-    /// there are two or more: most likely classes were swapped, even where the top-1 is high over all.
+    /// there are two or more, and that these rows are more than chance makes of similar classes: most likely classes were
+    /// swapped, even where the top-1 is high over all.
     /// </summary>
     public bool HasBetterOrder { get; private init; }
 
@@ -174,14 +175,19 @@ public sealed class ClassOrderCheck
         var rows = new int[permutation.Length];
         foreach (((int label, int _), int count) in confusion)
             rows[label] += count;
-        int moved = 0;
+        int moved = 0, gained = 0, lost = 0;
         for (int label = 0; label < permutation.Length; label++)
         {
-            if (permutation[label] != label && rows[label] >= 2 && 2 * confusion.GetValueOrDefault((label, permutation[label])) > rows[label])
-                moved++;
+            int there = confusion.GetValueOrDefault((label, permutation[label]));
+            if (permutation[label] == label || rows[label] < 2 || 2 * there <= rows[label])
+                continue;
+            moved++;
+            gained += there;
+            lost += confusion.GetValueOrDefault((label, label));
         }
 
-        return moved >= 2;
+        // Of a few images of two similar classes most may be mistaken by chance: the sign test at two standard errors.
+        return moved >= 2 && gained - lost >= 2 * Math.Sqrt(gained + lost);
     }
 
     private static string Describe(

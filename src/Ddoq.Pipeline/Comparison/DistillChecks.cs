@@ -39,7 +39,7 @@ internal static class DistillChecks
         long latents = (long)data.Count * encoder.LatentShape.Length * sizeof(ushort);
         long images = (long)setCount * ipc * data.ClassNames.Count * 3 * generator.ImageSize * generator.ImageSize;
         DiskSpace.Require(layout.Root, latents + images, $"the run ({data.Count} latents of {encoder.LatentShape}, {setCount} sets of {ipc} images for each of {data.ClassNames.Count} classes)");
-        LoadNetworks(encode, synthesize, encoder, generator, conditions, context with { Progress = NullProgress.Instance });
+        RunNetworks(encode, synthesize, encoder, generator, conditions, context with { Progress = NullProgress.Instance });
     }
 
     private static void CheckTeachers(PipelineConfiguration configuration, TrainOptions[] protocols, IImageDataset data, ModelFolder model, StageContext context)
@@ -55,16 +55,20 @@ internal static class DistillChecks
         if ((protocols.Any(options => options.NeedsStoredLabels) ? label.RequireTeacher() : label.FindTeacher()) is { } labelling)
             teachers.Add(labelling);
         foreach (string teacher in teachers)
-            AlignedTeacher.Open(teacher, label.Provider, data.ClassNames, model.ImageSize, context).Dispose();
+        {
+            using var asked = AlignedTeacher.Open(teacher, label.Provider, data.ClassNames, model.ImageSize, context);
+            asked.Logits(new float[3 * model.ImageSize * model.ImageSize], 1, new float[data.ClassNames.Count], _ => "a black image");
+        }
     }
 
-    // The encoder is run once when encoding begins, so that here it is enough that it loads.
-    private static void LoadNetworks(
+    // The encoder is run once when encoding begins, so that here it is enough that it loads; the others' turn may come hours later.
+    private static void RunNetworks(
         EncodeOptions encode, SynthesizeOptions synthesize, ModelFolder encoder, ModelFolder generator, ClassConditions conditions, StageContext context)
     {
         SynthesisOptions sampling = synthesize.SamplingFor(generator, algorithm: null);
         VaeEncoder.Open(encoder, context.Networks with { Provider = encode.Provider, Threads = context.Workers, BatchSize = encode.BatchSize }).Dispose();
-        SynthesisNetworks.Open(
-            sampling.Start is { IsNoDiffusion: true } ? null : conditions, generator, SynthesizeStage.SessionOptions(synthesize, sampling, context), context.Progress).Dispose();
+        using var networks = SynthesisNetworks.Open(
+            sampling.Start is { IsNoDiffusion: true } ? null : conditions, generator, SynthesizeStage.SessionOptions(synthesize, sampling, context), context.Progress);
+        networks.RequireFinite(new float[generator.LatentShape.Length], conditions.Labels[0], sampling, "a latent of zeros", context.Cancellation);
     }
 }

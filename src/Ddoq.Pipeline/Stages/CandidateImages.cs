@@ -50,6 +50,10 @@ internal sealed class CandidateImages : IDisposable
     /// <summary>The teacher's folder; empty where none is asked.</summary>
     public string TeacherFolder { get; } = string.Empty;
 
+    /// <summary>Loads all networks that the selection will use.</summary>
+    /// <exception cref="DdoqException">A network is missing or damaged, or the teacher does not fit the classes.</exception>
+    public void Load(StageContext context) => Load(context, _options.CandidateLatents == CandidateSpace.Images, _options.MinConfidence > 0);
+
     /// <summary>The latents of a class's candidates (n x D), the generator's own or those of their images, and the teacher's confidence in their class where it is asked for.</summary>
     /// <exception cref="DdoqException">A network fails, or a value is not finite; the message names class, prototype, candidate and seed.</exception>
     public (float[] Latents, float[]? Confidences) Measure(int c, StageContext context)

@@ -53,7 +53,9 @@ public static class CandidateStage
             settings["prototypes"] = StageIdentity.Of(prototypes);
         else
             prototypes = null;
-        using StageFolder stage = StageFolder.Open(output, "select", settings, context.Forces("select"), isShare: context.Share.IsPartial);
+        if (!context.Finds(output, CoresetStage.Name, settings))
+            images.Load(context);
+        using StageFolder stage = StageFolder.Open(output, CoresetStage.Name, settings, context.Forces(CoresetStage.Name), isShare: context.Share.IsPartial);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == SynthesizeSettings.Weights.Show(weights))
         {

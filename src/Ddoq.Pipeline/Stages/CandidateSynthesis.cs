@@ -2,7 +2,6 @@ using Ddoq.Distilled;
 using Ddoq.Numerics;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
-using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Storage;
 
@@ -19,7 +18,7 @@ internal static class CandidateSynthesis
     /// <returns>Whether the candidates are complete: a share completes them when it finds all others done in the same folder.</returns>
     /// <exception cref="DdoqException">The network fails, or a candidate is not finite; the message names class, prototype, candidate and seed.</exception>
     public static bool Run(
-        PrototypeSet set, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, string origin, StageFolder stage, StageContext context)
+        PrototypeSet set, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, string origin, StageFolder stage, SynthesisNetworks? networks, StageContext context)
     {
         if (stage.IsComplete)
         {
@@ -40,7 +39,7 @@ internal static class CandidateSynthesis
             set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1");
         bool isWhole = ShareWork.Run(stage.Path, context, list, own =>
         {
-            DrawShare(set, list, conditions, model, sampling, options, stage, own);
+            DrawShare(set, list, conditions, model, sampling, networks!.Backbone!, stage, own);
             return null;
         });
         if (!isWhole)
@@ -65,7 +64,7 @@ internal static class CandidateSynthesis
     }
 
     private static void DrawShare(
-        PrototypeSet set, CandidateList list, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, StageFolder stage, StageContext context)
+        PrototypeSet set, CandidateList list, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, IDiffusionBackbone backbone, StageFolder stage, StageContext context)
     {
         long[] own = [.. Batches(list, context.Share)], open = [.. own.Where(batch => !CandidateSet.HasBatch(stage.Path, list, batch))];
         long all = own.Sum(batch => (long)list.RowsOf(batch)), missing = open.Sum(batch => (long)list.RowsOf(batch));
@@ -74,7 +73,7 @@ internal static class CandidateSynthesis
         try
         {
             if (open.Length > 0)
-                Generate(set, list, open, conditions, model, sampling, options, stage, context);
+                Generate(set, list, open, conditions, model, sampling, backbone, stage, context);
         }
         finally
         {
@@ -83,11 +82,8 @@ internal static class CandidateSynthesis
     }
 
     private static void Generate(
-        PrototypeSet set, CandidateList list, long[] open, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, StageFolder stage, StageContext context)
+        PrototypeSet set, CandidateList list, long[] open, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, IDiffusionBackbone backbone, StageFolder stage, StageContext context)
     {
-        ProviderChoice.Announce(options.Provider, context.Progress);
-        OnnxSessionOptions session = SynthesizeStage.SessionOptions(options, sampling, context);
-        using IDiffusionBackbone backbone = conditions.Open(model, session, context.Progress);
         using var synthesizer = new DiffusionSynthesizer(backbone, model.Scheduler, sampling);
         int lanes = Math.Clamp(backbone.LaneCount, 1, context.Workers), length = set.Shape.Length;
         var saving = new Lock();

@@ -48,6 +48,7 @@ public static class CoresetStage
         };
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
+        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
         using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         string asked = SynthesizeSettings.Weights.Show(weights);
@@ -63,7 +64,7 @@ public static class CoresetStage
         {
             bool isWhole = ShareWork.Run(output, context, plan, own =>
             {
-                WriteShare(options, store, data, prototypes, plan, fit, stage, own);
+                WriteShare(options, store, data, centres, plan, fit, stage, own);
                 return null;
             });
             if (!isWhole)
@@ -101,9 +102,8 @@ public static class CoresetStage
 
     /// <summary>Chooses for the classes of a share, and writes their images.</summary>
     private static void WriteShare(
-        SelectOptions options, LatentStore store, IImageDataset data, string? prototypes, SetPlan plan, ImageFit fit, StageFolder stage, StageContext context)
+        SelectOptions options, LatentStore store, IImageDataset data, PrototypeSet? centres, SetPlan plan, ImageFit fit, StageFolder stage, StageContext context)
     {
-        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
         IReadOnlySet<int> own = context.Share.Of(store);
         ClassChoice?[] choices = Choose(options, store, data, centres, own, stage, context);
 

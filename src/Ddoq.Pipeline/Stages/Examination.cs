@@ -48,8 +48,8 @@ internal sealed class Examination : IDisposable
         var check = ClassOrderCheck.Evaluate(logits, test.Labels, classNames, classNames);
         if (options.StopsAtClassCheck)
             check.ThrowIfWrong();
-        else if (check.IsNearChance || check.HasBetterOrder)
-            context.Progress.Message(check.Diagnosis);
+        if (check.IsNearChance || check.HasBetterOrder || check.IsUncertain)
+            context.Progress.Message($"train: {check.Diagnosis}");
         return logits;
     }
 

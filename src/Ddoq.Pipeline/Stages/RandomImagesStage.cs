@@ -48,6 +48,7 @@ public static class RandomImagesStage
             settings["provider"] = RunSettings.Provider.Show(source.Provider);
         }
 
+        using AutoencoderNetworks? networks = throughAutoencoder && !context.Finds(output, "random-images", settings) ? AutoencoderNetworks.Open(model, source, context) : null;
         using StageFolder stage = StageFolder.Open(output, "random-images", settings, context.Forces("random-images"));
         if (stage.IsComplete)
             return;
@@ -64,7 +65,7 @@ public static class RandomImagesStage
 
         if (throughAutoencoder)
         {
-            WriteDecoded(model, source, plan.Count, pixels, Read, (i, bytes) => plan.WriteImage(stage.Path, i, bytes, channels, fit.Height), context);
+            WriteDecoded(networks!, model.LatentShape.Length, plan.Count, pixels, Read, (i, bytes) => plan.WriteImage(stage.Path, i, bytes, channels, fit.Height), context);
         }
         else
         {
@@ -85,13 +86,10 @@ public static class RandomImagesStage
     }
 
     private static void WriteDecoded(
-        ModelFolder model, EncodeOptions source, int count, int pixels, Action<int, byte[]> read, Action<int, byte[]> write, StageContext context)
+        AutoencoderNetworks networks, int length, int count, int pixels, Action<int, byte[]> read, Action<int, byte[]> write, StageContext context)
     {
-        OnnxSessionOptions session = context.Networks with { Provider = source.Provider, Threads = context.Workers, BatchSize = source.BatchSize };
-        using VaeEncoder encoder = VaeEncoder.Open(model, session);
-        using VaeDecoder decoder = VaeDecoder.Open(model, session);
         var images = new float[Math.Min(count, ChunkRows) * pixels];
-        var latents = new float[Math.Min(count, ChunkRows) * model.LatentShape.Length];
+        var latents = new float[Math.Min(count, ChunkRows) * length];
         for (int first = 0; first < count; first += ChunkRows)
         {
             int start = first, rows = Math.Min(ChunkRows, count - first);
@@ -100,8 +98,8 @@ public static class RandomImagesStage
                 read(start + i, buffer.Bytes);
                 PlanarPixels.ToSigned(buffer.Bytes, images.AsSpan(i * pixels, pixels));
             });
-            encoder.EncodeMean(images, rows, latents, row => $"image {start + row} of the set", context.Cancellation);
-            decoder.Decode(latents, rows, images, row => $"image {start + row} of the set", context.Cancellation);
+            networks.Encoder.EncodeMean(images, rows, latents, row => $"image {start + row} of the set", context.Cancellation);
+            networks.Decoder.Decode(latents, rows, images, row => $"image {start + row} of the set", context.Cancellation);
             context.ForEach(rows, () => new PixelBuffer(pixels), (i, buffer) =>
             {
                 PlanarPixels.FromSigned(images.AsSpan(i * pixels, pixels), buffer.Bytes);
@@ -140,6 +138,46 @@ public static class RandomImagesStage
         {
             // Encoding reports it.
             return false;
+        }
+    }
+
+    /// <summary>Encoder and decoder, loaded before anything is written.</summary>
+    private sealed class AutoencoderNetworks : IDisposable
+    {
+        private AutoencoderNetworks(VaeEncoder encoder, VaeDecoder decoder) => (Encoder, Decoder) = (encoder, decoder);
+
+        public VaeEncoder Encoder { get; }
+
+        public VaeDecoder Decoder { get; }
+
+        /// <summary>Loads both and passes a grey image through them.</summary>
+        /// <exception cref="DdoqException">A network is missing, damaged, or gives values that are not finite.</exception>
+        public static AutoencoderNetworks Open(ModelFolder model, EncodeOptions source, StageContext context)
+        {
+            OnnxSessionOptions session = context.Networks with { Provider = source.Provider, Threads = context.Workers, BatchSize = source.BatchSize };
+            VaeEncoder encoder = VaeEncoder.Open(model, session);
+            VaeDecoder? decoder = null;
+            try
+            {
+                decoder = VaeDecoder.Open(model, session);
+                var image = new float[3 * model.ImageSize * model.ImageSize];
+                var latent = new float[model.LatentShape.Length];
+                encoder.EncodeMean(image, 1, latent, _ => "a grey image", context.Cancellation);
+                decoder.Decode(latent, 1, image, _ => "a grey image", context.Cancellation);
+                return new AutoencoderNetworks(encoder, decoder);
+            }
+            catch
+            {
+                encoder.Dispose();
+                decoder?.Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            Encoder.Dispose();
+            Decoder.Dispose();
         }
     }
 }

@@ -1,15 +1,19 @@
+using System.Numerics.Tensors;
 using System.Runtime.ExceptionServices;
 using Ddoq.Onnx.Autoencoders;
 using Ddoq.Onnx.Backbones;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Onnx.Synthesis;
 
 namespace Ddoq.Pipeline.Stages;
 
 /// <summary>Network of the reverse process, where it is run, and decoder, loaded side by side: each takes a core, and large ones take long.</summary>
 internal sealed class SynthesisNetworks : IDisposable
 {
-    private SynthesisNetworks(IDiffusionBackbone? backbone, VaeDecoder decoder) => (Backbone, Decoder) = (backbone, decoder);
+    private readonly ModelFolder _model;
+
+    private SynthesisNetworks(IDiffusionBackbone? backbone, VaeDecoder decoder, ModelFolder model) => (Backbone, Decoder, _model) = (backbone, decoder, model);
 
     /// <summary>Null where prototypes are decoded as they are.</summary>
     public IDiffusionBackbone? Backbone { get; }
@@ -24,7 +28,7 @@ internal sealed class SynthesisNetworks : IDisposable
     public static SynthesisNetworks Open(ClassConditions? conditions, ModelFolder model, OnnxSessionOptions session, IProgressSink progress)
     {
         if (conditions is null)
-            return new SynthesisNetworks(null, VaeDecoder.Open(model, session, progress));
+            return new SynthesisNetworks(null, VaeDecoder.Open(model, session, progress), model);
         VaeDecoder? decoder = null;
         ExceptionDispatchInfo? failure = null;
         var second = new Thread(() =>
@@ -54,7 +58,28 @@ internal sealed class SynthesisNetworks : IDisposable
         }
 
         failure?.Throw();
-        return new SynthesisNetworks(backbone, decoder!);
+        return new SynthesisNetworks(backbone, decoder!, model);
+    }
+
+    /// <summary>Calls each network once on a prototype: what they give must be numbers.</summary>
+    /// <exception cref="DdoqException">A network fails, or gives a value that is not finite; the message names its file.</exception>
+    public void RequireFinite(ReadOnlySpan<float> prototype, int label, SynthesisOptions sampling, string name, CancellationToken cancellation)
+    {
+        var latent = prototype.ToArray();
+        var image = new float[3 * Decoder.ImageSize * Decoder.ImageSize];
+        Decoder.Decode(latent, 1, image, _ => name, cancellation);
+        if (Backbone is null)
+            return;
+        using IBackboneBatch batch = Backbone.CreateBatch(Backbone.FitBatchSize(sampling.BatchSize!.Value, sampling.IsGuided), sampling.IsGuided);
+        batch.SetClasses([.. Enumerable.Repeat(label, batch.BatchSize)]);
+        for (int row = 0; row < batch.BatchSize; row++)
+            latent.CopyTo(batch.Latents[(row * latent.Length)..]);
+        batch.Predict(1);
+        if (TensorPrimitives.IsFiniteAll(batch.Conditional) && (batch.Unconditional.IsEmpty || TensorPrimitives.IsFiniteAll(batch.Unconditional)))
+            return;
+        throw new DdoqException(
+            $"{_model.BackboneFile} gives values that are not finite for the first prototype",
+            "Export the network in float32, or check its weights.");
     }
 
     public void Dispose()

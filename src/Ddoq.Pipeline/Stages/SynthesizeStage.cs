@@ -64,9 +64,11 @@ public static class SynthesizeStage
         WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
         if (options.Candidates > 1 && sampling.Start.Value.IsNoDiffusion)
             throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
-        using StageFolder stage = StageFolder.Open(output, Name, Describe(options, sampling, conditions, model, prototypes, context), context.Forces(Name), isShare: context.Share.IsPartial);
+        Dictionary<string, string> settings = Describe(options, sampling, conditions, model, prototypes, context);
+        using SynthesisNetworks? networks = context.Finds(output, Name, settings) ? null : Check(set, conditions, model, sampling, options, output, context);
+        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
         if (options.Candidates > 1)
-            return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, context);
+            return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, networks, context);
 
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && stored == asked)
@@ -82,10 +84,9 @@ public static class SynthesizeStage
         }
         else
         {
-            ProviderChoice.Announce(options.Provider, context.Progress);
             bool isWhole = ShareWork.Run(output, context, plan, own =>
             {
-                Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, options, stage, own);
+                Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, networks!, stage, own);
                 return null;
             });
             if (!isWhole)
@@ -125,13 +126,34 @@ public static class SynthesizeStage
         ? string.Create(CultureInfo.InvariantCulture, $" (the nearest kept level, {found:0.####})")
         : string.Empty;
 
+    /// <summary>Loads the networks, runs each once on the first prototype, and looks for room on the disk.</summary>
+    private static SynthesisNetworks Check(
+        PrototypeSet set, ClassConditions conditions, ModelFolder model, SynthesisOptions sampling, SynthesizeOptions options, string output, StageContext context)
+    {
+        if (options.Candidates == 1)
+            DiskSpace.Require(output, set.TotalCenters * 3L * model.ImageSize * model.ImageSize, $"the images of {set.TotalCenters} prototypes");
+        ProviderChoice.Announce(options.Provider, context.Progress);
+        var networks = SynthesisNetworks.Open(sampling.Start is { IsNoDiffusion: true } ? null : conditions, model, SessionOptions(options, sampling, context), context.Progress);
+        try
+        {
+            int first = Enumerable.Range(0, set.ClassNames.Count).First(c => set.CenterCount(c) > 0);
+            networks.RequireFinite(set.Centroid(first, 0), conditions.Labels[first], sampling, $"the image of prototype 0 of class {first} '{set.ClassNames[first]}'", context.Cancellation);
+            return networks;
+        }
+        catch
+        {
+            networks.Dispose();
+            throw;
+        }
+    }
+
     private static void Generate(
         PrototypeSet set,
         DistilledPlan plan,
         ClassConditions conditions,
         ModelFolder model,
         SynthesisOptions sampling,
-        SynthesizeOptions options,
+        SynthesisNetworks networks,
         StageFolder stage,
         StageContext context)
     {
@@ -144,8 +166,6 @@ public static class SynthesizeStage
         {
             if (missing == 0)
                 return;
-            OnnxSessionOptions session = SessionOptions(options, sampling, context);
-            using var networks = SynthesisNetworks.Open(sampling.Start is { IsNoDiffusion: true } ? null : conditions, model, session, context.Progress);
             VaeDecoder decoder = networks.Decoder;
             using DiffusionSynthesizer? synthesizer = networks.Backbone is { } backbone ? new DiffusionSynthesizer(backbone, model.Scheduler, sampling) : null;
             var work = new SynthesisWork(set, plan, conditions.Labels, synthesizer, decoder, stage.Path, context);

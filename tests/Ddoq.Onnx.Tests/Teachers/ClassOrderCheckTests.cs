@@ -78,6 +78,43 @@ public class ClassOrderCheckTests
     }
 
     [Test]
+    public void Evaluate_OfTwoSimilarClasses_OfWhichMostOfThreeImagesAreMistaken_Passes()
+    {
+        // 10 classes of 3 images; two of three of 4 and of 6 are taken for the other.
+        ClassOrderCheck check = Of(10, 3, (label, image) => image == 0 ? label : label switch { 4 => 6, 6 => 4, _ => label });
+        Assert.That(check.HasBetterOrder, Is.False, check.Diagnosis);
+        Assert.That(check.ThrowIfWrong, Throws.Nothing);
+    }
+
+    [Test]
+    public void Evaluate_OfTwoClassesOfTwoImages_WhollySwapped_IsNoticed() =>
+        Assert.That(Of(10, 2, (label, _) => label switch { 4 => 6, 6 => 4, _ => label }).ThrowIfWrong, Throws.InstanceOf<DdoqException>().With.Message.Contains("4 'name4' is the teacher's 6"));
+
+    [Test]
+    public void Evaluate_OfAThousandGoodTeachersOnThirtyImages_RefusesAtMostOnePercent()
+    {
+        // Every mistake is for the most similar class, which is the hardest kind to tell from swapped ones.
+        int refused = 0;
+        for (ulong teacher = 0; teacher < 1000; teacher++)
+        {
+            var random = new CounterRandom(9, teacher);
+            ClassOrderCheck check = Of(10, 3, (label, _) => random.NextDouble() < 0.8 ? label : label ^ 1);
+            refused += check.HasBetterOrder || check.IsNearChance ? 1 : 0;
+        }
+
+        Assert.That(refused, Is.LessThanOrEqualTo(10));
+    }
+
+    private static ClassOrderCheck Of(int classes, int perClass, Func<int, int, int> predicted)
+    {
+        int[] labels = [.. Enumerable.Range(0, classes * perClass).Select(row => row / perClass)];
+        var logits = new float[labels.Length * classes];
+        for (int row = 0; row < labels.Length; row++)
+            logits[(row * classes) + predicted(labels[row], row % perClass)] = 1;
+        return ClassOrderCheck.Evaluate(logits, labels, [.. Enumerable.Range(0, classes).Select(c => $"name{c}")]);
+    }
+
+    [Test]
     public void Evaluate_OfAFewRightRows_IsNotAlarmed()
     {
         ClassOrderCheck check = ClassOrderCheck.Evaluate([2, 1, 0, 3], [0, 1], ["a", "b"]);
