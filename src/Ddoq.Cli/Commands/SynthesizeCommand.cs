@@ -19,6 +19,7 @@ internal static class SynthesizeCommand
             "Turn prototypes into images with the diffusion model; writes an ImageFolder with weights.",
             PipelineStages.Synthesize);
         Option<string?> prototypes = command.AddOption("--prototypes", "prototypes.safetensors or the folder that holds it.", "path");
+        Option<string?> latents = command.AddOption("--latents", "Latent store that the prototypes are of; --weights-from images counts its rows.", "path");
         Option<string?> output = command.AddOption("--output", "Folder of the distilled set.", "folder", alias: "-o");
         Option<bool> noise = command.AddSwitch("--from-noise", "Ignore the centres and start from pure noise (a control).");
         Option<bool> dryRun = command.AddSwitch("--dry-run", "Measure some batches and print network calls, time, disk and memory of the whole, without writing anything.");
@@ -27,7 +28,7 @@ internal static class SynthesizeCommand
         {
             string path = run.Required(prototypes);
             string file = Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : path;
-            SynthesizeOptions options = SynthesizeOptions.From(run.Configuration);
+            SynthesizeOptions options = SynthesizeOptions.From(run.Configuration) with { DataLatents = run.Optional(latents) };
             if (run.Parsed.GetValue(noise))
             {
                 if (options.Sampling.Start is not null)

@@ -1,4 +1,5 @@
 using Ddoq.Onnx.Schedulers;
+using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 using static Ddoq.Pipeline.Configuration.OptionsRecords;
 
@@ -110,6 +111,15 @@ public static class SynthesizeSettings
         SettingValues.WholeNumber(1, 65_536))
     { Stages = PipelineStages.Synthesize, DecidedBy = "the latent's size and the provider (50 for small latents)", UnsetWord = "0" }
         .In(Sampling, o => o.BatchSize, (o, v) => o with { BatchSize = v });
+
+    /// <summary>Where weights are counted.</summary>
+    public static readonly Setting<WeightSource> WeightsFrom = new Setting<WeightSource>(
+        "synthesize.weights_from",
+        "--weights-from",
+        "What the data's rows are counted at for the weights: the prototypes, or the finished images' latents.",
+        SettingValues.Choice(("centres", WeightSource.Centres), ("images", WeightSource.Images)))
+    { Stages = PipelineStages.Synthesize, IsOutsideIdentity = true }
+        .In(Synthesize, o => o.WeightsFrom, (o, v) => o with { WeightsFrom = v });
 
     /// <summary>Candidates per prototype.</summary>
     public static readonly Setting<int> Candidates = new Setting<int>(

@@ -1,7 +1,9 @@
 using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
+using Ddoq.Selection;
 using Ddoq.Storage;
 
 namespace Ddoq.Pipeline;
@@ -9,7 +11,7 @@ namespace Ddoq.Pipeline;
 /// <summary>Which image of a distilled set comes from what, in the order of the metadata: class by class, prototype by prototype.</summary>
 internal sealed class DistilledPlan
 {
-    private const string WeightsKey = "weights";
+    private const string WeightsKey = "weights", SourceKey = "weights_from";
 
     private readonly DistilledSet _set;
 
@@ -44,6 +46,13 @@ internal sealed class DistilledPlan
 
         return new DistilledPlan(new DistilledSet(classNames, list));
     }
+
+    /// <summary>The images of a class with the cells of other points.</summary>
+    public PlannedImage[] WithMasses(int label, PointMasses cells) =>
+    [
+        .. _set.Images.Where(image => image.Label == label)
+            .Select((image, k) => new PlannedImage(cells.Counts[k], cells.Masses?[k], image.Prototype, image.Seed, image.Source, image.SourceRow) { Candidate = image.Candidate }),
+    ];
 
     /// <summary>The place of an image in the order of the source; null for a made one.</summary>
     public long? SourceRow(int index) => _set.Images[index].SourceRow;
@@ -85,13 +94,17 @@ internal sealed class DistilledPlan
     /// <param name="seed">The run's seed.</param>
     /// <param name="device">What computed them.</param>
     /// <param name="distortion">Each class's distortion; null when the images do not stand for cells.</param>
-    public void Complete(StageFolder stage, WeightRule weights, string origin, ulong seed, string device, Func<int, double>? distortion)
+    /// <param name="source">At what points the cells were counted.</param>
+    public void Complete(
+        StageFolder stage, WeightRule weights, string origin, ulong seed, string device, Func<int, double>? distortion, WeightSource source = WeightSource.Centres)
     {
         _set.SaveMetadata(stage.Path);
         IReadOnlyList<DistilledSummary> summary = DistilledSummary.Of(_set, distortion);
         DistilledSummary.Save(stage.Path, summary);
         StageRecord record = StageFolder.Read(stage.Path);
         var configuration = new SortedDictionary<string, string>(record.Settings, StringComparer.Ordinal) { [WeightsKey] = SynthesizeSettings.Weights.Show(weights) };
+        if (source == WeightSource.Images)
+            configuration[SourceKey] = SynthesizeSettings.WeightsFrom.Show(source);
         new DistilledProvenance(record.Version, seed, device, configuration, [], _set.ClassNames).Save(stage.Path);
         AtomicFile.WriteAllText(stage.PathOf(DistilledCard.FileName), DistilledCard.Write(_set, summary, origin));
         stage.Complete(
@@ -105,7 +118,15 @@ internal sealed class DistilledPlan
     }
 
     /// <summary>The rule that a finished set's weights follow, as <c>ddoq.json</c> names it; null when it names none.</summary>
-    public static string? WeightsOf(string folder) => DistilledProvenance.Load(folder).Configuration.GetValueOrDefault(WeightsKey);
+    public static string? WeightsOf(string folder)
+    {
+        IReadOnlyDictionary<string, string> configuration = DistilledProvenance.Load(folder).Configuration;
+        return configuration.GetValueOrDefault(SourceKey) is { } source ? $"{configuration.GetValueOrDefault(WeightsKey)} from {source}" : configuration.GetValueOrDefault(WeightsKey);
+    }
+
+    /// <summary>The same of a rule that is asked for.</summary>
+    public static string Describe(WeightRule rule, WeightSource source) =>
+        SynthesizeSettings.Weights.Show(rule) + (source == WeightSource.Images ? $" from {SynthesizeSettings.WeightsFrom.Show(source)}" : string.Empty);
 
     private string PathOf(string folder, int index) => DistilledSet.PathOf(folder, _set.Images[index].FileName);
 }

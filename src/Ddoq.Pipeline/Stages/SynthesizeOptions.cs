@@ -8,6 +8,16 @@ using Ddoq.Quantization;
 
 namespace Ddoq.Pipeline.Stages;
 
+/// <summary>At what points the masses of the data are counted that weights follow.</summary>
+public enum WeightSource
+{
+    /// <summary>The prototypes, before they became images.</summary>
+    Centres,
+
+    /// <summary>The latents of the finished images.</summary>
+    Images,
+}
+
 /// <summary>What <see cref="SynthesizeStage"/> is asked to do; null leaves a choice to the model.</summary>
 public sealed record SynthesizeOptions
 {
@@ -33,6 +43,15 @@ public sealed record SynthesizeOptions
 
     /// <summary>Rule for the weights written to the metadata; null takes that of the prototypes' algorithm.</summary>
     public WeightRule? Weights { get; init; }
+
+    /// <summary>At what points the masses of the data are counted that the weights follow.</summary>
+    public WeightSource WeightsFrom { get; init; }
+
+    /// <summary>Latent store of the data, for <see cref="WeightSource.Images"/>; else not read.</summary>
+    public string? DataLatents { get; init; }
+
+    /// <summary>A complete set of the same images, of which they are copied instead of made; null for none.</summary>
+    public string? SameImages { get; init; }
 
     /// <summary>Candidates of each prototype; above 1 the stage leaves their latents, of which a selection keeps some.</summary>
     public int Candidates { get; init; } = 1;

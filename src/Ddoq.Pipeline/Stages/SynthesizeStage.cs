@@ -7,6 +7,7 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
+using Ddoq.Selection;
 using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
@@ -60,8 +61,13 @@ public static class SynthesizeStage
         double start = DiffusionSynthesizer.StartOf(model.Scheduler, sampling);
         ClassConditions conditions = ClassConditions.Resolve(options, set.ClassNames, model);
         bool isNoise = sampling.Start!.Value.IsPureNoise;
-        // Images from noise stand for no cell, so there is nothing to weigh them by.
-        WeightRule weights = isNoise ? WeightRule.None : options.WeightsFor(algorithm);
+        if (options.WeightsFrom == WeightSource.Images && options.Candidates > 1)
+            throw new UsageException("--weights-from images and --candidates exclude each other: what is kept of candidates is weighed when it is selected", "Leave --weights-from out.");
+        if (options.WeightsFrom == WeightSource.Images && options.DataLatents is null)
+            throw new UsageException("--weights-from images counts the data's rows, and no --latents are given", "Give the latents that the prototypes were made from.");
+
+        // Images from noise stand for no prototype's cell, so there is nothing of the prototypes to weigh them by.
+        WeightRule weights = isNoise && options.WeightsFrom == WeightSource.Centres ? WeightRule.None : options.WeightsFor(algorithm);
         if (options.Candidates > 1 && sampling.Start.Value.IsNoDiffusion)
             throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
         Dictionary<string, string> settings = Describe(options, sampling, conditions, model, prototypes, context);
@@ -70,7 +76,7 @@ public static class SynthesizeStage
         if (options.Candidates > 1)
             return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, networks, context);
 
-        string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = SynthesizeSettings.Weights.Show(weights);
+        string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = DistilledPlan.Describe(weights, options.WeightsFrom);
         if (stage.IsComplete && stored == asked)
         {
             context.Progress.Message($"synthesize: complete in {output}");
@@ -84,6 +90,8 @@ public static class SynthesizeStage
         }
         else
         {
+            if (options.SameImages is { } same)
+                Copy(same, stage);
             bool isWhole = ShareWork.Run(output, context, plan, own =>
             {
                 Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, networks!, stage, own);
@@ -97,6 +105,14 @@ public static class SynthesizeStage
         }
 
         plan.Join(stage);
+        if (options.WeightsFrom == WeightSource.Images)
+        {
+            DistilledPlan images = plan.ToPlan(choices: null);
+            PointMasses[] masses = ImageMasses.Measure(options, output, context with { Share = Share.All });
+            DistilledPlan.FromImages(set.ClassNames, [.. masses.Select((cells, c) => images.WithMasses(c, cells))], weights)
+                .Complete(stage, weights, plan.Origin, plan.Seed, plan.Device, c => masses[c].Distortion, WeightSource.Images);
+        }
+
         return true;
     }
 
@@ -116,6 +132,18 @@ public static class SynthesizeStage
     /// <summary>Whether the networks may compute in float16, which changes results.</summary>
     internal static bool UsesHalfPrecision(ExecutionProvider provider, StageContext context) =>
         provider == ExecutionProvider.TensorRt && context.Networks.AllowHalfPrecision;
+
+    // Of the same settings, so that the images would be the same too.
+    private static void Copy(string from, StageFolder stage)
+    {
+        if (StageIdentity.Of(from) != stage.Fingerprint)
+            return;
+        foreach (string file in StageFolder.Read(from).Outputs.Keys.Where(file => file.EndsWith(".png", StringComparison.Ordinal)))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(stage.PathOf(file))!);
+            AtomicFile.WriteAllBytes(stage.PathOf(file), File.ReadAllBytes(Path.Combine(from, file)));
+        }
+    }
 
     private static string Origin(PrototypeSet set, StartLevel start, double found) =>
         start.IsPureNoise ? "generated from pure noise with the class only"

@@ -278,6 +278,51 @@ public class SynthesizeTests
         });
     }
 
+    [Test]
+    public void WeightsFromImages_AreTheMassesOfTheDataAtTheImagesLatents()
+    {
+        const int Rows = 40;
+        var random = new CounterRandom(8, 1);
+        var rows = new float[s_names.Length * Rows * s_shape.Length];
+        random.FillGaussian(rows);
+        string latents = Path.Combine(_folder, "latents"), output = Path.Combine(_folder, "set"), plain = Path.Combine(_folder, "plain");
+        using (LatentStoreWriter writer = LatentStoreWriter.Open(latents, new LatentStoreInfo { Shape = s_shape, ClassNames = s_names }, s_names.Length * Rows, 64))
+        {
+            writer.Append(rows, [.. Enumerable.Range(0, s_names.Length * Rows).Select(i => i / Rows)]);
+            writer.Complete();
+        }
+
+        SynthesizeOptions options = Options(_label.Path) with { Weights = WeightRule.Direct, DataLatents = latents };
+        SynthesizeStage.Run(options, Prototypes, plain, Context(2));
+        SynthesizeStage.Run(options with { WeightsFrom = WeightSource.Images, SameImages = plain }, Prototypes, output, Context(2));
+        DistilledSet set = DistilledSet.Load(output);
+        using IImageDataset images = ImageDatasets.Open(output, DatasetSplit.Train, new ImageDatasetOptions { ClassNames = s_names });
+        Assert.That(Images(output), Is.EqualTo(Images(plain)));
+        for (int c = 0; c < s_names.Length; c++)
+        {
+            float[][] points = [.. Enumerable.Range(c * PerClass, PerClass).Select(i =>
+            {
+                var pixels = new byte[TinyModel.Pixels];
+                images.ReadRgb(i, new ImageFit(TinyModel.ImageSize, TinyModel.ImageSize, FitMode.Pad), pixels);
+                return TinyAutoencoder.Encode(pixels);
+            })];
+            long[] cells = new long[PerClass];
+            foreach (float[] row in rows.AsSpan(c * Rows * s_shape.Length, Rows * s_shape.Length).ToArray().Chunk(s_shape.Length))
+                cells[Array.IndexOf(points, points.MinBy(point => point.Zip(row, (x, y) => (x - (double)(Half)y) * (x - (double)(Half)y)).Sum()))]++;
+            DistilledImage[] own = [.. set.Images.Where(image => image.Label == c)];
+            Assert.That(own.Select(image => image.ClusterSize), Is.EqualTo(cells));
+            Assert.That(own.Select(image => image.Weight), Is.EqualTo(cells.Select(cell => (double)cell / Rows)).Within(1e-6));
+        }
+
+        // The weights of the centres again, and the folder is what it was without the question.
+        SynthesizeStage.Run(options, Prototypes, output, Context(2));
+        Assert.That(
+            Content(output).Where(file => !file.Key.StartsWith("image-latents", StringComparison.Ordinal)), Is.EqualTo(Content(plain)));
+        Assert.That(
+            () => SynthesizeStage.Run(options with { WeightsFrom = WeightSource.Images, DataLatents = null }, Prototypes, output, Context(1)),
+            Throws.InstanceOf<UsageException>().With.Message.Contains("--latents"));
+    }
+
     private float[][] Candidates(SynthesizeOptions options, string name, int workers)
     {
         string output = Path.Combine(_folder, name);
