@@ -23,6 +23,14 @@ public class ArmTests
         Assert.That(arms.Select(arm => (arm.Set, arm.Weights)), Is.EqualTo(new[] { (SetRecipe.Decoded, (WeightRule?)null), (SetRecipe.RandomDecoded, null) }));
     }
 
+    [Test]
+    public void ReweightedImages_AreThoseOfDdoq_AndNoDiffusionIsRunForThem()
+    {
+        Arm[] arms = [.. Arm.Parse("reweighted,selected,selected-w2,rded", WeightRule.SquareRoot)];
+        Assert.That(arms.Select(arm => arm.Set.IsGenerated), Is.EqualTo(new[] { false, true, true, false }));
+        Assert.That(arms.Select(arm => arm.Set.Prototypes?.Name), Is.EqualTo(new[] { "ddoq", "support", "ddoq", null }));
+    }
+
     [TestCase("")]
     [TestCase("ddoq,hearding")]
     [TestCase("full")]

@@ -15,10 +15,11 @@ internal static class DistillChecks
     /// <param name="configuration">Settings.</param>
     /// <param name="protocols">The protocols that students are trained by.</param>
     /// <param name="setCount">Distilled sets that are made.</param>
+    /// <param name="needsTeacher">Whether a set is made with the teacher's help.</param>
     /// <param name="layout">Where the results go.</param>
     /// <param name="context">Workers, cancellation.</param>
     /// <exception cref="DdoqException">Something is missing or does not fit the rest; the message says what and where.</exception>
-    public static void Run(PipelineConfiguration configuration, IEnumerable<TrainOptions> protocols, int setCount, OutputLayout layout, StageContext context)
+    public static void Run(PipelineConfiguration configuration, IEnumerable<TrainOptions> protocols, int setCount, bool needsTeacher, OutputLayout layout, StageContext context)
     {
         EncodeOptions encode = EncodeOptions.From(configuration);
         SynthesizeOptions synthesize = SynthesizeOptions.From(configuration);
@@ -32,7 +33,7 @@ internal static class DistillChecks
         {
         }
 
-        CheckTeachers(configuration, [.. protocols], data, encoder, context with { Progress = NullProgress.Instance });
+        CheckTeachers(configuration, [.. protocols], needsTeacher, data, encoder, context with { Progress = NullProgress.Instance });
         if (File.Exists(Path.Combine(layout.Latents, Ddoq.Storage.StageFolder.RecordFileName)) && !context.Forces(EncodeStage.Name))
             return;
         int ipc = QuantizeOptions.From(configuration).Quantizer.CentroidCount;
@@ -42,7 +43,7 @@ internal static class DistillChecks
         RunNetworks(encode, synthesize, encoder, generator, conditions, context with { Progress = NullProgress.Instance });
     }
 
-    private static void CheckTeachers(PipelineConfiguration configuration, TrainOptions[] protocols, IImageDataset data, ModelFolder model, StageContext context)
+    private static void CheckTeachers(PipelineConfiguration configuration, TrainOptions[] protocols, bool needsTeacher, IImageDataset data, ModelFolder model, StageContext context)
     {
         var teachers = new HashSet<string>(StringComparer.Ordinal);
         foreach (TrainOptions options in protocols)
@@ -52,7 +53,7 @@ internal static class DistillChecks
         }
 
         LabelOptions label = LabelOptions.From(configuration);
-        if ((protocols.Any(options => options.NeedsStoredLabels) ? label.RequireTeacher() : label.FindTeacher()) is { } labelling)
+        if ((needsTeacher || protocols.Any(options => options.NeedsStoredLabels) ? label.RequireTeacher() : label.FindTeacher()) is { } labelling)
             teachers.Add(labelling);
         foreach (string teacher in teachers)
         {

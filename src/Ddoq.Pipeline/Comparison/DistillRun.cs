@@ -47,7 +47,7 @@ public sealed class DistillRun
     }
 
     /// <summary>Names of the stages, in their order, as <see cref="StageContext.ForcedStages"/> takes them.</summary>
-    public static IReadOnlyList<string> StageNames { get; } = ["encode", "quantize", "synthesize", "select", "random-images", "label", "image-latents", "train"];
+    public static IReadOnlyList<string> StageNames { get; } = ["encode", "quantize", "synthesize", "select", "random-images", "mosaics", "label", "image-latents", "train"];
 
     /// <summary>Reads a list of stages.</summary>
     /// <param name="text">Names with commas between; null for none.</param>
@@ -67,7 +67,7 @@ public sealed class DistillRun
     public DistillResult Execute(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        DistillChecks.Run(_configuration, _tables.Select(table => table.Options), _train.Repeats * Sets().Count(), _layout, context);
+        Check(context);
         EncodeStage.Run(_encode, _layout.Latents, context);
         for (int repeat = 0; repeat < _train.Repeats; repeat++)
             MakeSets(repeat, context);
@@ -89,7 +89,7 @@ public sealed class DistillRun
     public JsonObject Plan(StageContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        DistillChecks.Run(_configuration, _tables.Select(table => table.Options), _train.Repeats * Sets().Count(), _layout, context);
+        Check(context);
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
         ModelFolder model = _encode.OpenModel(ModelUse.All);
         int ipc = _quantize.Quantizer.CentroidCount;
@@ -126,6 +126,14 @@ public sealed class DistillRun
         };
     }
 
+    private void Check(StageContext context) => DistillChecks.Run(
+        _configuration,
+        _tables.Select(table => table.Options),
+        _train.Repeats * Sets().Count(),
+        needsTeacher: Sets().Any(set => set.Source == ImageSource.Mosaics || (set.Source == ImageSource.Candidates && _configuration.Get(SelectSettings.MinConfidence) > 0)),
+        _layout,
+        context);
+
     private WeightRule OwnRule => _synthesize.WeightsFor(_quantize.Quantizer.Algorithm);
 
     private bool IsLabelled => LabelOptions.From(_configuration).FindTeacher() is not null || _tables.Any(table => table.Options.NeedsStoredLabels);
@@ -139,8 +147,10 @@ public sealed class DistillRun
         foreach (SetRecipe set in Sets())
         {
             _maker.Make(set, repeat, context);
+
+            // Four crops in an image are not what a teacher knows as a class.
             if (isLabelled)
-                LabelStage.Run(label, _layout.Distilled(set, repeat), context);
+                LabelStage.Run(set.Source == ImageSource.Mosaics ? label with { StopsAtClassCheck = false } : label, _layout.Distilled(set, repeat), context);
         }
     }
 

@@ -28,6 +28,10 @@ public sealed record OutputLayout(string Root)
     /// <inheritdoc cref="Prototypes" path="/param"/>
     public string PrototypeFile(PrototypeRecipe recipe, int repeat = 0) => Path.Combine(Prototypes(recipe, repeat), PrototypeSet.FileName);
 
+    /// <summary>Folder of the candidates of prototypes.</summary>
+    /// <inheritdoc cref="Prototypes" path="/param"/>
+    public string Candidates(PrototypeRecipe recipe, int repeat = 0) => Path.Combine(Root, "candidates", recipe.Name, Seed(repeat));
+
     /// <summary>Folder of a distilled set (an ImageFolder with its metadata).</summary>
     /// <inheritdoc cref="Prototypes" path="/param"/>
     public string Distilled(SetRecipe recipe, int repeat = 0) => Path.Combine(Root, "distilled", recipe.Name, Seed(repeat));
@@ -51,6 +55,10 @@ public sealed record OutputLayout(string Root)
     /// <summary>The prototypes that the folder holds.</summary>
     internal IEnumerable<PrototypeRecipe> FindPrototypes() =>
         Arm.AllSets.Select(set => set.Prototypes).OfType<PrototypeRecipe>().Distinct().Where(prototypes => Directory.Exists(Prototypes(prototypes)));
+
+    /// <summary>The prototypes whose candidates the folder holds.</summary>
+    internal IEnumerable<PrototypeRecipe> FindCandidates() =>
+        Arm.AllSets.Select(set => set.Prototypes).OfType<PrototypeRecipe>().Distinct().Where(prototypes => Directory.Exists(Candidates(prototypes)));
 
     private static string Seed(int repeat) => string.Create(CultureInfo.InvariantCulture, $"seed-{repeat}");
 }

@@ -10,7 +10,14 @@ internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout
 {
     private readonly EncodeOptions _encode = EncodeOptions.From(configuration);
     private readonly QuantizeOptions _quantize = QuantizeOptions.From(configuration);
-    private readonly SynthesizeOptions _synthesize = SynthesizeOptions.From(configuration);
+    // Enough that the best of them differ from the first; more cost as much again for less.
+    private const int DefaultCandidates = 12;
+
+    private readonly SynthesizeOptions _synthesize = SynthesizeOptions.From(configuration) with { DataLatents = layout.Latents };
+    private readonly LabelOptions _label = LabelOptions.From(configuration);
+
+    /// <summary>Candidates of a prototype in the sets that keep the best of several.</summary>
+    public static int CandidatesOf(SynthesizeOptions options) => options.Candidates > 1 ? options.Candidates : DefaultCandidates;
 
     /// <summary>Makes prototypes, or finds them complete.</summary>
     public void Quantize(PrototypeRecipe prototypes, int repeat, StageContext context)
@@ -42,7 +49,39 @@ internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout
             return;
         }
 
+        if (set.Source == ImageSource.Mosaics)
+        {
+            MosaicStage.Run(_encode with { Seed = _encode.Seed + (ulong)repeat }, _label, _quantize.Quantizer.CentroidCount, folder, context);
+            return;
+        }
+
+        if (set.Source == ImageSource.Candidates)
+        {
+            Select(set, repeat, folder, context);
+            return;
+        }
+
         Synthesize(set, repeat, folder, context);
+    }
+
+    private void Select(SetRecipe set, int repeat, string folder, StageContext context)
+    {
+        string candidates = layout.Candidates(set.Prototypes!, repeat), prototypes = layout.PrototypeFile(set.Prototypes!, repeat);
+        SynthesizeOptions options = _synthesize with
+        {
+            Candidates = CandidatesOf(_synthesize),
+            WeightsFrom = WeightSource.Centres,
+            Sampling = _synthesize.Sampling with { Seed = _synthesize.Sampling.Seed + (ulong)repeat },
+        };
+        SynthesizeStage.Run(options, prototypes, candidates, context);
+        SelectOptions selection = SelectOptions.From(configuration) with
+        {
+            Rule = set.Selection!,
+            Weights = set.Weights,
+            Quantize = _quantize.ForRepeat(repeat),
+            Prototypes = prototypes,
+        };
+        CandidateStage.Run(selection, candidates, layout.Latents, folder, context);
     }
 
     private void Synthesize(SetRecipe set, int repeat, string folder, StageContext context)
@@ -55,7 +94,10 @@ internal sealed class SetMaker(PipelineConfiguration configuration, OutputLayout
         };
         SynthesizeOptions options = _synthesize with
         {
+            Candidates = 1,
             Weights = set.Weights ?? _synthesize.Weights,
+            WeightsFrom = set.WeightsFrom ?? _synthesize.WeightsFrom,
+            SameImages = set.WeightsFrom is null ? null : layout.Distilled(SetRecipe.Ddoq, repeat),
             Sampling = _synthesize.Sampling with { Start = start, Seed = _synthesize.Sampling.Seed + (ulong)repeat },
         };
         SynthesizeStage.Run(options, layout.PrototypeFile(set.Prototypes!, repeat), folder, context);

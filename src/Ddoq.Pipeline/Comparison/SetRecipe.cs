@@ -6,7 +6,7 @@ namespace Ddoq.Pipeline;
 /// <summary>How the images of a distilled set are made.</summary>
 /// <param name="Name">Name of the set's folder, and in reports.</param>
 /// <param name="Source">What the images are made from.</param>
-/// <param name="Prototypes">The prototypes that give number and, for <see cref="ImageSource.Prototypes"/> and <see cref="ImageSource.Decoded"/>, content; null where none are used.</param>
+/// <param name="Prototypes">The prototypes that give number and, for <see cref="ImageSource.Prototypes"/>, <see cref="ImageSource.Candidates"/> and <see cref="ImageSource.Decoded"/>, content; null where none are used.</param>
 /// <param name="Weights">Rule of the weights that the set stores; null takes the run's.</param>
 public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe? Prototypes, WeightRule? Weights)
 {
@@ -18,6 +18,18 @@ public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe?
 
     /// <summary>Support points, through the same reverse diffusion from a start level of their own.</summary>
     public static SetRecipe Support { get; } = new("support", ImageSource.Prototypes, PrototypeRecipe.Support, WeightRule.None);
+
+    /// <summary>Candidates of the support points, of which the least energy distance is kept.</summary>
+    public static SetRecipe Selected { get; } = new("selected", ImageSource.Candidates, PrototypeRecipe.Support, null) { Selection = SelectionRule.Energy };
+
+    /// <summary>Candidates of the optimal-quantisation prototypes, of which the least W2 is kept.</summary>
+    public static SetRecipe SelectedW2 { get; } = new("selected-w2", ImageSource.Candidates, PrototypeRecipe.Ddoq, null) { Selection = SelectionRule.Wasserstein };
+
+    /// <summary>The images of <see cref="Ddoq"/>, weighted by the masses of the data at their own latents.</summary>
+    public static SetRecipe Reweighted { get; } = new("reweighted", ImageSource.Prototypes, PrototypeRecipe.Ddoq, null) { WeightsFrom = WeightSource.Images };
+
+    /// <summary>RDED: crops of real training images that the teacher is surest of, 2 x 2 in an image.</summary>
+    public static SetRecipe Rded { get; } = new("rded", ImageSource.Mosaics, null, WeightRule.None);
 
     /// <summary>The optimal-quantisation prototypes decoded as they are.</summary>
     public static SetRecipe Decoded { get; } = new("decoded", ImageSource.Decoded, PrototypeRecipe.Ddoq, null);
@@ -49,8 +61,11 @@ public sealed record SetRecipe(string Name, ImageSource Source, PrototypeRecipe?
     /// <summary>How K of many are chosen; null where nothing is.</summary>
     public SelectionRule? Selection { get; init; }
 
-    /// <summary>Whether the diffusion network makes the images.</summary>
-    public bool IsGenerated => Source is ImageSource.Prototypes or ImageSource.Noise;
+    /// <summary>At what points the cells are counted that the weights follow; null takes the run's.</summary>
+    public WeightSource? WeightsFrom { get; init; }
+
+    /// <summary>Whether the diffusion network makes the images, which it does not for those of another set.</summary>
+    public bool IsGenerated => Source is ImageSource.Prototypes or ImageSource.Noise or ImageSource.Candidates && WeightsFrom is null;
 }
 
 /// <summary>What the images of a set are made from.</summary>
@@ -58,6 +73,9 @@ public enum ImageSource
 {
     /// <summary>Prototypes, through the reverse diffusion.</summary>
     Prototypes,
+
+    /// <summary>The best of several images of each prototype, through the reverse diffusion.</summary>
+    Candidates,
 
     /// <summary>Prototypes, through the decoder alone.</summary>
     Decoded,
@@ -73,6 +91,9 @@ public enum ImageSource
 
     /// <summary>Real training images chosen by their latents.</summary>
     Coreset,
+
+    /// <summary>Crops of real training images, four in an image.</summary>
+    Mosaics,
 
     /// <summary>All training images: nothing is distilled.</summary>
     AllImages,

@@ -8,6 +8,7 @@ using Ddoq.Onnx.Synthesis;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Training;
+using Ddoq.Training.Augmentation;
 
 namespace Ddoq.Pipeline.Estimates;
 
@@ -69,7 +70,7 @@ internal sealed class DistillEstimate(PipelineConfiguration configuration, IImag
             ? SynthesisEstimate.Measure(_synthesize, data.ClassNames, images, _context) : null;
         foreach (SetRecipe set in sets)
             AddSet(set, images, one, encode, rows, fit, repeats);
-        Synthesis = one?.Of(images * repeats * sets.Count(set => set.IsGenerated));
+        Synthesis = one?.Of(images * repeats * sets.Where(set => set.IsGenerated).Sum(set => set.Source == ImageSource.Candidates ? SetMaker.CandidatesOf(_synthesize) : 1));
         AddStudents(images, model, sets.Count, isLabelled, tables, repeats);
         Add(Part(encode, "image-latents", images), "images of a set", measuredSets);
         Add(Distances(rows, prototypes.Sum(recipe => recipe.Measured.Count) + measuredSets), "exact W2", 1);
@@ -93,6 +94,15 @@ internal sealed class DistillEstimate(PipelineConfiguration configuration, IImag
                     Add(part, set.Name, repeats);
                 }
 
+                break;
+            case ImageSource.Candidates:
+                Add(one!.Of(images * SetMaker.CandidatesOf(_synthesize), CallsFor(set)), $"candidates of {set.Name}", repeats);
+                break;
+            case ImageSource.Mosaics:
+                Add(Mosaics(), set.Name, repeats);
+                break;
+            case ImageSource.Prototypes when !set.IsGenerated:
+                Add(Part(encode, "weights", images), set.Name, repeats);
                 break;
             default:
                 Add(one!.Of(images, CallsFor(set)), set.Name, repeats);
@@ -124,9 +134,22 @@ internal sealed class DistillEstimate(PipelineConfiguration configuration, IImag
     private int CallsFor(SetRecipe set)
     {
         ModelFolder model = _synthesize.OpenModel();
-        SynthesizeOptions options = set.Source == ImageSource.Prototypes ? _synthesize
+        SynthesizeOptions options = set.Source is ImageSource.Prototypes or ImageSource.Candidates ? _synthesize
             : _synthesize with { Sampling = _synthesize.Sampling with { Start = set.Source == ImageSource.Noise ? StartLevel.PureNoise : StartLevel.NoDiffusion } };
         return DiffusionSynthesizer.CallsOf(model.Scheduler, options.SamplingFor(model, set.Prototypes?.Adapt(_quantize).Quantizer.Algorithm));
+    }
+
+    // The teacher looks at every crop of the pools; cutting them is little beside it.
+    private StageEstimate Mosaics()
+    {
+        var options = new MosaicOptions { ImagesPerClass = 1 };
+        int[] images = new int[data.ClassNames.Count];
+        for (int i = 0; i < data.Count; i++)
+            images[data.LabelOf(i)]++;
+        int crops = options.CropsPerImage * images.Sum(count => Math.Min(count, options.PoolSize)), side = _encode.OpenModel().ImageSize;
+        LabelOptions label = LabelOptions.From(configuration);
+        var pixels = new byte[Math.Min(crops, 200) * 3 * side * side];
+        return LabelEstimate.Measure(label.RequireTeacher(), label, data.ClassNames, pixels, Math.Min(crops, 200), crops, default, _context) with { Stage = "mosaics" };
     }
 
     private StageEstimate Distances(StandInRows rows, int arms)

@@ -67,7 +67,7 @@ public static class CandidateStage
             "select",
             store.ClassNames,
             SynthesizeSettings.Weights.Show(weights),
-            $"{options.Rule.Description} among {set.List.CandidatesPerPrototype} candidates per prototype; {set.List.Origin}",
+            $"{options.Rule.Description}, among {set.List.Origin}",
             set.List.Seed,
             options.Provider.ToString(),
             Classes: null,

@@ -92,10 +92,16 @@ public static class ReportStage
         Add("encode", [layout.Latents], images, "images");
         foreach (PrototypeRecipe prototypes in layout.FindPrototypes())
             Add($"quantize {prototypes.Name}", Seeds(layout.Prototypes(prototypes)), images, "latents");
+        foreach (PrototypeRecipe prototypes in layout.FindCandidates())
+        {
+            string[] folders = Seeds(layout.Candidates(prototypes));
+            Add($"candidates of {prototypes.Name}", folders, CandidateSet.Open(folders[0]).List.Count, "candidates");
+        }
+
         foreach (SetRecipe set in layout.FindSets())
         {
             string[] folders = Seeds(layout.Distilled(set));
-            Add(set.IsGenerated || set.Source == ImageSource.Decoded ? $"synthesize {set.Name}" : $"choose {set.Name}", folders, perSet, "images");
+            Add(set.Source is ImageSource.Prototypes or ImageSource.Noise or ImageSource.Decoded ? $"synthesize {set.Name}" : $"choose {set.Name}", folders, perSet, "images");
             Add($"label {set.Name}", [.. folders.Select(folder => Path.Combine(folder, "labels"))], perSet, "images");
         }
 

@@ -74,7 +74,7 @@ public static class SynthesizeStage
         using SynthesisNetworks? networks = context.Finds(output, Name, settings) ? null : Check(set, conditions, model, sampling, options, output, context);
         using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
         if (options.Candidates > 1)
-            return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start), stage, networks, context);
+            return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start, $"{options.Candidates} candidates"), stage, networks, context);
 
         string? stored = stage.IsComplete ? DistilledPlan.WeightsOf(output) : null, asked = DistilledPlan.Describe(weights, options.WeightsFrom);
         if (stage.IsComplete && stored == asked)
@@ -145,10 +145,10 @@ public static class SynthesizeStage
         }
     }
 
-    private static string Origin(PrototypeSet set, StartLevel start, double found) =>
+    private static string Origin(PrototypeSet set, StartLevel start, double found, string images = "one image") =>
         start.IsPureNoise ? "generated from pure noise with the class only"
         : start.IsNoDiffusion ? $"one image per prototype of {set.Info.Algorithm} quantisation, decoded without diffusion"
-        : $"one image per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {start}{Nearest(start, found)}";
+        : $"{images} per prototype of {set.Info.Algorithm} quantisation, by the reverse diffusion from {start}{Nearest(start, found)}";
 
     private static string Nearest(StartLevel asked, double found) => asked.AlphaBar is { } wanted && Math.Abs(found - wanted) > StartTolerance
         ? string.Create(CultureInfo.InvariantCulture, $" (the nearest kept level, {found:0.####})")

@@ -40,23 +40,36 @@ public static class CropMosaic
                 "Ask for fewer images per class, or for more crops per image.");
         }
 
-        MosaicPart[] crops = [.. rows.SelectMany(row => Crops(images, row, options))];
+        MosaicPart[] crops = [.. rows.SelectMany(row => Crops(images, classIndex, row, options))];
         Score(images, crops, classCount, classIndex, teacher, cancellation);
         MosaicPart[] chosen = [.. Ranked(crops).Take(needed)];
         return [.. chosen.Chunk(Tiles).Select(parts => new Mosaic(Paste(images, parts), parts))];
     }
 
+    /// <summary>The images of a class that are drawn, by their place among the class's: at most a pool.</summary>
+    /// <remarks>A caller that does not hold all images reads these alone, in rising order, and gives them to <see cref="Make"/>.</remarks>
+    /// <param name="count">Images of the class.</param>
+    /// <param name="classIndex">The class.</param>
+    /// <param name="options">Pool and seed.</param>
+    /// <returns>Distinct places, rising.</returns>
+    public static int[] DrawPool(int count, int classIndex, MosaicOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        int[] places = [.. Enumerable.Range(0, count)];
+        var random = new CounterRandom(options.Seed, RandomStreams.MosaicPool(classIndex));
+        random.Shuffle(places.AsSpan());
+        return [.. places.Take(options.PoolSize).Order()];
+    }
+
     private static int[] Pool(TrainingImages images, int classIndex, MosaicOptions options)
     {
         int[] rows = [.. Enumerable.Range(0, images.Count).Where(row => images.Labels[row] == classIndex)];
-        var random = new CounterRandom(options.Seed, RandomStreams.MosaicPool(classIndex));
-        random.Shuffle(rows.AsSpan());
-        return rows[..Math.Min(rows.Length, options.PoolSize)];
+        return rows.Length <= options.PoolSize ? rows : [.. DrawPool(rows.Length, classIndex, options).Select(place => rows[place])];
     }
 
-    private static MosaicPart[] Crops(TrainingImages images, int row, MosaicOptions options)
+    private static MosaicPart[] Crops(TrainingImages images, int classIndex, int row, MosaicOptions options)
     {
-        var random = new CounterRandom(options.Seed, RandomStreams.MosaicCrops(row));
+        var random = new CounterRandom(options.Seed, RandomStreams.MosaicCrops(classIndex, row));
         var crops = new MosaicPart[options.CropsPerImage];
         int longest = Math.Min(images.Height, images.Width);
         for (int c = 0; c < crops.Length; c++)

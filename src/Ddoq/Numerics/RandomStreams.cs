@@ -48,8 +48,8 @@ public static class RandomStreams
     /// <summary>The real images that a class's mosaics are made of.</summary>
     public static ulong MosaicPool(int classIndex) => CounterRandom.Stream(MosaicPoolKey, (uint)classIndex);
 
-    /// <summary>The crops of one real image.</summary>
-    public static ulong MosaicCrops(int row) => CounterRandom.Stream(MosaicCropsKey, (uint)row);
+    /// <summary>The crops of one real image of a class.</summary>
+    public static ulong MosaicCrops(int classIndex, int row) => CounterRandom.Stream(MosaicCropsKey | (uint)classIndex, (uint)row);
 
     /// <summary>The draw from the encoder's posterior for one image.</summary>
     /// <param name="imageIndex">The image's place in its data set, 0-based.</param>

@@ -15,7 +15,7 @@ public class RandomStreamsTests
         Assert.That(RandomStreams.Augmentation(3, 4), Is.EqualTo(0x03000003_00000004));
         Assert.That(RandomStreams.Mix(3, 4), Is.EqualTo(0x04000003_00000004));
         Assert.That(RandomStreams.MosaicPool(9), Is.EqualTo(0x05000000_00000009));
-        Assert.That(RandomStreams.MosaicCrops(9), Is.EqualTo(0x06000000_00000009));
+        Assert.That(RandomStreams.MosaicCrops(7, 9), Is.EqualTo(0x06000007_00000009));
         Assert.That(RandomStreams.Posterior((1L << 32) + 6), Is.EqualTo(0x40000001_00000006));
         Assert.That(RandomStreams.RealImages(9), Is.EqualTo(0x41000000_00000009));
         Assert.That(RandomStreams.Synthesis(0x21, 0x43), Is.EqualTo(0x53000002_10000043));
