@@ -32,7 +32,7 @@ public partial class EveryCommandTests
         [
             ["evaluate", "--latents", At("latents"), "--prototypes", At("prototypes")],
             ["merge", At("half1"), At("half2"), "-o", At("merged")],
-            ["distill", "--data-dir", data, "--ipc", "1", "--arms", "ddoq,reweighted,selected,selected-w2,rded,random", "--candidates", "2", "--num-inference-steps", "2", "--class-check", "warn", .. students, "-o", At("run")],
+            ["distill", "--data-dir", data, "--ipc", "1", "--arms", "ddoq,reweighted,selected,selected-w2,rded,random", "--candidates", "2", "--start-alpha-bar", "0.3", "--num-inference-steps", "2", "--class-check", "warn", .. students, "-o", At("run")],
             ["report", "--run", At("run")],
             ["inspect", At("prototypes")],
             ["bench", "kernels", "--list"],

@@ -16,6 +16,7 @@ public partial class HintTests
         ("Ddoq/Storage/", ["encode", "quantize", "synthesize", "label", "train", "merge", "select", "distill"]),
         ("Ddoq/", ["encode", "quantize", "synthesize", "train", "merge", "select", "distill"]),
         ("Ddoq.Imaging/", ["encode", "train", "select", "distill"]),
+        ("Ddoq.Onnx/Features/", ["select"]),
         ("Ddoq.Onnx/Models/", ["synthesize", "distill"]),
         ("Ddoq.Onnx/Synthesis/", ["synthesize", "distill"]),
         ("Ddoq.Onnx/Teachers/", ["label", "train", "distill"]),

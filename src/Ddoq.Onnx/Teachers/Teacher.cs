@@ -109,17 +109,17 @@ internal sealed class TeacherFolder
     private const int DefaultFilter = 2;
 
     private readonly string _folder;
-    private readonly ConfigurationFile? _preprocessor;
+    private readonly ImagePreprocessor _preprocessor;
 
     public TeacherFolder(string folder, OnnxSession session)
     {
         _folder = folder;
         ConfigurationFile? configuration = ConfigurationFile.LoadIfPresent(Path.Combine(folder, "config.json"));
-        _preprocessor = ConfigurationFile.LoadIfPresent(Path.Combine(folder, "preprocessor_config.json"));
+        _preprocessor = ImagePreprocessor.Load(folder);
         session.RequireInputCount(1);
         TensorSignature input = session.RequireInput(NetworkTensors.Images(["pixel_values", "input"], null));
         TensorSignature output = session.RequireOutput(new TensorContract(["logits", "output"], TensorContract.Floats, new("b"), new("C")));
-        ImageSize = input.Dimensions[2] ?? Side("crop_size") ?? Side("size") ?? configuration?.Integer("image_size")
+        ImageSize = input.Dimensions[2] ?? _preprocessor.Side("crop_size") ?? _preprocessor.Side("size") ?? configuration?.Integer("image_size")
             ?? throw new DdoqException($"{session.Path} takes images of any size and no configuration names one", $"write \"size\" to {Path.Combine(folder, "preprocessor_config.json")}");
         if (input.Dimensions[3] is { } width && width != ImageSize)
             throw new DdoqException($"{session.Path} takes images of {ImageSize}x{width}; square ones are expected");
@@ -131,9 +131,8 @@ internal sealed class TeacherFolder
             throw new DdoqException($"{configuration!.Path}: 'id2label' names {names.Count} classes, the network gives {classes} logits", "write id2label with one entry per class");
         ClassNames = names ?? [.. Enumerable.Range(0, classes).Select(i => i.ToString(CultureInfo.InvariantCulture))];
         HasClassNames = names is not null;
-        bool normalises = _preprocessor?.Boolean("do_normalize") ?? true;
-        Mean = Channels("image_mean", 0, normalises);
-        Deviation = Channels("image_std", 1, normalises);
+        Mean = _preprocessor.Mean;
+        Deviation = _preprocessor.Deviation;
         Tensors = new NetworkTensors(input, [3, ImageSize, ImageSize], output, [classes]);
     }
 
@@ -154,33 +153,13 @@ internal sealed class TeacherFolder
     public SquareResampler Resampler(int side)
     {
         string found = $"the images have {side} pixels a side, the teacher {_folder} takes {ImageSize}";
-        if (_preprocessor is null || _preprocessor.Boolean("do_resize") == false || Side("size") is not { } resized)
+        if (_preprocessor.File is not { } file || file.Boolean("do_resize") == false || _preprocessor.Side("size") is not { } resized)
             throw new DdoqException($"{found}, and its preprocessor_config.json does not say how to resize them", "write \"do_resize\": true and \"size\" to that file, or use a teacher of the images' size");
-        int filter = _preprocessor.Integer("resample") ?? DefaultFilter;
+        int filter = file.Integer("resample") ?? DefaultFilter;
         if (!SquareResampler.Knows(filter))
-            throw _preprocessor.Unsupported("resample", filter.ToString(CultureInfo.InvariantCulture), "0 (nearest), 2 (bilinear), 3 (bicubic)");
+            throw file.Unsupported("resample", filter.ToString(CultureInfo.InvariantCulture), "0 (nearest), 2 (bilinear), 3 (bicubic)");
         return resized >= ImageSize
             ? new SquareResampler(side, resized, ImageSize, filter)
-            : throw new DdoqException($"{_preprocessor.Path}: 'size' is {resized}, but the network takes {ImageSize} pixels", "write a size that is at least the network's");
-    }
-
-    // A number, or an object with the height or the shorter edge.
-    private int? Side(string key)
-    {
-        if (_preprocessor is null || !_preprocessor.Root.TryGetProperty(key, out System.Text.Json.JsonElement element))
-            return null;
-        if (element.ValueKind == System.Text.Json.JsonValueKind.Number)
-            return _preprocessor.Integer(key);
-        return _preprocessor.Section(key) is { } size ? size.Integer("height") ?? size.Integer("shortest_edge") : null;
-    }
-
-    private double[] Channels(string key, double fallback, bool read)
-    {
-        IReadOnlyList<double>? values = read ? _preprocessor?.Numbers(key) : null;
-        if (values is null)
-            return [fallback, fallback, fallback];
-        return values.Count == 3 && values.All(double.IsFinite) && (key != "image_std" || values.All(v => v > 0))
-            ? [.. values]
-            : throw new DdoqException($"{_preprocessor!.Path}: '{key}' must hold 3 {(key == "image_std" ? "positive " : "")}numbers, found {values.Count}");
+            : throw new DdoqException($"{file.Path}: 'size' is {resized}, but the network takes {ImageSize} pixels", "write a size that is at least the network's");
     }
 }

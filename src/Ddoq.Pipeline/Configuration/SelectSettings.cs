@@ -15,6 +15,15 @@ public static class SelectSettings
     { Stages = PipelineStages.Select }
         .In(Select, o => o.Rule, (o, v) => o with { Rule = v });
 
+    /// <summary>Feature network.</summary>
+    public static readonly Setting<string> Features = new Setting<string>(
+        "select.features",
+        "--features",
+        "ONNX network whose pooled output is an image's row, for real images; a preprocessor_config.json beside it says how images are normalised.",
+        SettingValues.Location)
+    { Stages = PipelineStages.Select, IsOutsideIdentity = true, DecidedBy = "the latents of --model where one is given, else pixels", Excludes = DataSettings.Model }
+        .In(Encode, o => o.Features, (o, v) => o with { Features = v });
+
     /// <summary>Least confidence.</summary>
     public static readonly Setting<double> MinConfidence = new Setting<double>(
         "select.min_confidence",

@@ -16,6 +16,9 @@ public sealed record EncodeOptions
     /// <summary>Side of the squares whose pixels are the rows, without any model; null encodes with the model.</summary>
     public int? PixelSide { get; init; }
 
+    /// <summary>ONNX network whose features are the rows, instead of the model's latents; null for none.</summary>
+    public string? Features { get; init; }
+
     /// <summary>Encode a seeded sample of the posterior instead of its mean.</summary>
     public bool SamplePosterior { get; init; }
 

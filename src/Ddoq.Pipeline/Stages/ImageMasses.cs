@@ -22,7 +22,7 @@ internal static class ImageMasses
         ImageLatentsStage.Run(new EncodeOptions { Model = options.Model, Provider = options.Provider }, set, folder, context);
         using LatentStore images = LatentStore.Open(folder);
         if (!data.ClassNames.SequenceEqual(images.ClassNames) || data.Shape != images.Shape)
-            throw new DdoqException($"the latents in {options.DataLatents} are of other classes or another shape than the images of '{set}'", "Give the --latents that the prototypes were made from.");
+            throw new DdoqException($"the latents in {options.DataLatents} are of other classes or another shape than the images of '{set}'", "Give the latents that the prototypes were made from.");
         if (data.Info.EncoderHash.Length > 0 && data.Info.EncoderHash != images.Info.EncoderHash)
             throw new DdoqException($"the latents in {options.DataLatents} are of another encoder than the model's", "Encode and synthesize with the same model.");
         var masses = new PointMasses[data.ClassNames.Count];

@@ -1,9 +1,12 @@
+using System.Numerics.Tensors;
 using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Onnx.Autoencoders;
+using Ddoq.Onnx.Features;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -21,6 +24,12 @@ internal abstract class RowEncoding : IDisposable
     /// <exception cref="DeviceUnavailableException">Its provider is not.</exception>
     public static RowEncoding Of(EncodeOptions options, IImageDataset dataset, StageContext context)
     {
+        if (options.Features is { } network)
+        {
+            ProviderChoice.Require(options.Provider);
+            return new FeatureEncoding(network, options, dataset, context);
+        }
+
         if (options.PixelSide is { } side)
             return new PixelEncoding(options.Images.FitFor(side), dataset.IsGrey ? 1 : 3);
         ShippedModel.RequireFits(options.Model, dataset);
@@ -106,6 +115,57 @@ internal abstract class RowEncoding : IDisposable
         }
 
         public override void Dispose() => _encoder?.Dispose();
+    }
+
+    /// <summary>The features of any network.</summary>
+    private sealed class FeatureEncoding : RowEncoding
+    {
+        private readonly FeatureNetwork _network;
+        private readonly IImageDataset _dataset;
+        private float[] _pixels = [];
+
+        // Its side decides how images are fitted, which only the network itself may say.
+        public FeatureEncoding(string path, EncodeOptions options, IImageDataset dataset, StageContext context)
+        {
+            _dataset = dataset;
+            _network = FeatureNetwork.Open(
+                path, context.Networks with { Provider = options.Provider, Threads = context.Workers, BatchSize = options.BatchSize, AllowHalfPrecision = false }, context.Progress);
+            Fit = options.Images.FitFor(_network.ImageSize);
+            string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            Hash = ContentHash.OfText(string.Join('\n', Directory.EnumerateFiles(folder)
+                .Where(file => Path.GetFileName(file) is var name && (name.StartsWith(Path.GetFileName(path), StringComparison.Ordinal) || name == "preprocessor_config.json"))
+                .Order(StringComparer.Ordinal)
+                .Select(file => $"{Path.GetFileName(file)} {ContentHash.OfFile(file)}")));
+        }
+
+        public override ImageFit Fit { get; }
+
+        public override string Hash { get; }
+
+        public override bool IsNetwork => true;
+
+        public override int RowsAtOnce => _network.BatchSize * Math.Max(1, _network.LaneCount);
+
+        public override LatentStoreInfo Describe(IReadOnlyList<string> classNames) => new()
+        {
+            Shape = new LatentShape(_network.FeatureCount, 1, 1),
+            ClassNames = classNames,
+            EncoderHash = Hash,
+            ImageSize = _network.ImageSize,
+        };
+
+        public override void Encode(ImageBatch batch, int first, int count, Span<float> rows, CancellationToken cancellation)
+        {
+            int pixels = 3 * _network.ImageSize * _network.ImageSize;
+            if (_pixels.Length < count * pixels)
+                _pixels = new float[count * pixels];
+            Span<float> unit = _pixels.AsSpan(0, count * pixels);
+            TensorPrimitives.Multiply(batch.Values.Span.Slice(first * pixels, count * pixels), 0.5f, unit);
+            TensorPrimitives.Add(unit, 0.5f, unit);
+            _network.Extract(unit, count, rows, row => _dataset.NameOf(batch.Indices[first + row]), cancellation);
+        }
+
+        public override void Dispose() => _network.Dispose();
     }
 
     /// <summary>The fitted pixels themselves, in [-1, 1]: one channel where all images are grey, else three.</summary>

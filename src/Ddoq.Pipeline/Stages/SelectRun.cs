@@ -33,7 +33,7 @@ public static class SelectRun
 
     /// <summary>Runs into a folder, or finds everything complete there.</summary>
     /// <param name="configuration">Settings.</param>
-    /// <param name="latents">Store with a row per training image; null encodes them into the folder <c>rows</c> of the output: by the model where one is given, else as pixels.</param>
+    /// <param name="latents">Store with a row per training image; null encodes them into the folder <c>rows</c> of the output: by the model or the feature network where one is given, else as pixels.</param>
     /// <param name="prototypes">Prototypes for objectives that need any; null makes them.</param>
     /// <param name="output">Folder of the distilled set.</param>
     /// <param name="context">Progress, workers, cancellation.</param>
@@ -44,6 +44,8 @@ public static class SelectRun
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(context);
         (EncodeOptions encode, ImageFit fit) = Plan(configuration, context);
+        if (latents is not null && encode.Features is not null)
+            throw new UsageException("--latents and --features exclude each other: both are what images are compared by", "Leave one out.");
         if (latents is null)
         {
             if (context.Share.IsPartial)
@@ -61,7 +63,7 @@ public static class SelectRun
         EncodeOptions encode = EncodeOptions.From(configuration);
         bool hasModel = configuration.IsGiven(DataSettings.Model);
         ImageFit fit = FitOf(SelectOptions.From(configuration), hasModel ? encode.OpenModel() : null, context);
-        return (hasModel ? encode : encode with { PixelSide = Math.Min(fit.Height, LargestPixelSide) }, fit);
+        return (hasModel || encode.Features is not null ? encode : encode with { PixelSide = Math.Min(fit.Height, LargestPixelSide) }, fit);
     }
 
     private static ImageFit FitOf(SelectOptions options, ModelFolder? model, StageContext context)

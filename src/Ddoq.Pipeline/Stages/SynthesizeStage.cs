@@ -64,7 +64,7 @@ public static class SynthesizeStage
         if (options.WeightsFrom == WeightSource.Images && options.Candidates > 1)
             throw new UsageException("--weights-from images and --candidates exclude each other: what is kept of candidates is weighed when it is selected", "Leave --weights-from out.");
         if (options.WeightsFrom == WeightSource.Images && options.DataLatents is null)
-            throw new UsageException("--weights-from images counts the data's rows, and no --latents are given", "Give the latents that the prototypes were made from.");
+            throw new UsageException("--weights-from images counts the data's rows, and no latents of the data are given", "Give the latents that the prototypes were made from.");
 
         // Images from noise stand for no prototype's cell, so there is nothing of the prototypes to weigh them by.
         WeightRule weights = isNoise && options.WeightsFrom == WeightSource.Centres ? WeightRule.None : options.WeightsFor(algorithm);

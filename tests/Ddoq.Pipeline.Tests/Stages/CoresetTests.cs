@@ -1,6 +1,7 @@
 using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Numerics;
+using Ddoq.Onnx.Tests.OnnxFiles;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
 
@@ -80,6 +81,28 @@ public class CoresetTests
             Assert.That(Energy(rows, [.. set.Images.Where(image => image.Label == 0).Select(image => (int)image.SourceRow!.Value)]), Is.EqualTo(least).Within(1e-9));
             Assert.That(set.Images.Select(image => image.Weight), Is.All.EqualTo(1));
         });
+    }
+
+    [Test]
+    public void FeaturesOfANetwork_AreWhatIsCompared()
+    {
+        // Two features: the mean of the red pixels, and that of the green ones less the blue ones.
+        string network = Path.Combine(_folder, "network", "features.onnx");
+        new OnnxGraph().Input("pixels", OnnxType.F32, "batch", 3, Side, Side).Output("maps", OnnxType.F32, "batch", 2, Side, Side)
+            .Constant("weight", [2, 3, 1, 1], 1f, 0f, 0f, 0f, 1f, -1f)
+            .Node("Conv", ["pixels", "weight"], "maps", ("kernel_shape", new[] { 1, 1 }))
+            .Save(network);
+        DistilledSet set = DistilledSet.Load(Run("set", ("--objective", "energy"), ("--features", network)));
+        double[][] rows = [.. Rows(0).Select(row =>
+        {
+            double[] means = [.. row.Select(value => (value + 1) / 2).Chunk(Side * Side).Select(plane => plane.Average())];
+            return new[] { (double)(Half)means[0], (double)(Half)(means[1] - means[2]) };
+        })];
+        int[] chosen = [.. set.Images.Where(image => image.Label == 0).Select(image => (int)image.SourceRow!.Value)];
+        Assert.That(Energy(rows, chosen), Is.EqualTo(Triples(rows.Length).Min(triple => Energy(rows, triple))).Within(2e-3), "pixels are halves here, and single precision there");
+        Assert.That(
+            () => SelectRun.Run(Configuration(("--features", network)), Path.Combine(_folder, "set", "rows"), null, Path.Combine(_folder, "both"), Context()),
+            Throws.InstanceOf<UsageException>().With.Message.Contains("--features"));
     }
 
     [Test]

@@ -320,7 +320,7 @@ public class SynthesizeTests
             Content(output).Where(file => !file.Key.StartsWith("image-latents", StringComparison.Ordinal)), Is.EqualTo(Content(plain)));
         Assert.That(
             () => SynthesizeStage.Run(options with { WeightsFrom = WeightSource.Images, DataLatents = null }, Prototypes, output, Context(1)),
-            Throws.InstanceOf<UsageException>().With.Message.Contains("--latents"));
+            Throws.InstanceOf<UsageException>().With.Message.Contains("no latents of the data"));
     }
 
     private float[][] Candidates(SynthesizeOptions options, string name, int workers)
