@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Teachers;
 using Microsoft.ML.OnnxRuntime;
