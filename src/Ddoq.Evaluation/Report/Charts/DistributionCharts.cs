@@ -1,6 +1,61 @@
+using System.Text;
 using Ddoq.Evaluation.Report.Markup;
 
 namespace Ddoq.Evaluation.Report.Charts;
+
+/// <summary>Empirical cumulative distributions: for each value, the share of items at or below it.</summary>
+internal static class CumulativeChart
+{
+    private const double Width = 920;
+    private const double Height = 320;
+    private const double Left = 62;
+    private const double Right = Width - 14;
+    private const double Top = 38;
+    private const double Bottom = Height - 46;
+
+    /// <param name="markup">Where to write.</param>
+    /// <param name="series">Names and values; each with at least one value.</param>
+    /// <param name="axisTitle">Quantity and unit of the values.</param>
+    /// <param name="shareTitle">What the shares are of.</param>
+    /// <param name="description">What the chart shows, for those who do not see it.</param>
+    public static void Write(
+        MarkupWriter markup,
+        IReadOnlyList<(string Name, int Series, double[] Values)> series,
+        string axisTitle,
+        string shareTitle,
+        string description)
+    {
+        LinearScale across = LinearScale.Cover(series.Min(s => s.Values.Min()), series.Max(s => s.Values.Max()), 8);
+        LinearScale up = LinearScale.Cover(0, 100, 4);
+        Svg.Begin(markup, Width, Height, description);
+        Svg.VerticalAxis(markup, up, Left, Right, Top, Bottom, shareTitle);
+        Svg.HorizontalAxis(markup, across, Left, Right, Top, Bottom, axisTitle);
+        if (across.Minimum < 0 && across.Maximum > 0)
+        {
+            double zero = across.Map(0, Left, Right);
+            Svg.Line(markup, "reference", zero, Top - 6, zero, Bottom);
+        }
+
+        foreach ((_, int index, double[] values) in series)
+            Svg.Path(markup, $"step s{index % 6}", Steps(values, across, up));
+        Svg.Legend(markup, [.. series.Select(s => (s.Name, s.Series))], Left, 30);
+        markup.Close().Line();
+    }
+
+    private static string Steps(double[] values, LinearScale across, LinearScale up)
+    {
+        double[] sorted = [.. values.Order()];
+        var path = new StringBuilder();
+        path.Append('M').Append(Format.Coordinate(Left)).Append(' ').Append(Format.Coordinate(Bottom));
+        for (int i = 0; i < sorted.Length; i++)
+        {
+            path.Append('H').Append(Format.Coordinate(across.Map(sorted[i], Left, Right)));
+            path.Append('V').Append(Format.Coordinate(up.Map(100.0 * (i + 1) / sorted.Length, Bottom, Top)));
+        }
+
+        return path.Append('H').Append(Format.Coordinate(Right)).ToString();
+    }
+}
 
 /// <summary>A histogram with equal bins from 0.</summary>
 internal static class HistogramChart
