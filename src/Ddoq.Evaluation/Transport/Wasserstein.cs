@@ -1,4 +1,5 @@
 using System.Globalization;
+using CommunityToolkit.HighPerformance;
 
 namespace Ddoq.Evaluation.Transport;
 
@@ -29,6 +30,29 @@ public static class Wasserstein
         var costs = new double[CheckedSize(n, k)];
         PairwiseDistances.Squared(x, y, dimension, costs, cancellation);
         return Solve(costs, OrUniform(xWeights, n, "first"), OrUniform(yWeights, k, "second"), cancellation);
+    }
+
+    /// <summary>W2 squared between the weighted rows of two matrices, which may be parts of wider ones.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="xWeights">N weights, not negative, with a positive sum; empty means uniform.</param>
+    /// <param name="y">[K, D].</param>
+    /// <param name="yWeights">K weights, not negative, with a positive sum; empty means uniform.</param>
+    /// <param name="cancellation">Looked at every few rows.</param>
+    /// <returns>The optimal cost, a plan, and the potentials that certify both.</returns>
+    /// <exception cref="DdoqException">The matrices have rows of different lengths, one is empty, or a value or weight is not usable.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static TransportSolution SquaredDistance(
+        ReadOnlySpan2D<float> x, ReadOnlySpan<double> xWeights, ReadOnlySpan2D<float> y, ReadOnlySpan<double> yWeights, CancellationToken cancellation = default)
+    {
+        if (x.Width != y.Width)
+        {
+            throw new DdoqException(string.Create(CultureInfo.InvariantCulture,
+                $"The first measure has rows of {x.Width} values, the second of {y.Width}; both need the same."));
+        }
+
+        return SquaredDistance(Together(x), xWeights, Together(y), yWeights, x.Width, cancellation);
+
+        static ReadOnlySpan<float> Together(ReadOnlySpan2D<float> matrix) => matrix.TryGetSpan(out ReadOnlySpan<float> values) ? values : matrix.ToArray().AsSpan();
     }
 
     /// <summary>Optimal transport for a given cost matrix (any finite costs, also negative ones).</summary>

@@ -1,3 +1,4 @@
+using CommunityToolkit.HighPerformance;
 using Ddoq.Latents;
 using Ddoq.Quantization;
 using Ddoq.Storage;
@@ -135,6 +136,10 @@ public sealed class PrototypeSet : IDisposable
         LatentErrors.CheckClass(classIndex, _centerCounts.Length);
         return _centerCounts[classIndex];
     }
+
+    /// <summary>The centres of one class as a matrix [K_c, D], in place.</summary>
+    /// <inheritdoc cref="Centroids" path="/exception"/>
+    public ReadOnlySpan2D<float> CentroidRows(int classIndex) => Centroids(classIndex).AsSpan2D(CenterCount(classIndex), Shape.Length);
 
     /// <summary>The centres of one class, K_c x D values, row-major.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The class does not exist.</exception>

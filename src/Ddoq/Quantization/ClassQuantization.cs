@@ -1,3 +1,5 @@
+using CommunityToolkit.HighPerformance;
+
 namespace Ddoq.Quantization;
 
 /// <summary>The quantisation of one class. Arrays are owned by the receiver.</summary>
@@ -20,6 +22,9 @@ public sealed class ClassQuantization
 
     /// <summary>K_c x D, row-major, in the coordinates of the latents.</summary>
     public required float[] Centroids { get; init; }
+
+    /// <summary>The centres as a matrix [K_c, D], in place.</summary>
+    public ReadOnlySpan2D<float> CentroidRows() => new ReadOnlySpan<float>(Centroids).AsSpan2D(CentroidCount, Dimension);
 
     /// <summary>Rows nearest to each centre (K_c), over all N rows; they sum to N.</summary>
     public required long[] Counts { get; init; }

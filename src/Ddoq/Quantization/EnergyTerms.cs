@@ -1,3 +1,4 @@
+using CommunityToolkit.HighPerformance;
 using Ddoq.Latents;
 using Ddoq.Numerics;
 using Ddoq.Numerics.Kernels;
@@ -72,6 +73,23 @@ public readonly record struct EnergyTerms(double Between, double Rows, double Po
             var sample = new CounterRandom(seed, RandomStreams.Of(classIndex, RandomPurpose.EnergySample, 0));
             return new EnergyTerms(between, MeanRowDistance(kernels, rows, sample, cancellation), 2 * own / (mass * mass));
         }, cancellation);
+    }
+
+    /// <summary>Measures a class of a source against the rows of a matrix.</summary>
+    /// <param name="source">The rows, with their weights where it has any.</param>
+    /// <param name="classIndex">The class, 0-based; at least one row.</param>
+    /// <param name="points">[K, D], finite; K is at least 1.</param>
+    /// <param name="pointWeights">Weight of each point (K), finite, 0 or more, not all 0; empty when all weigh the same.</param>
+    /// <param name="seed">Names the rows that stand for all of them in a class of more than <see cref="MostRows"/>.</param>
+    /// <param name="cancellation">Stops between blocks of rows.</param>
+    /// <inheritdoc cref="Measure(ILatentSource, int, ReadOnlySpan{float}, ReadOnlySpan{float}, ulong, CancellationToken)" path="/*[self::returns or self::remarks or self::exception]"/>
+    public static EnergyTerms Measure(
+        ILatentSource source, int classIndex, ReadOnlySpan2D<float> points, ReadOnlySpan<float> pointWeights = default, ulong seed = 0, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return points.Width == source.Shape.Length
+            ? Measure(source, classIndex, MatrixRows.Together(points), pointWeights, seed, cancellation)
+            : throw new UsageException($"Points of {points.Width} values do not fit rows of {source.Shape.Length}.");
     }
 
     // Sum over points of weight times the mean distance of rows from first to end.

@@ -1,3 +1,4 @@
+using CommunityToolkit.HighPerformance;
 using Ddoq.Latents;
 using Ddoq.Numerics.Kernels;
 using Ddoq.Quantization.Spaces;
@@ -28,7 +29,7 @@ public sealed class KMeansQuantizer
     }
 
     /// <summary>Everything about the last fit.</summary>
-    /// <exception cref="UsageException"><see cref="Fit"/> has not been called.</exception>
+    /// <exception cref="UsageException"><see cref="Fit(ReadOnlySpan{Half}, int, ReadOnlySpan{float})"/> has not been called.</exception>
     public ClassQuantization Result =>
         _result ?? throw new UsageException("The quantizer holds no result yet.", "Call Fit first.");
 
@@ -63,9 +64,17 @@ public sealed class KMeansQuantizer
         return this;
     }
 
+    /// <summary>Finds the centres of the rows of a matrix, which may be a part of a wider one.</summary>
+    /// <param name="rows">[N, D], read in place where its rows lie together, else from a copy.</param>
+    /// <param name="sampleWeight">Weight of each row (N), finite, 0 or more, not all 0; empty when all weigh the same.</param>
+    /// <returns>This quantiser.</returns>
+    /// <exception cref="UsageException">There are no rows or no columns, or not as many weights as rows.</exception>
+    /// <exception cref="DdoqException">A value or a weight is not usable.</exception>
+    public KMeansQuantizer Fit(ReadOnlySpan2D<Half> rows, ReadOnlySpan<float> sampleWeight = default) => Fit(MatrixRows.Together(rows), rows.Width, sampleWeight);
+
     /// <summary>Nearest centre of each of some rows, the lowest index among equals.</summary>
     /// <param name="rows">M x D values, row-major.</param>
-    /// <exception cref="UsageException"><see cref="Fit"/> has not been called, or the rows do not divide into D values.</exception>
+    /// <exception cref="UsageException"><see cref="Fit(ReadOnlySpan{Half}, int, ReadOnlySpan{float})"/> has not been called, or the rows do not divide into D values.</exception>
     /// <exception cref="DdoqException">A value is not finite.</exception>
     public unsafe int[] Predict(ReadOnlySpan<Half> rows)
     {
@@ -77,11 +86,33 @@ public sealed class KMeansQuantizer
         return labels;
     }
 
+    /// <summary>Nearest centre of each row of a matrix, the lowest index among equals.</summary>
+    /// <param name="rows">[M, D], read in place where its rows lie together, else from a copy.</param>
+    /// <exception cref="UsageException"><see cref="Fit(ReadOnlySpan{Half}, int, ReadOnlySpan{float})"/> has not been called, or the rows have another width than D.</exception>
+    /// <exception cref="DdoqException">A value is not finite.</exception>
+    public int[] Predict(ReadOnlySpan2D<Half> rows) => rows.Width == Result.Dimension
+        ? Predict(MatrixRows.Together(rows))
+        : throw new UsageException($"Rows of {rows.Width} values do not fit centres of {Result.Dimension}.");
+
     private static int CountRows(int values, int dimension)
     {
         if (dimension < 1 || values == 0 || values % dimension != 0)
             throw new UsageException($"{values} values are not rows of {dimension}: a positive multiple of the dimension is needed.");
         return values / dimension;
+    }
+}
+
+/// <summary>Rows of matrices as the plain spans that the engine reads.</summary>
+internal static class MatrixRows
+{
+    /// <summary>The values of a matrix, row by row: in place where its rows lie together, else a copy.</summary>
+    public static ReadOnlySpan<T> Together<T>(ReadOnlySpan2D<T> matrix)
+    {
+        if (matrix.TryGetSpan(out ReadOnlySpan<T> values))
+            return values;
+        var copy = new T[checked((int)matrix.Length)];
+        matrix.CopyTo(copy);
+        return copy;
     }
 }
 

@@ -33,6 +33,7 @@ public class PipelineConfigurationTests
     {
         PipelineConfiguration configuration = PipelineConfiguration.Empty
             .With(DataSettings.DataDir, "C:\\a \"b\"")
+            .With(QuantizeSettings.Ipc, "37")
             .With(SynthesizeSettings.GuidanceScale, "3")
             .With(SynthesizeSettings.StartAlphaBar, "0.0819")
             .With(DataSettings.Seed, "9007199254740993")

@@ -1,10 +1,15 @@
 using System.Text;
+using CsCheck;
 using Ddoq.Distilled;
 
 namespace Ddoq.Tests.Distilled;
 
 public class ClassFoldersTests
 {
+    // Few code points, so that texts often have a beginning in common.
+    private static readonly string[] s_parts = ["a", "b", "\u00E9", "\uE000", "\uFB00", "\uFF5E", "\U00010000", "\U0001F600", "\U0001F601", "\U0010FFFD"];
+    private static readonly Gen<string> s_names = Gen.Int[0, s_parts.Length - 1].Select(i => s_parts[i]).Array[0, 5].Select(string.Concat);
+
     [TestCase("n01440764", "n01440764")]
     [TestCase("tench, Tinca tinca", "tench, Tinca tinca")]
     [TestCase("größe", "größe")]
@@ -101,6 +106,11 @@ public class ClassFoldersTests
         Assert.That(folders.Warning, Is.Null);
         Assert.That(string.CompareOrdinal("\uFF5E", "😀"), Is.Positive, "UTF-16 order is the other way round");
     }
+
+    [Test]
+    public void CodePointOrder_IsThatOfUtf8Bytes() =>
+        Gen.Select(s_names, s_names).Sample((a, b) =>
+            Math.Sign(CodePointOrder.Instance.Compare(a, b)) == Math.Sign(Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b))));
 
     [TestCase(1, "x/00.png", 0)]
     [TestCase(10, "x/09.png", 9)]

@@ -1,3 +1,4 @@
+using CommunityToolkit.HighPerformance;
 using Ddoq.Quantization;
 
 namespace Ddoq.Tests.Quantization;
@@ -42,6 +43,24 @@ public class CpuQuantizerTests
             Assert.That(quantizer.IterationCount, Is.GreaterThan(0));
             Assert.That(() => quantizer.Predict(rows.AsSpan(1)), Throws.TypeOf<UsageException>());
         });
+    }
+
+    [Test]
+    public void Matrices_ThatArePartsOfWiderOnes_AreTakenAsTheirRows()
+    {
+        const int Wide = Dimension + 3, Count = 40;
+        Half[] wide = TestRows.Gaussian(Count, Wide, seed: 3);
+        ReadOnlySpan2D<Half> part = new ReadOnlySpan2D<Half>(wide, Count, Wide).Slice(0, 2, Count, Dimension);
+        Half[] rows = [.. Enumerable.Range(0, Count).SelectMany(i => wide[((i * Wide) + 2)..((i * Wide) + 2 + Dimension)])];
+        KMeansQuantizer of = new KMeansQuantizer(new() { CentroidCount = 4 }).Fit(part), plain = new KMeansQuantizer(new() { CentroidCount = 4 }).Fit(rows, Dimension);
+        ReadOnlySpan2D<float> centroids = of.Result.CentroidRows();
+        Assert.That(of.ClusterCenters, Is.EqualTo(plain.ClusterCenters));
+        Assert.That(of.Predict(part), Is.EqualTo(plain.Labels));
+        Assert.That((centroids.Height, centroids.Width, centroids[3, 1]), Is.EqualTo((4, Dimension, plain.ClusterCenters[(3 * Dimension) + 1])));
+        Assert.That(() => of.Predict(new ReadOnlySpan2D<Half>(wide, Count, Wide)), Throws.TypeOf<UsageException>());
+        Assert.That(
+            EnergyTerms.Measure(new ArrayLatentSource(Dimension, rows), 0, centroids.Slice(1, 0, 2, Dimension)),
+            Is.EqualTo(EnergyTerms.Measure(new ArrayLatentSource(Dimension, rows), 0, of.ClusterCenters.AsSpan(Dimension, 2 * Dimension))));
     }
 
     private static ArrayLatentSource Source(params int[] rows) => Source(true, rows);

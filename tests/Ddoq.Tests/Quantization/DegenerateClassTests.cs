@@ -1,3 +1,4 @@
+using CsCheck;
 using Ddoq.Numerics;
 using Ddoq.Quantization;
 
@@ -21,6 +22,23 @@ public class DegenerateClassTests
             Assert.That((result.Distortion, result.EffectiveCells, result.EmptyCells), Is.EqualTo((0.0, 1.0, 0)));
         });
     }
+
+    /// <summary>Rows of few values, so that many are equal: counts, labels and distortion are those of the centres, whatever was asked for.</summary>
+    [Test]
+    public void RowsOfFewValues_GetResultsThatBelongTogether([Values(QuantizationSpace.Gram, QuantizationSpace.Direct)] QuantizationSpace space) =>
+        Gen.Select(Gen.Int[0, 3].Array[1, 30], Gen.Int[1, 9], Gen.Enum<QuantizationAlgorithm>()).Sample(
+            (kinds, centroids, algorithm) =>
+            {
+                Half[] rows = [.. kinds.SelectMany(kind => Enumerable.Range(0, Dimension).Select(d => (Half)(kind == d % 4 ? 2 : 0)))];
+                ClassQuantization result = Fit(rows, centroids, algorithm, space);
+                double expected = ReferenceKMeans.Distortion(ReferenceKMeans.ToDouble(rows), result.Centroids, Dimension);
+                return result.Counts.Sum() == kinds.Length
+                    && result.CentroidCount == Math.Min(centroids, kinds.Length)
+                    && Enumerable.Range(0, result.CentroidCount).All(k => result.Counts[k] == result.Labels.Count(label => label == k))
+                    && Math.Abs(result.Distortion - expected) <= 1e-5 * (expected + 1);
+            },
+            iter: 300,
+            threads: 1);
 
     [Test]
     public void AsManyCentresAsRows_OrMore_EveryRowIsACentre(

@@ -1,3 +1,4 @@
+using CsCheck;
 using Ddoq.Quantization;
 
 namespace Ddoq.Tests.Quantization;
@@ -10,6 +11,17 @@ public class PrototypeWeightsTests
     [TestCase(new long[] { 1300, 1, 2, 3, 4, 5, 6, 7 })]
     public void SquareRoot_SquaresSumToCentroidCount(long[] counts) =>
         Assert.That(Compute(WeightRule.SquareRoot, counts).Sum(w => (double)w * w), Is.EqualTo(counts.Length).Within(1e-5 * counts.Length));
+
+    /// <summary>Every rule is blind to the order of the cells and to the size of the class; an empty cell weighs nothing.</summary>
+    [Test]
+    public void Weights_FollowTheirCells_NotTheirPlacesOrTheClassSize() =>
+        Gen.Select(Gen.Long[0, 5000].Array[1, 40].Where(counts => counts.Any(count => count > 0)), Gen.Enum<WeightRule>(), Gen.Long[2, 9]).Sample((counts, rule, times) =>
+        {
+            float[] weights = Compute(rule, counts), turned = Compute(rule, [.. counts.Reverse()]), larger = Compute(rule, [.. counts.Select(count => count * times)]);
+            return turned.Reverse().Zip(weights).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-6f * pair.Second)
+                && larger.Zip(weights).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-6f * pair.Second)
+                && weights.Zip(counts).All(pair => rule == WeightRule.None ? pair.First == 1 : pair.First > 0 == pair.Second > 0);
+        });
 
     [Test]
     public void SquareRoot_EqualCounts_AllOne() =>

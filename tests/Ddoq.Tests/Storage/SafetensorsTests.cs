@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Ddoq.Numerics;
 using Ddoq.Storage;
 
@@ -13,6 +14,34 @@ public class SafetensorsTests
 
     [TearDown]
     public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void RoundTrip_AnyNamesShapesAndMetadata()
+    {
+        string path = Path.Combine(_folder.Path, "any.safetensors");
+        string[] parts = ["a", "\"", "\\", "\n", "\u00E9", "\U0001F600", " ", "/", "\u0001", "__"];
+        Gen<string> text = Gen.Int[0, parts.Length - 1].Select(i => parts[i]).Array[1, 6].Select(string.Concat);
+        Gen.Select(text.Array[0, 6], Gen.Int[0, 4].Array[0, 4].Array[6], text.Array[0, 4], Gen.UInt).Sample(
+            (names, shapes, keys, seed) =>
+            {
+                (string Name, long[] Shape)[] tensors = [.. names.Distinct().Select((name, i) => (name, shapes[i].Select(side => (long)side).ToArray()))];
+                Dictionary<string, string> metadata = keys.Distinct().ToDictionary(key => key, key => key + seed);
+                float[][] values = [.. tensors.Select((tensor, t) => Enumerable.Range(0, (int)tensor.Shape.Aggregate(1L, (product, side) => product * side)).Select(i => (seed % 1000) + (100f * t) + i).ToArray())];
+                using (SafetensorsWriter writer = SafetensorsWriter.Create(path, tensors.Select(tensor => (tensor.Name, SafetensorsType.F32, (IReadOnlyList<long>)tensor.Shape)), metadata, flushToDisk: false))
+                {
+                    for (int t = 0; t < tensors.Length; t++)
+                        writer.Append<float>(tensors[t].Name, values[t]);
+                    writer.Complete();
+                }
+
+                using SafetensorsFile file = SafetensorsFile.Open(path);
+                return file.Tensors.Select(tensor => tensor.Name).SequenceEqual(tensors.Select(tensor => tensor.Name))
+                    && metadata.All(pair => file.Metadata[pair.Key] == pair.Value)
+                    && tensors.Select((tensor, t) => file.GetTensor(tensor.Name).Shape.SequenceEqual(tensor.Shape) && file.GetSpan<float>(tensor.Name).SequenceEqual(values[t])).All(same => same);
+            },
+            iter: 300,
+            threads: 1);
+    }
 
     [Test]
     public void RoundTrip_AllTypes_EmptyAndScalarTensors()
