@@ -59,7 +59,7 @@ public class QuantizeTests
         Assert.Multiple(() =>
         {
             Assert.That(share.RootElement.GetProperty("complete").GetBoolean(), Is.False);
-            Assert.That(share.RootElement.GetProperty("shard_classes").GetInt32(), Is.EqualTo(Classes / 2));
+            Assert.That(share.RootElement.GetProperty("share_classes").GetInt32(), Is.EqualTo(Classes / 2));
             Assert.That(part.RootElement.GetProperty("classes_done").GetInt32(), Is.EqualTo(Classes / 2));
             foreach (string folder in (string[])["together", "ab"])
             {

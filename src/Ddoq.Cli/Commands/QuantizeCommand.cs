@@ -41,7 +41,7 @@ internal static class QuantizeCommand
 
             QuantizeResult result = QuantizeStage.Run(options, run.Required(latents), folder, run.Context);
             run.SaveSettings(folder);
-            Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : Description.OfShare(result.Share, "prototypes", folder, ("shard_classes", result.ShareClasses), ("class_count", result.Classes)));
+            Output.Write(run.Json, result.IsComplete ? PrototypeDescription.OfFolder(folder) : Description.OfShare(result.Share, "prototypes", folder, ("share_classes", result.ShareClasses), ("class_count", result.Classes)));
         });
     }
 }

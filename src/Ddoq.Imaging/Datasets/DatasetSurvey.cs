@@ -72,7 +72,7 @@ public sealed record PartSurvey(string Name, IReadOnlyList<string> ClassNames, I
         var modes = new ConcurrentDictionary<string, int>(StringComparer.Ordinal);
         var damaged = new ConcurrentBag<DamagedImage>();
         int turned = 0;
-        OrderedParallel.For(dataset.Count, workers, i =>
+        WorkerLoop.Run(dataset.Count, workers, i =>
         {
             try
             {

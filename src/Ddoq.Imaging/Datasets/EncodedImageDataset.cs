@@ -92,7 +92,7 @@ internal sealed class EncodedImageDataset : IImageDataset
     public string ComputeContentDigest(CancellationToken cancellationToken = default)
     {
         var digests = new byte[Count][];
-        OrderedParallel.For(Count, Environment.ProcessorCount, i => digests[i] = SHA256.HashData(_images.Read(i)), cancellationToken);
+        WorkerLoop.Run(Count, Environment.ProcessorCount, i => digests[i] = SHA256.HashData(_images.Read(i)), cancellationToken);
         using var digest = new DatasetDigest($"{_kind}-content", ClassNames);
         for (int i = 0; i < Count; i++)
         {
@@ -109,7 +109,7 @@ internal sealed class EncodedImageDataset : IImageDataset
     private string ComputeFingerprint()
     {
         var samples = new byte[Count][];
-        OrderedParallel.For(Count, Environment.ProcessorCount, i => samples[i] = _images.SampleOf(i), _options.Cancellation);
+        WorkerLoop.Run(Count, Environment.ProcessorCount, i => samples[i] = _images.SampleOf(i), _options.Cancellation);
         using var digest = new DatasetDigest($"{_kind}-sampled", ClassNames);
         for (int i = 0; i < Count; i++)
         {

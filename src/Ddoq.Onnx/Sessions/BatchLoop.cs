@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
 
 namespace Ddoq.Onnx.Sessions;
 
@@ -20,7 +19,6 @@ internal static class BatchLoop
         int batches = (count + batchSize - 1) / batchSize;
         void One(int batch)
         {
-            cancellation.ThrowIfCancellationRequested();
             TLane lane = pool.Rent();
             try
             {
@@ -36,21 +34,7 @@ internal static class BatchLoop
             pool.Return(lane);
         }
 
-        if (Math.Min(lanes, batches) <= 1)
-        {
-            for (int batch = 0; batch < batches; batch++)
-                One(batch);
-            return;
-        }
-
-        try
-        {
-            Parallel.For(0, batches, new ParallelOptions { MaxDegreeOfParallelism = lanes, CancellationToken = cancellation }, One);
-        }
-        catch (AggregateException exception)
-        {
-            ExceptionDispatchInfo.Throw(exception.InnerExceptions.FirstOrDefault(e => e is not OperationCanceledException) ?? exception.InnerExceptions[0]);
-        }
+        WorkerLoop.Run(batches, lanes, One, cancellation);
     }
 }
 

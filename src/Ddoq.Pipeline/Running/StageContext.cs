@@ -47,44 +47,7 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
     /// <param name="body">Does one index; results must not depend on which worker does it.</param>
     /// <typeparam name="TState">A worker's private state; disposed at the end.</typeparam>
     public void ForEach<TState>(int count, Func<TState> createState, Action<int, TState> body)
-        where TState : IDisposable
-    {
-        ArgumentNullException.ThrowIfNull(createState);
-        ArgumentNullException.ThrowIfNull(body);
-        int next = -1;
-        Exception? failure = null;
-        var threads = new Thread[Math.Clamp(Workers, 1, Math.Max(1, count))];
-        for (int i = 0; i < threads.Length; i++)
-        {
-            threads[i] = new Thread(Work, maxStackSize: 16 << 20) { IsBackground = true, Name = $"ddoq-worker-{i}" };
-            threads[i].Start();
-        }
-
-        foreach (Thread thread in threads)
-            thread.Join();
-        if (failure is not null)
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        ThrowIfStopped();
-
-        void Work()
-        {
-            try
-            {
-                using TState state = createState();
-                int index;
-                while (Volatile.Read(ref failure) is null
-                    && !IsStopping
-                    && (index = Interlocked.Increment(ref next)) < count)
-                {
-                    body(index, state);
-                }
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, e, null);
-            }
-        }
-    }
+        where TState : IDisposable => WorkerLoop.Run(count, Workers, createState, body, Cancellation, Stopping);
 }
 
 /// <summary>Lets several runs side by side advance one common stage: their own begins and ends are not shown.</summary>

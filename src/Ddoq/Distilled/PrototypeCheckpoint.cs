@@ -6,7 +6,7 @@ using Ddoq.Storage;
 
 namespace Ddoq.Distilled;
 
-/// <summary>One file per finished class, so that an interrupted or sharded quantisation continues class by class.</summary>
+/// <summary>One file per finished class, so that a quantisation that was interrupted, or done in shares, continues class by class.</summary>
 /// <remarks>
 /// Files <c>classes/00012.safetensors</c> hold <c>distortion</c> F64 [1], <c>counts</c> I64 [K_c], <c>centroids</c> F32
 /// [K_c, c, h, w], and <c>masses</c> F64 [K_c] where rows have weights; the metadata names class, algorithm, seed and options, has a hash of the

@@ -58,7 +58,7 @@ public static class RandomStreams
     /// <summary>The choice of the random real images of one class.</summary>
     public static ulong RealImages(int classIndex) => CounterRandom.Stream(RealImagesKey, (uint)classIndex);
 
-    /// <summary>The noise of one prototype's synthesis: the same whichever shard, batch or order it is synthesised in.</summary>
+    /// <summary>The noise of one prototype's synthesis: the same whichever share, batch or order it is synthesised in.</summary>
     /// <param name="classIndex">The class, 0-based, below 2^28.</param>
     /// <param name="prototypeIndex">The prototype within its class, 0-based, below 2^28.</param>
     /// <exception cref="ArgumentOutOfRangeException">An index is out of range.</exception>

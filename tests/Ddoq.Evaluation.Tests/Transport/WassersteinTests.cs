@@ -1,3 +1,4 @@
+using CommunityToolkit.HighPerformance;
 using Ddoq.Evaluation.Transport;
 using Ddoq.Numerics;
 
@@ -72,6 +73,18 @@ public class WassersteinTests
         double expected = QuantileCoupling(item.X(), item.A(), item.Y(), item.B());
         double cost = Wasserstein.SquaredDistance(item.X(), item.A(), item.Y(), item.B(), 1).Cost;
         Assert.That(cost, Is.EqualTo(expected).Within(1e-12));
+    }
+
+    [Test]
+    public void SquaredDistance_OfMatricesThatArePartsOfWiderOnes_IsThatOfTheirRows()
+    {
+        float[] wide = [.. Enumerable.Range(0, 60).Select(i => (float)Math.Sin(i * i))];
+        ReadOnlySpan2D<float> part = new ReadOnlySpan2D<float>(wide, 12, 5).Slice(0, 1, 12, 3);
+        float[] rows = [.. Enumerable.Range(0, 12).SelectMany(i => wide[((5 * i) + 1)..((5 * i) + 4)])];
+        Assert.That(Wasserstein.SquaredDistance(part.Slice(0, 0, 8, 3), [], part.Slice(8, 0, 4, 3), []).Cost, Is.EqualTo(Wasserstein.SquaredDistance(rows.AsSpan(0, 24), [], rows.AsSpan(24), [], 3).Cost));
+        Assert.That(
+            () => Wasserstein.SquaredDistance(new ReadOnlySpan2D<float>(wide, 12, 5), [], new ReadOnlySpan2D<float>(wide, 20, 3), []),
+            Throws.InstanceOf<DdoqException>().With.Message.Contains("rows of 5 values, the second of 3"));
     }
 
     [Test]

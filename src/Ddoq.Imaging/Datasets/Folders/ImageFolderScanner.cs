@@ -61,7 +61,7 @@ internal static class ImageFolderScanner
         {
             int count = Math.Min(ClassesAtATime, classes.Length - first);
             var files = new string[count][];
-            OrderedParallel.For(count, Environment.ProcessorCount, i => files[i] = DataFile.Guard(
+            WorkerLoop.Run(count, Environment.ProcessorCount, i => files[i] = DataFile.Guard(
                 Path.Combine(root, classes[first + i]), (part, remarks, cancellation), static (scan, path) => ImagesOf(path, scan.part, scan.remarks, scan.cancellation)), cancellation);
             for (int i = 0; i < count; i++)
             {

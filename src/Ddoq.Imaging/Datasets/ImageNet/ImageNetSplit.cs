@@ -85,7 +85,7 @@ internal sealed record ImageNetSplit(string Location, string Part, SplitKind Kin
 
         var remarks = new RemarkCounter();
         var archives = new TarMember[found.Length][];
-        OrderedParallel.For(
+        WorkerLoop.Run(
             found.Length,
             Environment.ProcessorCount,
             i => archives[i] = ImagesOf(System.IO.Path.Combine(Path, found[i] + ArchiveExtension), remarks, options.Cancellation),

@@ -66,7 +66,7 @@ internal sealed class ParquetFormat : IDatasetFormat
     private static ParquetShard[] Read(string folder, ShardSet set, CancellationToken cancellation)
     {
         var shards = new ParquetShard[set.Files.Length];
-        OrderedParallel.For(
+        WorkerLoop.Run(
             shards.Length,
             Environment.ProcessorCount,
             i => shards[i] = ParquetShard.Read(Path.Combine(folder, set.Part, set.Files[i]), cancellation),

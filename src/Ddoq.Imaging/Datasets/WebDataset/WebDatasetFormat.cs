@@ -68,7 +68,7 @@ internal sealed class WebDatasetFormat : IDatasetFormat
     {
         var samples = new ShardSamples[shards.Files.Length];
         using var files = new FileHandlePool(Environment.ProcessorCount);
-        OrderedParallel.For(
+        WorkerLoop.Run(
             samples.Length,
             Environment.ProcessorCount,
             i => samples[i] = ShardSamples.Read(Path.Combine(folder, shards.Part, shards.Files[i]), files, remarks, cancellation),
