@@ -395,7 +395,7 @@ public sealed class StageFolder : IDisposable
         try
         {
             StageTiming? timing = File.Exists(path) ? JsonFile.Read(path, StorageJson.Default.StageTiming, "") : null;
-            return timing is { Seconds: >= 0, Runs: >= 0 } ? timing : null;
+            return timing is { Seconds: >= 0 and < double.PositiveInfinity, Runs: >= 0 } ? timing : null;
         }
         catch (DdoqException)
         {

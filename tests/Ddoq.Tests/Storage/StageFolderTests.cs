@@ -202,8 +202,12 @@ public class StageFolderTests
         string kept = File.ReadAllText(timing);
         StageFolder.Open(_folder["s"], "encode", s_settings).Dispose();
         Assert.That(File.ReadAllText(timing), Is.EqualTo(kept), "finding a stage complete is no work on it");
-        File.WriteAllText(timing, "{\"seconds\":");
-        Assert.That(() => StageFolder.Open(_folder["s"], "encode", s_settings).Dispose(), Throws.Nothing);
+        foreach (string damaged in new[] { "{\"seconds\":", "{\"stage\":\"encode\",\"seconds\":1e400,\"runs\":3}" })
+        {
+            File.WriteAllText(timing, damaged);
+            using StageFolder stage = StageFolder.Open(_folder["s"], "encode", s_settings);
+            Assert.That(stage.Seconds, Is.Zero);
+        }
     }
 
     [TestCase("", "not valid JSON")]
