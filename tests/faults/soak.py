@@ -13,6 +13,7 @@ import argparse, csv, os, random, shutil, signal, statistics, subprocess, sys, t
 
 from inject import content, small_data
 
+LIMIT = 3600  # seconds after which a process counts as hanging
 TRIES = 60  # a stage that is killed this often is then left alone, so that every run ends
 
 
@@ -37,7 +38,7 @@ class Process:
                 if kill and not self.signalled and now >= after:
                     child.send_signal(kill)
                     self.signalled, sent = kill, now
-                if now > 900:
+                if now > LIMIT:
                     child.kill()
                 time.sleep(0.02)
             self.seconds = time.monotonic() - started
@@ -89,7 +90,7 @@ def main():
         Stage("synthesize", ["--prototypes", path("prototypes"), "--num-inference-steps", "6", "--batch-size", "4", "-o", path("set")], "set"),
         Stage("label", ["--distilled", path("set")], "set"),
         Stage("select", ["--data-dir", data, "--ipc", "3", "-o", path("kept")], "kept"),
-        Stage("train", ["--data-dir", data, "--distilled", path("set"), "--updates", "150", "--train-batch-size", "10", "--repeats", "3",
+        Stage("train", ["--data-dir", data, "--distilled", path("set"), "--updates", "100", "--train-batch-size", "10", "--repeats", "3",
                         "--network-width", "16", "-o", path("students")], "students"),
     ]
     environment = dict(os.environ, TMPDIR=temporary)
