@@ -106,7 +106,7 @@ def main():
         stage.seconds = clean.seconds
         right[stage.name] = content(path(stage.output))
 
-    record = csv.writer(open(options.record, "w", newline="")) if options.record else None
+    record = csv.writer(open(options.record, "w", newline="", buffering=1)) if options.record else None
     if record:
         record.writerow(["run", "stage", "signal", "exit_code", "seconds", "stopping_seconds", "resident_mib", "handles"])
     started, runs, bad, seen = time.monotonic(), 0, [], {stage.name: [] for stage in stages}
