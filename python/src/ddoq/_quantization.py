@@ -67,13 +67,15 @@ def fit(
     class_index
         Names the random streams: the number of the class in its data set.
     options
-        ``algorithm`` (a name of :data:`ALGORITHMS`), ``init`` (``k-means++``, ``random``), ``n_init``, ``max_iter``,
-        ``tol``, ``seed``, ``space`` (``auto``, ``gram``, ``direct``), ``device`` (``cpu``, ``cuda``, ``auto``),
+        ``algorithm`` (a name of :data:`ALGORITHMS`), ``init`` (``k-means++``, ``random``), ``n_init`` starts (4, of ``d4m`` 1),
+        ``max_iter``, ``tol``, ``seed``, ``space`` (``auto``, ``gram``, ``direct``), ``device`` (``cpu``, ``cuda``, ``auto``),
         ``hold_out`` (fraction kept out of the fit), ``memory_limit`` in bytes.
 
     Raises ValueError for arrays and options that cannot be used, TypeError for other kinds of values.
     """
     array, kind = as_rows(rows)
+    if not len(array):
+        raise ValueError(f"rows: 0 rows (shape={array.shape}), while a minimum of 1 is required")
     weights = as_weights(sample_weight, len(array))
     with _quantizer(n_clusters, options) as handle:
         result = ctypes.c_void_p()
@@ -143,11 +145,14 @@ def prototype_weights(counts: npt.ArrayLike, rule: str = "sqrt") -> npt.NDArray[
     ``sqrt``: sqrt(K v_k / sum v), whose squares sum to K. ``direct``: v_k / sum v. ``none``: 1. ``inverse``: proportional to
     1 / v_k, a control.
     """
-    given = np.ascontiguousarray(counts, dtype=np.int64)
-    if given.ndim != 1:
-        raise ValueError(f"counts have {given.ndim} axes, allowed is 1")
+    array = np.asarray(counts)
+    if array.ndim != 1:
+        raise ValueError(f"counts have {array.ndim} axes, allowed is 1")
+    if array.size and (array.dtype.kind not in "iub" or array.dtype == np.uint64):
+        raise TypeError(f"counts: values of type {array.dtype}, allowed are whole numbers below 2**63")
+    given = np.ascontiguousarray(array, dtype=np.int64)
     weights = np.empty(len(given), dtype=np.float32)
-    check(library().ddoq_weights(
+    check_arrays(library().ddoq_weights(
         choice("rule", rule, _WEIGHT_RULES), given.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), len(given),
         weights.ctypes.data_as(ctypes.POINTER(ctypes.c_float))))
     return weights
@@ -180,10 +185,18 @@ def as_weights(values: Optional[npt.ArrayLike], count: int) -> Optional[npt.NDAr
     """(N,) float32 sample weights, or None."""
     if values is None:
         return None
-    weights = np.ascontiguousarray(values, dtype=np.float32)
-    if weights.shape != (count,):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected ({count},)")
-    return weights
+    return real_vector("sample_weight", values, count, np.float32)
+
+
+def real_vector(name: str, values: npt.ArrayLike, count: int, kind: Any) -> Any:
+    """(count,) numbers of a type, in C order."""
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise ValueError(f"{name}.shape == {array.shape}, expected ({count},)")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: values of type {array.dtype}, allowed are real numbers")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=kind)
 
 
 @contextlib.contextmanager
@@ -203,7 +216,7 @@ def quantizer_options(n_clusters: int, options: Mapping[str, Any]) -> QuantizerO
     values = QuantizerOptions()
     check(library().ddoq_quantizer_options_init(ctypes.byref(values), ctypes.sizeof(values)))
     values.centroid_count = whole("n_clusters", n_clusters)
-    values.restarts = 4
+    values.restarts = 1 if options.get("algorithm") == "d4m" else 4  # D4M's code makes one pass from one start
     for name, value in options.items():
         if name == "algorithm":
             values.algorithm = choice(name, value, ALGORITHMS)

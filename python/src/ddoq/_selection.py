@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._library import SelectionInfo, SelectionOptions, check, check_arrays, library
-from ._quantization import as_rows, as_weights, choice, fit, prototype_weights, whole
+from ._quantization import as_rows, as_weights, choice, fit, prototype_weights, real_vector, whole
 
 _ENERGY, _WASSERSTEIN, _NEAREST, _HERDING, _K_CENTER, _RANDOM = range(6)
 _OBJECTIVES: Mapping[str, int] = {
@@ -70,7 +70,7 @@ def select(
     centroids
         (count, D) for ``nearest`` alone.
     n_init
-        Starts of ``energy``, ``w2`` and of the fits of ``nearest`` and ``medoids``; the best is kept.
+        Starts of ``energy``, ``w2`` and of the fit of ``medoids``; the best is kept. Support points have one.
     measure_energy
         Whether ``energy_distance`` is wanted, which costs up to a Gram matrix of the rows.
 
@@ -97,8 +97,8 @@ def select(
     if options.objective == _NEAREST and options.count > 0:
         if centroids is None:
             centres = fit(
-                array, count, sample_weight=weights, class_index=class_index, seed=seed, n_init=n_init,
-                algorithm="hartigan" if objective == "medoids" else "support").centroids
+                array, count, sample_weight=weights, class_index=class_index, seed=seed,
+                **({"n_init": n_init} if objective == "medoids" else {"n_init": 1, "algorithm": "support"})).centroids
         else:
             centres = _points("centroids", centroids, array.shape[1])
             if len(centres) != options.count:
@@ -171,7 +171,7 @@ def energy_distance(
     found = ctypes.c_double()
     if not 0 <= int(seed) < 2**64:
         raise ValueError(f"seed is {seed}, allowed are 0 to 2**64 - 1")
-    weights = None if point_weight is None else _masses("point_weight", point_weight, len(other)).astype(np.float32)
+    weights = None if point_weight is None else real_vector("point_weight", point_weight, len(other), np.float32)
     check_arrays(library().ddoq_energy_distance(
         array.ctypes.data, kind, len(array), array.shape[1], _address(as_weights(sample_weight, len(array))), other.ctypes.data,
         len(other), _address(weights), int(seed), ctypes.byref(found)))
@@ -189,10 +189,7 @@ def _points(name: str, values: npt.ArrayLike, columns: Optional[int] = None) -> 
 def _masses(name: str, values: Optional[npt.ArrayLike], count: int) -> Any:
     if values is None:
         return None
-    weights = np.ascontiguousarray(values, dtype=np.float64)
-    if weights.shape != (count,):
-        raise ValueError(f"{name}.shape == {weights.shape}, expected ({count},)")
-    return weights
+    return real_vector(name, values, count, np.float64)
 
 
 def _address(array: Optional[npt.NDArray[Any]]) -> Optional[int]:
