@@ -38,6 +38,8 @@ public partial class EveryCommandTests
             ["bench", "kernels", "--list"],
             ["doctor"],
             ["completion", "bash"],
+            ["plan", "--data-dir", data, "--ipc", "1", "--num-inference-steps", "2", .. students, "-o", At("planned")],
+            ["status", At("planned")],
         ];
         foreach (string[] stage in stages)
         {

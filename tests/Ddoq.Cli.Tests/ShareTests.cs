@@ -44,7 +44,8 @@ public class ShareTests
         {
             string run = $"part-{stage}-{number}";
             Prepare(stage, run);
-            Program.Run([stage, .. Arguments(stage, run), "--shard", $"{number}/{Shares}"]).Succeeded();
+            Program.Run([stage, .. Arguments(stage, run), "--shard", $"{number}/{Shares}", "--scratch", At("scratch")]).Succeeded();
+            Assert.That(Directory.EnumerateFileSystemEntries(At("scratch")), Is.Empty, "what was written there is at its place");
             parts.Add(OutputOf(stage, run));
         }
 

@@ -18,6 +18,8 @@ internal static class CommandTable
         TrainCommand.Create(signals),
         EvaluateCommand.Create(signals),
         ReportCommand.Create(signals),
+        PlanCommand.Create(signals),
+        StatusCommand.Create(signals),
         InspectCommand.Create(signals),
         BenchCommand.Create(signals),
         DoctorCommand.Create(signals),

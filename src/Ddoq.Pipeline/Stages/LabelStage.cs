@@ -128,6 +128,9 @@ public static class LabelStage
         return null;
     }
 
+    /// <summary>Parts of a set.</summary>
+    internal static int PartsOf(int images) => ((images - 1) / RowsPerPart) + 1;
+
     /// <summary>What the teacher said of a set.</summary>
     /// <param name="labels">The folder <c>labels</c> of the set.</param>
     /// <exception cref="DdoqException">It is not labelled.</exception>

@@ -190,6 +190,32 @@ public abstract class QuantizerContract(QuantizationSpace space)
     }
 
     [Test]
+    public void Stopping_ReportsTheClassesInWork_AndBeginsNoOther([Values(1, 2)] int workers)
+    {
+        using IQuantizer quantizer = Create();
+        using var stopping = new CancellationTokenSource();
+        var reported = new List<int>();
+        void Report(ClassQuantization result)
+        {
+            reported.Add(result.ClassIndex);
+            stopping.Cancel();
+        }
+
+        int[] rows = [.. Enumerable.Range(0, 40).Select(c => 30 + c)];
+        Assert.That(
+            () => quantizer.Fit(Source(rows), Options with { CentroidCount = 2, Workers = workers }, Report, null, NullProgress.Instance, CancellationToken.None, stopping.Token),
+            Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(reported, Is.Unique);
+
+        // A device's unit is a batch, which may hold all of them.
+        if (quantizer is CpuQuantizer)
+            Assert.That(reported, Has.Count.InRange(1, workers));
+        var rest = new List<int>();
+        quantizer.Fit(Source(rows), Options with { CentroidCount = 2, Workers = workers }, result => rest.Add(result.ClassIndex), reported.ToHashSet(), NullProgress.Instance, CancellationToken.None);
+        Assert.That(rest.Concat(reported), Is.EquivalentTo(Enumerable.Range(0, rows.Length)));
+    }
+
+    [Test]
     public void Cancellation_Throws()
     {
         using IQuantizer quantizer = Create();
