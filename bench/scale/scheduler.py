@@ -44,6 +44,9 @@ def cost(options):
     record = json.load(open(os.path.join(shared, "stage.json")))
     record.update(completed=False, outputs={})
     json.dump(record, open(os.path.join(shared, "stage.json"), "w"), indent=2)
+    # A share that finds everything there would join it: the last class, of a share that is not run, comes back before the merge.
+    last = os.path.join(shared, "classes", f"{options.classes - 1:05}.safetensors")
+    os.rename(last, last + ".aside")
     # Real shares first, so that the others' records have the program's own form.
     sample = [run([*quantize, "-o", shared, "--shard", f"{share}/{options.shares}"]) for share in (1, 2, 3)]
     folder = os.path.join(shared, "shares")
@@ -51,6 +54,7 @@ def cost(options):
     for share in range(4, options.shares + 1):
         form["number"] = share
         json.dump(form, open(os.path.join(folder, f"{share:05}-of-{options.shares:05}.done.json"), "w"), indent=2)
+    os.rename(last + ".aside", last)
     files = {name: len(os.listdir(os.path.join(shared, name))) for name in ("classes", "shares")}
     status = [peak([ddoq, "status", shared]) for _ in range(3)]
     merge = peak([ddoq, "merge", shared, "--quiet"])

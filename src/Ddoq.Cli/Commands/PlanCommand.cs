@@ -61,7 +61,7 @@ internal static class PlanCommand
         });
     }
 
-    private static double Real(string name, string text) => SettingValues.Real(0.01, 10_000).TryParse(text, out double value)
+    private static double Real(string name, string text) => SettingValues.Real(0.001, 10_000).TryParse(text, out double value)
         ? value
-        : throw new UsageException($"{name}: '{text}' is not allowed; allowed: minutes from 0.01 to 10000", $"Give {name} a number, for example 10.");
+        : throw new UsageException($"{name}: '{text}' is not allowed; allowed: minutes from 0.001 to 10000", $"Give {name} a number, for example 10.");
 }

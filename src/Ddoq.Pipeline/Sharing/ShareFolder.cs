@@ -93,22 +93,23 @@ public sealed partial class ShareFolder
     }
 
     /// <summary>Removes the folder, when what it describes is joined.</summary>
-    /// <exception cref="DdoqException">It cannot be removed.</exception>
-    internal void Remove()
+    internal void Remove() => Remove(_folder);
+
+    /// <summary>Removes a folder of things that only shares need; what stays of it does no harm.</summary>
+    internal static void Remove(string folder)
     {
-        if (!Exists)
-            return;
-        try
+        const int Attempts = 5;
+        for (int attempt = 0; attempt < Attempts && Directory.Exists(folder); attempt++)
         {
-            Directory.Delete(_folder, recursive: true);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // Another process joined at the same time.
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DdoqException($"cannot remove '{_folder}': {e.Message}", "Check its permissions, then merge again.", e);
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Another process joins at the same time, or writes into it: that one removes it at its end.
+                Thread.Sleep(20);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Ddoq.Storage;
 
 namespace Ddoq.Pipeline;
 
@@ -43,9 +44,19 @@ internal static class ShareWork
             throw;
         }
 
+        if (IsJoined(folder))
+        {
+            // By the same share in another process.
+            shares.Remove();
+            return false;
+        }
+
         IReadOnlyDictionary<int, ShareState> states = shares.States(share.Count);
         return states.Count == share.Count && states.Values.All(state => state == ShareState.Done);
     }
+
+    private static bool IsJoined(string folder) =>
+        File.Exists(Path.Combine(folder, StageFolder.RecordFileName)) && StageFolder.Read(folder).Completed;
 
     private sealed class WatchedProgress : IProgressSink, IDisposable
     {

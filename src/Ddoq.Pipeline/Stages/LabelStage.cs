@@ -122,8 +122,22 @@ public static class LabelStage
             WriteParts(images, teacher, plan, stage, own);
             return null;
         });
-        if (isWhole)
-            return Join(stage, plan, context);
+        try
+        {
+            if (isWhole)
+                return Join(stage, plan, context);
+        }
+        catch (Exception e) when (e is DdoqException or IOException && StageFolder.IsCompleteIn(output, Name, settings))
+        {
+            // The same share in another process joined first, and took the parts away.
+        }
+
+        if (StageFolder.IsCompleteIn(output, Name, settings))
+        {
+            RemoveParts(output);
+            return ResultFiles.Read<LabelResult>(resultPath);
+        }
+
         context.Progress.Message($"label: share {context.Share} is done; join the shares with 'ddoq merge {output}'");
         return null;
     }
@@ -167,9 +181,14 @@ public static class LabelStage
         LabelResult result = Judge(seen, list, plan.StopsAtClassCheck, context);
         writer.Complete();
         Complete(stage, result);
-        Directory.Delete(stage.PathOf(PartsFolder), recursive: true);
-        new ShareFolder(stage.Path).Remove();
+        RemoveParts(stage.Path);
         return result;
+    }
+
+    private static void RemoveParts(string folder)
+    {
+        ShareFolder.Remove(Path.Combine(folder, PartsFolder));
+        new ShareFolder(folder).Remove();
     }
 
     /// <summary>The teacher's folder, when it can be asked for the images of a set.</summary>
@@ -185,7 +204,6 @@ public static class LabelStage
 
     private static void WriteParts(SetImages images, AlignedTeacher teacher, LabelPlan plan, StageFolder stage, StageContext context)
     {
-        Directory.CreateDirectory(stage.PathOf(PartsFolder));
         (int firstPart, int endPart) = context.Share.Range(plan.Parts);
         int[] own = [.. Enumerable.Range(firstPart, endPart - firstPart)], open = [.. own.Where(part => !IsWhole(stage, plan, part))];
         context.Progress.Begin(Name, own.Sum(plan.Rows), "images", own.Except(open).Sum(plan.Rows));
@@ -196,6 +214,7 @@ public static class LabelStage
                 context.ThrowIfStopped();
                 int first = plan.First(part), rows = plan.Rows(part);
                 float[] logits = LogitsOf(images, teacher, first, rows, context);
+                Directory.CreateDirectory(stage.PathOf(PartsFolder));
                 using var writer = SoftLabelWriter.Create(PathOf(stage, part), rows, plan.Classes);
                 writer.Append(logits, images.LabelsOf(first, rows));
                 writer.Complete();

@@ -51,6 +51,35 @@ public class LabelShareTests
         Assert.That(File.ReadAllBytes(Labels), Is.EqualTo(_whole));
     }
 
+    [Test]
+    public void TheSameShareInTwoProcesses_LeavesNothingBehind()
+    {
+        Label(new Share(1, 2));
+        var other = new OnFirstAdvance(() => Assert.That(Label(new Share(2, 2)), Is.Not.Null, "the other process is faster, and joins"));
+        LabelStage.Run(s_options, Folder("set"), Context() with { Share = new Share(2, 2), Progress = other }, Part);
+        Assert.That(File.ReadAllBytes(Labels), Is.EqualTo(_whole));
+        Assert.That(Directory.EnumerateFileSystemEntries(Folder("set", "labels")).Select(Path.GetFileName), Is.EquivalentTo(new[] { "class-check.json", "stage.json", "stage-timing.json" }));
+    }
+
+    private sealed class OnFirstAdvance(Action act) : IProgressSink
+    {
+        private Action? _act = act;
+
+        public void Begin(string stage, long total, string unit, long completed = 0)
+        {
+        }
+
+        public void Advance(long units) => Interlocked.Exchange(ref _act, null)?.Invoke();
+
+        public void End()
+        {
+        }
+
+        public void Message(string text)
+        {
+        }
+    }
+
     private string Labels => Folder("set", SoftLabels.FileName);
 
     private LabelResult? Label(Share share) => LabelStage.Run(s_options, Folder("set"), Context() with { Share = share }, Part);
