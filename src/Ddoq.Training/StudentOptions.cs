@@ -67,7 +67,7 @@ public sealed record StudentOptions
     /// <summary>Normalisation of the student's inputs.</summary>
     public ChannelNormalisation? Normalisation { get; init; }
 
-    /// <summary>Seconds between checkpoints, where a checkpoint folder is given.</summary>
+    /// <summary>Most seconds between checkpoints, where a checkpoint folder is given; fewer lie between them where saving takes less than 2 % of the time.</summary>
     public double CheckpointSeconds { get; init; } = 30;
 
     /// <summary>Refuses numbers that make no sense.</summary>

@@ -16,6 +16,9 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Largest activation of a forward pass: above 32 MB, glibc's allocator maps and unmaps pages at every operation.</summary>
     private const long ActivationBytes = 26_000_000;
 
+    // The share of the time that checkpoints may take while more than a second lies between two.
+    private const double SavingShare = 0.02;
+
     private readonly StudentOptions _options;
     private readonly ProtocolRecipe _recipe;
     private readonly TrainingImages _train;
@@ -115,6 +118,7 @@ internal sealed class TrainingRun : IDisposable
     private void TrainAndEvaluate(TrainingState state, CancellationToken cancellation)
     {
         var sinceSave = Stopwatch.StartNew();
+        double saveSeconds = 0;
         _network.train();
         while (true)
         {
@@ -142,9 +146,12 @@ internal sealed class TrainingRun : IDisposable
                 state.EpochLoss = 0;
             }
 
-            if (_checkpoint is not null && sinceSave.Elapsed.TotalSeconds >= _options.CheckpointSeconds)
+            // As often as saving costs little: a small student loses a second at most, a large one half a minute.
+            if (_checkpoint is not null && sinceSave.Elapsed.TotalSeconds >= Math.Min(_options.CheckpointSeconds, Math.Max(1, saveSeconds / SavingShare)))
             {
+                sinceSave.Restart();
                 _checkpoint.Save(state);
+                saveSeconds = sinceSave.Elapsed.TotalSeconds;
                 sinceSave.Restart();
             }
         }

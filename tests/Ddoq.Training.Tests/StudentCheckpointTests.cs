@@ -30,7 +30,7 @@ public sealed class StudentCheckpointTests
         foreach (int updates in new[] { 4, 3 })
         {
             using var source = new CancellationTokenSource();
-            var stop = new StopAfter(updates, source);
+            var stop = StopAfter(updates, source);
             Assert.That(() => Run(options, stopped, stop, source.Token), Throws.InstanceOf<OperationCanceledException>());
         }
 
@@ -49,11 +49,22 @@ public sealed class StudentCheckpointTests
         TrainingResult first = Run(options, _folder, NullProgress.Instance, CancellationToken.None);
         using var source = new CancellationTokenSource();
 
-        TrainingResult again = Run(options with { CheckpointSeconds = 7 }, _folder, new StopAfter(0, source), CancellationToken.None);
+        TrainingResult again = Run(options with { CheckpointSeconds = 7 }, _folder, StopAfter(0, source), CancellationToken.None);
 
         Assert.That(again.LossCurve, Is.EqualTo(first.LossCurve));
         Assert.That(again.LastAccuracy, Is.EqualTo(first.LastAccuracy));
         Assert.That(source.IsCancellationRequested, Is.False, "no update was reported");
+    }
+
+    [Test]
+    public void Train_SavesASmallStudentEverySecond_ThoughHalfAMinuteIsAllowed()
+    {
+        StudentOptions options = Options(StudentProtocol.SmallImage, StudentArchitecture.ConvNet3) with { Epochs = 1_000_000, EvaluationInterval = 0, CheckpointSeconds = 30 };
+        using var source = new CancellationTokenSource();
+        var seconds = System.Diagnostics.Stopwatch.StartNew();
+        var wait = new StopWhen(() => File.Exists(FileIn(_folder)) || seconds.Elapsed.TotalSeconds > 25, source);
+        Assert.That(() => Run(options, _folder, wait, source.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(seconds.Elapsed.TotalSeconds, Is.LessThan(25), "saved before the half minute, and not by being cancelled");
     }
 
     [Test]
@@ -93,21 +104,25 @@ public sealed class StudentCheckpointTests
     private static TrainingResult Run(StudentOptions options, string folder, IProgressSink progress, CancellationToken token) =>
         StudentTrainer.Train(Train, Test, SyntheticImages.Classes, options, SyntheticImages.Teach, folder, progress, token);
 
+    /// <summary>Cancels once so many updates were reported.</summary>
+    private static StopWhen StopAfter(int updates, CancellationTokenSource source)
+    {
+        int seen = 0;
+        return new StopWhen(() => ++seen >= updates, source);
+    }
+
     private static string FileIn(string folder) => Path.Combine(folder, "student.safetensors");
 
-    /// <summary>Cancels once so many updates were reported.</summary>
-    private sealed class StopAfter(int updates, CancellationTokenSource source) : IProgressSink
+    /// <summary>Cancels after the first update at which something holds.</summary>
+    private sealed class StopWhen(Func<bool> holds, CancellationTokenSource source) : IProgressSink
     {
-        private long _seen;
-
         public void Begin(string stage, long total, string unit, long completed = 0)
         {
         }
 
         public void Advance(long units)
         {
-            _seen += units;
-            if (_seen >= updates)
+            if (holds())
                 source.Cancel();
         }
 
