@@ -91,7 +91,7 @@ public sealed class DistillRun
         ArgumentNullException.ThrowIfNull(context);
         Check(context);
         using IImageDataset data = _encode.Images.OpenTraining(context.Cancellation);
-        ModelFolder model = _encode.OpenModel(ModelUse.All);
+        ModelFolder model = _encode.OpenModel();
         int ipc = _quantize.Quantizer.CentroidCount;
         var estimate = new DistillEstimate(_configuration, data, context);
         estimate.Measure(
@@ -126,13 +126,27 @@ public sealed class DistillRun
         };
     }
 
-    private void Check(StageContext context) => DistillChecks.Run(
-        _configuration,
-        _tables.Select(table => table.Options),
-        _train.Repeats * Sets().Count(),
-        needsTeacher: Sets().Any(set => set.Source == ImageSource.Mosaics || (set.Source == ImageSource.Candidates && _configuration.Get(SelectSettings.MinConfidence) > 0)),
-        _layout,
-        context);
+    private void Check(StageContext context)
+    {
+        // Without diffusion all other arms can be decoded as they are.
+        if (_synthesize.Sampling.Start is { IsNoDiffusion: true } && _synthesize.OpenModel() is { HasDiffusion: false } model
+            && _arms.FirstOrDefault(NeedsDiffusion) is { } other)
+        {
+            throw new UsageException(
+                $"the arm '{other.Name}' draws images from noise, and the model {model.Path} has no diffusion network",
+                $"Leave it out: --arms {string.Join(',', _arms.Where(arm => !NeedsDiffusion(arm)).Select(arm => arm.Name))}");
+        }
+
+        DistillChecks.Run(
+            _configuration,
+            _tables.Select(table => table.Options),
+            _train.Repeats * Sets().Count(),
+            needsTeacher: Sets().Any(set => set.Source == ImageSource.Mosaics || (set.Source == ImageSource.Candidates && _configuration.Get(SelectSettings.MinConfidence) > 0)),
+            _layout,
+            context);
+    }
+
+    private static bool NeedsDiffusion(Arm arm) => arm.Set.Source is ImageSource.Noise or ImageSource.Candidates;
 
     private WeightRule OwnRule => _synthesize.WeightsFor(_quantize.Quantizer.Algorithm);
 

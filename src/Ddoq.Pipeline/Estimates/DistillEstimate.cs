@@ -136,6 +136,8 @@ internal sealed class DistillEstimate(PipelineConfiguration configuration, IImag
         ModelFolder model = _synthesize.OpenModel();
         SynthesizeOptions options = set.Source is ImageSource.Prototypes or ImageSource.Candidates ? _synthesize
             : _synthesize with { Sampling = _synthesize.Sampling with { Start = set.Source == ImageSource.Noise ? StartLevel.PureNoise : StartLevel.NoDiffusion } };
+        if (!model.HasDiffusion)
+            return 0;
         return DiffusionSynthesizer.CallsOf(model.Scheduler, options.SamplingFor(model, set.Prototypes?.Adapt(_quantize).Quantizer.Algorithm));
     }
 

@@ -155,6 +155,8 @@ public class WrongModelTests
     [TestCase("decoder not finite", "vae_decoder/model.onnx", "NaN")]
     [TestCase("diffusion not finite", "transformer/model.onnx", "not finite")]
     [TestCase("classes", "'coat'", "'hat'")]
+    [TestCase("no diffusion", "neither transformer/", "--start-alpha-bar 1")]
+    [TestCase("no diffusion, decoded", "'noise'", "--arms ddoq,d4m,support,energy,random")]
     [TestCase("no test images", "--test-dir")]
     public void Distill_IsRefusedBeforeTheFirstByte(string wrong, params string[] words)
     {
@@ -179,6 +181,10 @@ public class WrongModelTests
             case "classes":
                 _model.Write("model_index.json", """{"id2label": {"0": "bag", "1": "hat", "2": "shoe"}, "preprocess": {"image_size": 4}}""");
                 break;
+            case "no diffusion" or "no diffusion, decoded":
+                Directory.Delete(_model.File("transformer"), recursive: true);
+                _model.Write("model_index.json", """{"preprocess": {"image_size": 4}}""");
+                break;
             default:
                 Directory.Delete(Path.Combine(Data, "test"), recursive: true);
                 break;
@@ -186,6 +192,8 @@ public class WrongModelTests
 
         PipelineConfiguration configuration = PipelineConfiguration.Empty
             .With(DataSettings.DataDir, Data).With(DataSettings.Model, _model.Path).With(RunSettings.Provider, "cpu").With(TrainSettings.Protocol, "rded");
+        if (wrong == "no diffusion, decoded")
+            configuration = configuration.With(SynthesizeSettings.StartAlphaBar, "1");
         Refused(() => new DistillRun(configuration, Output).Execute(Context), words);
     }
 
