@@ -66,7 +66,7 @@ class Bench:
 
 def mean_and_error(values):
     """Mean and standard error over sets."""
-    return statistics.mean(values), statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return statistics.mean(values), statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
 
 
 def summary(cases):
@@ -89,13 +89,17 @@ def summary(cases):
     return rows
 
 
+def with_error(mean, error, sign=""):
+    return f"{mean:{sign}.1f}" + (f" ± {error:.1f}" if error is not None else "")
+
+
 def table(rows):
     lines = ["| IPC | objective | test accuracy, % | minus random, points | distinct sets of | literature, % |", "|---|---|---|---|---|---|"]
     for row in rows:
-        difference = f"{row['minus_random']:+.1f} ± {row['minus_random_error']:.1f}" if "minus_random" in row else ""
+        difference = with_error(row["minus_random"], row["minus_random_error"], "+") if "minus_random" in row else ""
         literature = "" if row["literature"] is None else f"{row['literature']:.1f}"
         lines.append(
-            f"| {row['ipc']} | `{row['objective']}` | {row['accuracy']:.1f} ± {row['standard_error']:.1f} | {difference} "
+            f"| {row['ipc']} | `{row['objective']}` | {with_error(row['accuracy'], row['standard_error'])} | {difference} "
             f"| {row['distinct_sets']} of {row['seeds']} | {literature} |")
     return "\n".join(lines) + "\n"
 
