@@ -24,7 +24,7 @@ public sealed record Arm(string Name, SetRecipe Set, WeightRule? Weights, string
         new("selected-w2", SetRecipe.SelectedW2, null, "candidates of the prototypes of ddoq, of which those of least W2 are kept, weights: square root of their cell shares (eq. 34)"),
         new("medoid", SetRecipe.Medoid, null, "the real training image nearest to each centre of ddoq, weights: square root of the cell shares (eq. 34)"),
         new("energy", SetRecipe.Energy, null, "real training images of least energy distance, all weights 1"),
-        new("herding", SetRecipe.Herding, null, "real training images by herding, all weights 1"),
+        new("herding", SetRecipe.Herding, null, "real training images by herding, the same for every set seed, all weights 1"),
         new("k-center", SetRecipe.KCenter, null, "real training images by k-center (farthest first), all weights 1"),
         new("rded", SetRecipe.Rded, null, "RDED: the crops of real training images that the teacher is surest of, 2 x 2 in an image, all weights 1"),
         new("random", SetRecipe.Random, null, "random real training images, all weights 1"),

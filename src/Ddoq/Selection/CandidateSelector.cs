@@ -249,7 +249,7 @@ public sealed class CandidateSelector : IDisposable
                     objective = GreedyChoices.Herd(_problem, chosen);
                     break;
                 case SelectionObjective.KCenter:
-                    objective = GreedyChoices.Spread(_problem, chosen);
+                    objective = GreedyChoices.Spread(_problem, chosen, DrawFirst(classIndex, options));
                     break;
                 case SelectionObjective.Random:
                     GreedyChoices.Draw(_problem.CandidateCount, chosen, new(options.Seed, RandomStreams.Of(classIndex, RandomPurpose.Selection, 0)));
@@ -263,18 +263,23 @@ public sealed class CandidateSelector : IDisposable
             return (objective, swaps);
         }
 
+        // What is chosen greedily depends on this one, so that sets of several seeds differ.
+        private int DrawFirst(int classIndex, SelectionOptions options) =>
+            new CounterRandom(options.Seed, RandomStreams.Of(classIndex, RandomPurpose.Selection, 0)).NextInt32(_problem.CandidateCount);
+
         private (double Objective, int Swaps) SearchFromStarts(int classIndex, SelectionOptions options, int[] chosen, double[] means, CancellationToken cancellation)
         {
             double lowest = double.PositiveInfinity;
             int swapsOfLowest = 0;
             var trial = new int[chosen.Length];
+            int first = DrawFirst(classIndex, options);
             for (int start = 0; start < options.Starts; start++)
             {
                 if (start > 0)
                     GreedyChoices.Draw(_problem.CandidateCount, trial, new(options.Seed, RandomStreams.Of(classIndex, RandomPurpose.Selection, start)));
                 (double objective, int swaps) = options.Objective == SelectionObjective.Energy
-                    ? EnergySearch.Run(_problem, means, trial, start == 0, options.MaxSweeps, cancellation)
-                    : MedoidSearch.Run(_problem, trial, start == 0, options.MaxSweeps, cancellation);
+                    ? EnergySearch.Run(_problem, means, trial, start == 0 ? first : null, options.MaxSweeps, cancellation)
+                    : MedoidSearch.Run(_problem, trial, start == 0 ? first : null, options.MaxSweeps, cancellation);
                 if (objective >= lowest)
                     continue;
                 (lowest, swapsOfLowest) = (objective, swaps);

@@ -12,16 +12,18 @@ internal static unsafe class EnergySearch
     // Gains below this fraction of the mean distance are rounding of fp32 distances.
     private const double RelativeZero = 1e-6;
 
-    /// <summary>Improves a start; an empty one is first filled greedily.</summary>
+    /// <summary>Improves a start; or fills it greedily behind a first one.</summary>
     /// <returns>The energy up to the rows' own part, and swaps made.</returns>
-    public static (double Energy, int Swaps) Run(SelectionProblem problem, ReadOnlySpan<double> means, Span<int> chosen, bool greedy, int maxSweeps, CancellationToken cancellation)
+    public static (double Energy, int Swaps) Run(SelectionProblem problem, ReadOnlySpan<double> means, Span<int> chosen, int? first, int maxSweeps, CancellationToken cancellation)
     {
         int count = problem.CandidateCount, k = chosen.Length;
         var sums = new double[count];
         var isChosen = new bool[count];
-        if (greedy)
+        if (first is { } start)
         {
-            for (int n = 0; n < k; n++)
+            Choose(problem, sums, isChosen, start, +1);
+            chosen[0] = start;
+            for (int n = 1; n < k; n++)
             {
                 int best = -1;
                 double least = double.PositiveInfinity;

@@ -39,20 +39,11 @@ internal static unsafe class GreedyChoices
         return Math.Max(0, gap);
     }
 
-    /// <summary>Each next candidate is the farthest from the chosen ones, the first the nearest to the mean of the rows; the lowest among equals.</summary>
+    /// <summary>Each next candidate is the farthest from the chosen ones, behind a first one; the lowest among equals.</summary>
     /// <returns>The distance of the farthest candidate to the nearest chosen one.</returns>
-    public static double Spread(SelectionProblem problem, Span<int> chosen)
+    public static double Spread(SelectionProblem problem, Span<int> chosen, int first)
     {
-        int count = problem.CandidateCount;
-        var withMean = new double[count];
-        problem.MeanProducts(withMean);
-        int next = 0;
-        for (int c = 1; c < count; c++)
-        {
-            if (problem.Norm(c) - (2 * withMean[c]) < problem.Norm(next) - (2 * withMean[next]))
-                next = c;
-        }
-
+        int count = problem.CandidateCount, next = first;
         var nearest = new float[count];
         Array.Fill(nearest, float.PositiveInfinity);
         for (int n = 0; n < chosen.Length; n++)

@@ -14,13 +14,13 @@ internal static unsafe class MedoidSearch
     // Gains below this fraction of the sum are rounding of fp32 distances.
     private const double RelativeZero = 1e-7;
 
-    /// <summary>Improves a start; or fills it greedily first.</summary>
+    /// <summary>Improves a start; or fills it greedily behind a first one.</summary>
     /// <returns>The mean squared distance, and swaps made.</returns>
-    public static (double MeanSquare, int Swaps) Run(SelectionProblem problem, Span<int> chosen, bool greedy, int maxSweeps, CancellationToken cancellation)
+    public static (double MeanSquare, int Swaps) Run(SelectionProblem problem, Span<int> chosen, int? start, int maxSweeps, CancellationToken cancellation)
     {
         // The greedy choice of a single candidate is the best one.
-        if (greedy || chosen.Length == 1)
-            Fill(problem, chosen, cancellation);
+        if (start is not null || chosen.Length == 1)
+            Fill(problem, chosen, chosen.Length == 1 ? null : start, cancellation);
         int count = problem.CandidateCount, rows = problem.RowCount, swaps = 0;
         float* weights = problem.Weights;
         var isChosen = new bool[count];
@@ -79,7 +79,7 @@ internal static unsafe class MedoidSearch
     }
 
     // Each next candidate lowers the sum most.
-    private static void Fill(SelectionProblem problem, Span<int> chosen, CancellationToken cancellation)
+    private static void Fill(SelectionProblem problem, Span<int> chosen, int? start, CancellationToken cancellation)
     {
         LatentKernels kernels = problem.Kernels;
         int padded = problem.PaddedRows;
@@ -91,9 +91,9 @@ internal static unsafe class MedoidSearch
             for (int k = 0; k < chosen.Length; k++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                int best = -1;
+                int best = k == 0 ? start ?? -1 : -1;
                 double least = double.PositiveInfinity;
-                for (int c = 0; c < isChosen.Length; c++)
+                for (int c = 0; c < isChosen.Length && (k > 0 || start is null); c++)
                 {
                     if (isChosen[c])
                         continue;

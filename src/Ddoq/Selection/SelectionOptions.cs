@@ -18,10 +18,10 @@ public enum SelectionObjective
     /// <summary>A candidate for each of K given centres, no candidate twice, with the least sum of squared distances; the order is that of the centres.</summary>
     Nearest,
 
-    /// <summary>Herding: each next candidate brings the mean of the chosen ones nearest to the mean of the rows (Welling 2009).</summary>
+    /// <summary>Herding: each next candidate brings the mean of the chosen ones nearest to the mean of the rows (Welling 2009). The same for every seed.</summary>
     Herding,
 
-    /// <summary>k-center: each next candidate is the one farthest from those chosen, the first the one nearest to the rows' mean (Gonzalez 1985).</summary>
+    /// <summary>k-center: each next candidate is the one farthest from those chosen, the first a drawn one (Gonzalez 1985).</summary>
     KCenter,
 
     /// <summary>Uniformly drawn candidates.</summary>
@@ -41,7 +41,7 @@ public sealed record SelectionOptions
     public ulong Seed { get; init; }
 
     /// <summary>
-    /// Starts of <see cref="SelectionObjective.Energy"/> and <see cref="SelectionObjective.Wasserstein"/>: the first is greedy, the
+    /// Starts of <see cref="SelectionObjective.Energy"/> and <see cref="SelectionObjective.Wasserstein"/>: the first is greedy behind a drawn candidate, the
     /// others are random, and the lowest objective is kept.
     /// </summary>
     public int Starts { get; init; } = 1;
