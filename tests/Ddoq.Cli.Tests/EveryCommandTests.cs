@@ -56,6 +56,8 @@ public partial class EveryCommandTests
         foreach (string[] command in others)
             Program.Run(command).Succeeded();
 
+        Assert.That(File.ReadAllText(At("run", "report.html")), Does.Contain("All 2 candidates of the class T-shirt/top"));
+
         // A stage that writes a file under a name that StageFileNames lacks would refuse to clear its own folder.
         foreach (string[] stage in stages)
             Program.Run([.. stage, "--force"]).Succeeded();

@@ -36,6 +36,9 @@ public sealed class DistillRun
     {
         ArgumentNullException.ThrowIfNull(configuration);
         _configuration = ComparisonProtocols.Main(configuration);
+        // A soft table uses what has no effect on hard labels.
+        if (!configuration.IsGiven(ComparisonSettings.SoftArms))
+            _configuration.Check(PipelineStages.Train);
         _layout = new OutputLayout(output);
         _encode = EncodeOptions.From(_configuration);
         _quantize = QuantizeOptions.From(_configuration);
@@ -79,6 +82,8 @@ public sealed class DistillRun
         ResultFiles.Write(_layout.Comparison, comparison);
         // Only now are all results of these settings: a run that is refused half way leaves the file of the run before.
         AtomicFile.WriteAllText(_layout.Configuration, _configuration.ToToml());
+        if (Sets().FirstOrDefault(set => set.Source == ImageSource.Candidates) is { } selected)
+            CandidateSheetStage.Run(SelectOptions.From(_configuration) with { MinConfidence = 0 }, selected.Name, _layout.Candidates(selected.Prototypes!), _layout.Latents, _layout.CandidateSheet, context);
         ReportStage.Run(_layout, context);
         return new DistillResult(comparison, _layout);
     }

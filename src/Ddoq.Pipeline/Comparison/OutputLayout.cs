@@ -32,6 +32,9 @@ public sealed record OutputLayout(string Root)
     /// <inheritdoc cref="Prototypes" path="/param"/>
     public string Candidates(PrototypeRecipe recipe, int repeat = 0) => Path.Combine(Root, "candidates", recipe.Name, Seed(repeat));
 
+    /// <summary>Folder of the images of one class's candidates, for the report.</summary>
+    public string CandidateSheet => Path.Combine(Root, "candidate-sheet");
+
     /// <summary>Folder of a distilled set (an ImageFolder with its metadata).</summary>
     /// <inheritdoc cref="Prototypes" path="/param"/>
     public string Distilled(SetRecipe recipe, int repeat = 0) => Path.Combine(Root, "distilled", recipe.Name, Seed(repeat));

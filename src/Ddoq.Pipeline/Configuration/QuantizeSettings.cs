@@ -51,7 +51,7 @@ public static class QuantizeSettings
 
     /// <summary>Restarts.</summary>
     public static readonly Setting<int> Restarts = new Setting<int>(
-        "quantize.restarts", "--restarts", "Independent starts; the one of lowest distortion, or for support of lowest energy distance, is kept.", SettingValues.WholeNumber(1, 10_000))
+        "quantize.restarts", "--restarts", "Independent starts, of which the lowest is kept: in distortion, for support in energy distance, in a selection in what its objective makes small.", SettingValues.WholeNumber(1, 10_000))
     {
         Stages = PipelineStages.Quantize | PipelineStages.Select,
         Needs = SettingCondition.With(

@@ -67,21 +67,20 @@ internal sealed class DistilledPlan
     public bool HasImages(string folder, int first, int count) =>
         Enumerable.Range(first, Math.Min(count, Count - first)).All(i => ImageWriter.IsWholePng(PathOf(folder, i)));
 
+    /// <summary>An image as a PNG file, grey where its source is.</summary>
+    public static byte[] EncodePng(ReadOnlySpan<byte> planar, int channels, int side)
+    {
+        if (channels == 3)
+            return ImageWriter.EncodePng(planar, 3, side, side);
+        var grey = new byte[side * side];
+        PlanarRgb.ToGrey(planar, grey);
+        return ImageWriter.EncodePng(grey, 1, side, side);
+    }
+
     /// <summary>Writes one image as PNG, without waiting for the disk: <see cref="HasImages"/> notices what a power failure cut short.</summary>
     public void WriteImage(string folder, int index, ReadOnlySpan<byte> planar, int channels, int side)
     {
-        byte[] png;
-        if (channels == 3)
-        {
-            png = ImageWriter.EncodePng(planar, 3, side, side);
-        }
-        else
-        {
-            var grey = new byte[side * side];
-            PlanarRgb.ToGrey(planar, grey);
-            png = ImageWriter.EncodePng(grey, 1, side, side);
-        }
-
+        byte[] png = EncodePng(planar, channels, side);
         string path = PathOf(folder, index);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         AtomicFile.Write(path, stream => stream.Write(png), flushToDisk: false);

@@ -101,6 +101,29 @@ internal sealed class CandidateImages : IDisposable
         return (latents, confidences);
     }
 
+    /// <summary>Side of the images in pixels.</summary>
+    public int Side => _model.ImageSize;
+
+    /// <summary>The first candidates of a class as PNG files.</summary>
+    /// <exception cref="DdoqException">The decoder fails; the message names class, prototype, candidate and seed.</exception>
+    public IReadOnlyList<byte[]> Render(int c, int count, StageContext context)
+    {
+        Load(context, encodes: false, judges: false);
+        int pixels = 3 * Side * Side, length = _set.List.Shape.Length;
+        float[] latents = new float[count * length], images = new float[count * pixels];
+        _set.Read(c, 0, latents);
+        _decoder!.Decode(latents, count, images, row => "the image of " + NameOf((c, row)), context.Cancellation);
+        var files = new byte[count][];
+        for (int i = 0; i < count; i++)
+        {
+            var bytes = new byte[pixels];
+            PlanarPixels.FromSigned(images.AsSpan(i * pixels, pixels), bytes);
+            files[i] = DistilledPlan.EncodePng(bytes, _set.List.IsGrey ? 1 : 3, Side);
+        }
+
+        return files;
+    }
+
     /// <summary>Decodes and writes the images of a plan that are not there yet.</summary>
     /// <param name="plan">The images, whose order is that of <paramref name="chosen"/>.</param>
     /// <param name="chosen">Class and candidate of each image.</param>

@@ -43,6 +43,7 @@ public static class ReportStage
             Prototypes = PrototypeComparison.FromMeasurements(comparison.Distances),
             Images = PrototypeComparison.FromMeasurements(comparison.ImageDistances),
             LatentSpace = string.Create(CultureInfo.InvariantCulture, $"latents {latents.Shape}, scaled by {latents.Info.ScalingFactor}"),
+            Candidates = CandidateSheetStage.Read(layout),
             Classes = [.. Enumerable.Range(0, Math.Min(MaximumClasses, set.ClassNames.Count)).Select(c => Class(set, setFolder, c))],
             WeightScheme = comparison.Arms.FirstOrDefault(arm => arm.Name == "ddoq")?.Description,
             Stages = Stages(layout, comparison, latents.Count, set.Images.Count),

@@ -11,7 +11,7 @@ internal static partial class StageFileNames
 
     [GeneratedRegex(
         """
-        ^( stage(-timing)?\.json | config\.toml | classes(-\d+-of-\d+)?-timing\.json | classes/\d+\.(safetensors|json) | parts/\d+\.safetensors | shares/[^/]+\.json | candidates\.json | candidates/\d+\.safetensors | [^/]+\.header\.safetensors
+        ^( stage(-timing)?\.json | config\.toml | classes(-\d+-of-\d+)?-timing\.json | classes/\d+\.(safetensors|json) | parts/\d+\.safetensors | shares/[^/]+\.json | candidates\.json | candidates/\d+\.safetensors | sheet/\d+\.png | [^/]+\.header\.safetensors
         | latents(-\d+-of-\d+)?\.(safetensors|unfinished)(\.[^/]+)? | damaged\.csv | passed-over\.csv | prototypes\.safetensors | quality\.csv | curve\.csv
         | train/.+/\d+\.png | train/metadata\.jsonl | soft_labels\.safetensors | class-check\.json | ddoq\.json | summary\.csv | README\.md | report\.html
         | checkpoint/[^/]+ | result\.json )\z
