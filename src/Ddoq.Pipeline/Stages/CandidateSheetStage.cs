@@ -1,6 +1,5 @@
 using Ddoq.Distilled;
 using Ddoq.Evaluation.Report;
-using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Storage;
 
