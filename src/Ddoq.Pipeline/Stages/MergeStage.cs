@@ -100,45 +100,54 @@ public static class MergeStage
             AtomicFile.WriteAllText(target, File.ReadAllText(source));
     }
 
-    private static Action<StageFolder>? JoinOf(string name, IReadOnlyList<string> parts, StageContext context) => name switch
+    private static Action<StageFolder>? JoinOf(string name, IReadOnlyList<string> parts, StageContext context)
     {
-        QuantizeStage.Name => stage =>
+        switch (name)
         {
-            PrototypeCheckpoint[] checkpoints = [.. parts.Select(PrototypeCheckpoint.Open)];
-            checkpoints[0].SaveHeader(stage.Path);
-            QuantizeStage.Join(stage, checkpoints);
-            ClassTimes.Merge(parts, stage.Path);
-        },
-        EncodeStage.Name => stage =>
-        {
-            foreach (string part in parts)
-                Gather(part, stage.Path, Directory.EnumerateFiles(part, "latents-*-of-*.safetensors"), IsWholeTensors);
-            EncodeStage.Join(stage, PlanOf<EncodePlan>(parts), info: null, DamageReport.OfShares(parts));
-        },
-        "synthesize" when StageFolder.Read(parts[0]).Settings.ContainsKey(SynthesizeSettings.Candidates.RecordKey) => stage =>
-        {
-            foreach (string part in parts)
-                Gather(part, stage.Path, FilesUnder(part, "candidates", "*.safetensors"), IsWholeTensors);
-            CandidateSynthesis.Join(stage, PlanOf<CandidateList>(parts));
-        },
-        "synthesize" or "select" => stage =>
-        {
-            foreach (string part in parts)
-            {
-                Gather(part, stage.Path, FilesUnder(part, "classes", "*.json"), _ => true);
-                Gather(part, stage.Path, FilesUnder(part, DistilledSet.TrainFolder, "*.png"), ImageWriter.IsWholePng);
-            }
+            case QuantizeStage.Name:
+                return stage =>
+                {
+                    PrototypeCheckpoint[] checkpoints = [.. parts.Select(PrototypeCheckpoint.Open)];
+                    checkpoints[0].SaveHeader(stage.Path);
+                    QuantizeStage.Join(stage, checkpoints);
+                    ClassTimes.Merge(parts, stage.Path);
+                };
+            case EncodeStage.Name:
+                return stage =>
+                {
+                    foreach (string part in parts)
+                        Gather(part, stage.Path, Directory.EnumerateFiles(part, "latents-*-of-*.safetensors"), IsWholeTensors);
+                    EncodeStage.Join(stage, PlanOf<EncodePlan>(parts), info: null, DamageReport.OfShares(parts));
+                };
+            case "synthesize" when StageFolder.Read(parts[0]).Settings.ContainsKey(SynthesizeSettings.Candidates.RecordKey):
+                return stage =>
+                {
+                    foreach (string part in parts)
+                        Gather(part, stage.Path, FilesUnder(part, "candidates", "*.safetensors"), IsWholeTensors);
+                    CandidateSynthesis.Join(stage, PlanOf<CandidateList>(parts));
+                };
+            case "synthesize" or "select":
+                return stage =>
+                {
+                    foreach (string part in parts)
+                    {
+                        Gather(part, stage.Path, FilesUnder(part, "classes", "*.json"), _ => true);
+                        Gather(part, stage.Path, FilesUnder(part, DistilledSet.TrainFolder, "*.png"), ImageWriter.IsWholePng);
+                    }
 
-            PlanOf<SetPlan>(parts).Join(stage);
-        },
-        LabelStage.Name => stage =>
-        {
-            foreach (string part in parts)
-                Gather(part, stage.Path, FilesUnder(part, LabelStage.PartsFolder, "*.safetensors"), IsWholeTensors);
-            LabelStage.Join(stage, PlanOf<LabelPlan>(parts), context);
-        },
-        _ => null,
-    };
+                    PlanOf<SetPlan>(parts).Join(stage);
+                };
+            case LabelStage.Name:
+                return stage =>
+                {
+                    foreach (string part in parts)
+                        Gather(part, stage.Path, FilesUnder(part, LabelStage.PartsFolder, "*.safetensors"), IsWholeTensors);
+                    LabelStage.Join(stage, PlanOf<LabelPlan>(parts), context);
+                };
+            default:
+                return null;
+        }
+    }
 
     private static IEnumerable<string> FilesUnder(string part, string folder, string pattern) =>
         Directory.Exists(Path.Combine(part, folder)) ? Directory.EnumerateFiles(Path.Combine(part, folder), pattern, SearchOption.AllDirectories) : [];
