@@ -50,7 +50,7 @@ class Bench:
         folder = self.options.output / f"ipc-{ipc}" / objective / f"seed-{seed}"
         updates, batch = TRAINING[ipc]
         self.run("select", "--objective", objective, "--ipc", ipc, "--seed", seed, "--latents", self.rows, "-o", folder / "set")
-        self.run("train", "--protocol", "small-image", "--updates", updates, "--train-batch-size", batch, "--repeats", 1,
+        self.run("train", "--protocol", "small-image", "--updates", updates, "--train-batch-size", batch, "--normalisation", "cifar-10", "--repeats", 1,
                  "--seed", seed, "--distilled", folder / "set", "-o", folder / "students")
         result = json.loads((folder / "students" / "seed-0" / "result.json").read_text())
         images = (folder / "set" / "train" / "metadata.jsonl").read_text().splitlines()

@@ -115,6 +115,9 @@ public readonly record struct ChannelNormalisation(
     /// <summary>Fashion-MNIST's training images, repeated over the channels.</summary>
     public static ChannelNormalisation FashionMnist { get; } = new(0.2861f, 0.2861f, 0.2861f, 0.3530f, 0.3530f, 0.3530f);
 
+    /// <summary>CIFAR-10's training images, with the deviations that the field's code for small images has: the mean of those of single images.</summary>
+    public static ChannelNormalisation Cifar10 { get; } = new(0.4914f, 0.4822f, 0.4465f, 0.2023f, 0.1994f, 0.2010f);
+
     /// <summary>Mean as [1, 3, 1, 1].</summary>
     internal Tensor MeanTensor() => tensor(new[] { MeanRed, MeanGreen, MeanBlue }, [1, 3, 1, 1]);
 

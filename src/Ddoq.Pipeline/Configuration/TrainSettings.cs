@@ -1,3 +1,4 @@
+using Ddoq.Training;
 using Ddoq.Training.Networks;
 using Ddoq.Training.Protocols;
 using Ddoq.Training.Weights;
@@ -67,6 +68,15 @@ public static class TrainSettings
         "train.temperature", "--temperature", "Temperature of the teacher's labels.", SettingValues.Real(1e-3, 1000))
     { Stages = PipelineStages.Train, DecidedBy = "the protocol's", Needs = SettingCondition.With(Protocol, StudentProtocol.Rded, StudentProtocol.StoredSoft) }
         .In(Student, o => o.Temperature, (o, v) => o with { Temperature = v });
+
+    /// <summary>Normalisation of the student's inputs.</summary>
+    public static readonly Setting<ChannelNormalisation> InputNormalisation = new Setting<ChannelNormalisation>(
+        "train.normalisation",
+        "--normalisation",
+        "Data set whose mean and deviation by colour the student's inputs are normalised with.",
+        SettingValues.Choice(("fashion-mnist", ChannelNormalisation.FashionMnist), ("cifar-10", ChannelNormalisation.Cifar10), ("imagenet", ChannelNormalisation.ImageNet)))
+    { Stages = PipelineStages.Train, DecidedBy = "the protocol's" }
+        .In(Student, o => o.Normalisation, (o, v) => o with { Normalisation = v });
 
     /// <summary>Weight normalisation.</summary>
     public static readonly Setting<WeightNormalisation> Normalisation = new Setting<WeightNormalisation>(
