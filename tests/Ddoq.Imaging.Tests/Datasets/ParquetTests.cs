@@ -153,9 +153,13 @@ public sealed class ParquetTests
         TestData.AssertMessage(Error(), "train.parquet", "is empty");
 
         // A text of 2 GiB in a footer of six bytes: nobody allocates it.
-        File.WriteAllBytes(path, [.. "PAR1"u8, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 6, 0, 0, 0, .. "PAR1"u8]);
+        File.WriteAllBytes(path, [.. "PAR1"u8, 0x68, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 6, 0, 0, 0, .. "PAR1"u8]);
         long before = GC.GetAllocatedBytesForCurrentThread();
         TestData.AssertMessage(Error(), "train.parquet", "a length of 2147483647 where 0 bytes are left");
+
+        // A number where a text belongs: the package would take it for the text's length.
+        File.WriteAllBytes(path, [.. "PAR1"u8, 0x65, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0, 7, 0, 0, 0, .. "PAR1"u8]);
+        TestData.AssertMessage(Error(), "train.parquet", "field 6 of a structure has the type 5");
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20));
         byte[] flipped = [.. whole];
         Array.Fill(flipped, (byte)0xAA, 40, 300);

@@ -7,7 +7,8 @@ namespace Ddoq.Imaging;
 /// <summary>Holds the lengths that a Parquet file claims against the file, before the package allocates what they say.</summary>
 /// <remarks>
 /// Footer and page headers are structures in Thrift's compact protocol. Every length of a text and every count of a list must fit into
-/// what is left of the structure, every page into the file, and every page's unpacked size into its column's.
+/// what is left of the structure, every page into the file, and every page's unpacked size into its column's. Fields must have the types
+/// that Parquet gives them (parquet.thrift of Apache Parquet): the package reads them by number alone, so that another type would be read as a length.
 /// </remarks>
 internal static class ParquetClaims
 {
@@ -32,7 +33,7 @@ internal static class ParquetClaims
         byte[] footer = new byte[length];
         file.Position = file.Length - FooterEnd - length;
         file.ReadExactly(footer);
-        new ThriftWalk(footer).Structure([]);
+        new ThriftWalk(footer).Structure(Layout.Footer, []);
         file.Position = 0;
     }
 
@@ -78,12 +79,49 @@ internal static class ParquetClaims
             file.ReadExactly(window, 0, length);
             try
             {
-                return new ThriftWalk(window.AsSpan(0, length)).Structure(sizes);
+                return new ThriftWalk(window.AsSpan(0, length)).Structure(Layout.Page, sizes);
             }
             catch (InvalidDataException) when (length == window.Length && length < end - at)
             {
                 window = new byte[(int)Math.Min(Array.MaxLength, window.Length * 16L)];
             }
+        }
+    }
+
+    /// <summary>The types of a structure's fields, one letter each from field 1 on; structures and lists of them take the inner layouts in turn.</summary>
+    private sealed class Layout(string fields, params Layout[] inner)
+    {
+        public const char Truth = 'b', Byte = 'y', Short = 'h', Number = 'i', Long = 'l', Real = 'd', Text = 's', Numbers = 'I', Longs = 'L', Texts = 'S', Structures = '[', Structure = '{';
+
+        private static readonly Layout s_empty = new(""), s_pair = new("ss"), s_statistics = new("ssllssbb"), s_cipher = new("ssb");
+        private static readonly Layout s_time = new("b{", new Layout("{{{", s_empty, s_empty, s_empty));
+
+        // Text, map, list, enumeration, decimal, date, time, timestamp, a reserved one, integer, unknown, JSON, BSON, UUID, half, variant, geometry, geography.
+        private static readonly Layout s_logical = new(
+            "{{{{{{{{-{{{{{{{{{",
+            s_empty, s_empty, s_empty, s_empty, new Layout("ii"), s_empty, s_time, s_time, new Layout("yb"), s_empty, s_empty, s_empty, s_empty, s_empty, new Layout("y"), new Layout("s"), new Layout("si"));
+
+        private static readonly Layout s_column = new(
+            "iISilll[lll{[li{{", s_pair, s_statistics, new Layout("iii"), new Layout("lLL"), new Layout("{I", new Layout("dddddddd")));
+
+        private static readonly Layout s_chunk = new("sl{lili{s", s_column, new Layout("{{", s_empty, new Layout("Ss")));
+
+        /// <summary>FileMetaData.</summary>
+        public static readonly Layout Footer = new(
+            "i[l[[s[{s", new Layout("iiisiiiii{", s_logical), new Layout("[ll[llh", s_chunk, new Layout("ibb")), s_pair, new Layout("{", s_empty), new Layout("{{", s_cipher, s_cipher));
+
+        /// <summary>PageHeader.</summary>
+        public static readonly Layout Page = new("iiii{{{{", new Layout("iiii{", s_statistics), s_empty, new Layout("iib"), new Layout("iiiiiib{", s_statistics));
+
+        private readonly Layout?[] _inner = Inner(fields, inner);
+
+        /// <summary>Type and inner layout of a field; nothing for one that is not known.</summary>
+        public (char Kind, Layout? Inner) Field(long number) => number >= 1 && number <= fields.Length ? (fields[(int)number - 1], _inner[number - 1]) : default;
+
+        private static Layout?[] Inner(string fields, Layout[] inner)
+        {
+            int next = 0;
+            return [.. fields.Select(kind => kind is Structures or Structure ? inner[next++] : null)];
         }
     }
 
@@ -96,38 +134,58 @@ internal static class ParquetClaims
         private int _at;
 
         /// <summary>Walks one structure.</summary>
+        /// <param name="layout">The types of its fields.</param>
         /// <param name="numbers">Receives the whole numbers of the structure's own fields whose identifiers are below its length.</param>
         /// <returns>The structure's length in bytes.</returns>
-        public int Structure(Span<long> numbers)
+        public int Structure(Layout layout, Span<long> numbers)
         {
-            Structure(numbers, 0);
+            Structure(layout, numbers, 0);
             return _at;
         }
 
-        private void Structure(Span<long> numbers, int depth)
+        private void Structure(Layout? layout, Span<long> numbers, int depth)
         {
             if (depth > Deepest)
                 throw new InvalidDataException("its structures are nested too deeply");
             for (long field = 0; ;)
             {
                 int head = Byte(), type = head & 15;
-                if (type == 0)
+                if (head == 0)
                     return;
-                field = head >> 4 is var step && step > 0 ? field + step : ZigZag();
+                if (type == 0)
+                    throw new InvalidDataException("a structure ends with a field's number");
+                field = head >> 4 is var step && step > 0 ? field + step : ZigZag(4);
+                (char kind, Layout? inner) = layout?.Field(field) ?? default;
+                if (!IsOf(kind, type))
+                    throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"field {field} of a structure has the type {type}"));
                 if (type is 4 or 5 or 6)
                 {
-                    long number = ZigZag();
+                    long number = ZigZag(type);
                     if (field >= 0 && field < numbers.Length)
                         numbers[(int)field] = number;
                 }
                 else if (type > 2) // 1 and 2 are true and false, told by the type alone
                 {
-                    Value(type, depth);
+                    Value(type, kind, inner, depth);
                 }
             }
         }
 
-        private void Value(int type, int depth)
+        private static bool IsOf(char kind, int type) => kind switch
+        {
+            Layout.Truth => type is 1 or 2,
+            Layout.Byte => type == 3,
+            Layout.Short => type == 4,
+            Layout.Number => type == 5,
+            Layout.Long => type == 6,
+            Layout.Real => type == 7,
+            Layout.Text => type == 8,
+            Layout.Numbers or Layout.Longs or Layout.Texts or Layout.Structures => type == 9,
+            Layout.Structure => type == 12,
+            _ => true, // not known to the package either, which skips it by its type
+        };
+
+        private void Value(int type, char kind, Layout? inner, int depth)
         {
             switch (type)
             {
@@ -135,7 +193,7 @@ internal static class ParquetClaims
                     Skip(1);
                     break;
                 case 4 or 5 or 6:
-                    ZigZag();
+                    ZigZag(type);
                     break;
                 case 7:
                     Skip(8);
@@ -146,21 +204,31 @@ internal static class ParquetClaims
                 case 9 or 10:
                     int head = Byte();
                     long count = head >> 4 == 15 ? Count() : Fitting(head >> 4);
+                    char of = kind switch
+                    {
+                        Layout.Numbers => Layout.Number,
+                        Layout.Longs => Layout.Long,
+                        Layout.Texts => Layout.Text,
+                        Layout.Structures => Layout.Structure,
+                        _ => default,
+                    };
+                    if (count > 0 && !IsOf(of, head & 15))
+                        throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"the elements of a list have the type {head & 15}"));
                     for (long i = 0; i < count; i++)
-                        Value(head & 15, depth + 1);
+                        Value(head & 15, of, inner, depth + 1);
                     break;
                 case 11:
                     long pairs = Count();
                     int types = pairs == 0 ? 0 : Byte();
                     for (long i = 0; i < pairs; i++)
                     {
-                        Value(types >> 4, depth + 1);
-                        Value(types & 15, depth + 1);
+                        Value(types >> 4, default, null, depth + 1);
+                        Value(types & 15, default, null, depth + 1);
                     }
 
                     break;
                 case 12:
-                    Structure([], depth + 1);
+                    Structure(inner, [], depth + 1);
                     break;
                 case 13:
                     Skip(16);
@@ -171,7 +239,7 @@ internal static class ParquetClaims
         }
 
         // Of bytes or of elements, which have at least one each.
-        private long Count() => Fitting((long)Number());
+        private long Count() => Fitting((long)Number(MostBytes(5)));
 
         private readonly long Fitting(long count) => count >= 0 && count <= _bytes.Length - _at
             ? count
@@ -181,24 +249,27 @@ internal static class ParquetClaims
 
         private int Byte() => _at < _bytes.Length ? _bytes[_at++] : throw new InvalidDataException("a structure ends too early");
 
-        private long ZigZag()
+        private static int MostBytes(int type) => type switch { 4 => 3, 5 => 5, _ => 10 };
+
+        private long ZigZag(int type)
         {
-            ulong number = Number();
+            ulong number = Number(MostBytes(type));
             return (long)(number >> 1) ^ -(long)(number & 1);
         }
 
-        private ulong Number()
+        // The package stops at the most bytes that a type can have, and would take further ones for the next field.
+        private ulong Number(int mostBytes)
         {
             ulong number = 0;
-            for (int shift = 0; shift < 70; shift += 7)
+            for (int i = 0; i < mostBytes; i++)
             {
                 int part = Byte();
-                number |= (ulong)(part & 127) << shift;
+                number |= (ulong)(part & 127) << (7 * i);
                 if (part < 128)
                     return number;
             }
 
-            throw new InvalidDataException("a number has more than 64 bits");
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"a number has more than {mostBytes} bytes"));
         }
     }
 }
