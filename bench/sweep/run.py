@@ -75,13 +75,13 @@ class Sweep:
         shutil.rmtree(folder / "latents")
         return json.loads(result.read_text())
 
-    def rows(self):
+    def points(self):
         for soft in (False, True):
             for ipc in self.options.soft_ipc if soft else self.options.ipc:
                 for model in self.options.models:
                     for level in self.options.soft_levels if soft else self.options.levels:
                         print(f"{'soft' if soft else 'hard'} labels, IPC {ipc}, {model.name}, level {level}", file=sys.stderr, flush=True)
-                        yield from summary(self.point(model, ipc, level, soft), soft, ipc, model.name, level)
+                        yield list(summary(self.point(model, ipc, level, soft), soft, ipc, model.name, level))
 
 
 def summary(comparison, soft, ipc, model, level):
@@ -140,8 +140,8 @@ def main():
     options.models = [model.resolve() for model in options.models]
     options.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for row in Sweep(options).rows():
-        rows.append(row)
+    for point in Sweep(options).points():
+        rows += point
         (options.output / "start-level.json").write_text(json.dumps(rows, indent=1) + "\n")
         (options.output / "tables.md").write_text(tables(rows))
     print(tables(rows))

@@ -14,7 +14,7 @@ internal static class ParquetClaims
 {
     private const int FooterEnd = 8; // the footer's length and the magic number
     private const int HeaderWindow = 1 << 12;
-    private const short UnpackedField = 2, PackedField = 3; // of a page header
+    private const short TypeField = 1, UnpackedField = 2, PackedField = 3; // of a page header
 
     /// <summary>Checks the footer.</summary>
     /// <exception cref="InvalidDataException">It is longer than the file, or holds a length that does not fit into it.</exception>
@@ -59,6 +59,9 @@ internal static class ParquetClaims
                     $"the page at byte {at} claims {sizes[PackedField]} bytes, {sizes[UnpackedField]} unpacked, in a column of {column.TotalCompressedSize} and {column.TotalUncompressedSize}"));
             }
 
+            // Pages of the second kind start with levels that are not packed.
+            if (column.Codec == CompressionCodec.SNAPPY && (PageType)sizes[TypeField] is PageType.DATA_PAGE or PageType.DICTIONARY_PAGE && sizes[PackedField] > 0)
+                CheckSnappy(file, at + header, sizes[PackedField], sizes[UnpackedField]);
             at += header + sizes[PackedField];
         }
 
@@ -68,6 +71,16 @@ internal static class ParquetClaims
     /// <summary>The byte of the file at which a column chunk starts: its dictionary where it has one.</summary>
     public static long Start(ColumnMetaData column) =>
         column.DictionaryPageOffset is { } dictionary and > 0 ? Math.Min(dictionary, column.DataPageOffset) : column.DataPageOffset;
+
+    // Snappy's bytes start with the unpacked length, by which its reader allocates.
+    private static void CheckSnappy(FileStream file, long at, long packed, long unpacked)
+    {
+        Span<byte> start = stackalloc byte[(int)Math.Min(5, packed)];
+        file.Position = at;
+        file.ReadExactly(start);
+        if (new ThriftWalk(start).Unsigned() is var length && length != unpacked)
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"the page at byte {at} holds {length} bytes packed by Snappy and claims {unpacked}"));
+    }
 
     // A header is a few dozen bytes long, unless it holds the least and the greatest value of a page of large ones.
     private static int ReadHeader(FileStream file, long at, long end, ref byte[] window, Span<long> sizes)
@@ -142,6 +155,9 @@ internal static class ParquetClaims
             Structure(layout, numbers, 0);
             return _at;
         }
+
+        /// <summary>A number of at most five bytes without a sign, as Snappy writes lengths too.</summary>
+        public long Unsigned() => (long)Number(MostBytes(5));
 
         private void Structure(Layout? layout, Span<long> numbers, int depth)
         {
@@ -239,7 +255,7 @@ internal static class ParquetClaims
         }
 
         // Of bytes or of elements, which have at least one each.
-        private long Count() => Fitting((long)Number(MostBytes(5)));
+        private long Count() => Fitting(Unsigned());
 
         private readonly long Fitting(long count) => count >= 0 && count <= _bytes.Length - _at
             ? count
