@@ -214,7 +214,7 @@ typedef enum ddoq_objective {
     DDOQ_SELECT_WASSERSTEIN = 1, /* k-medoids: least mean squared distance of the rows to the nearest chosen */
     DDOQ_SELECT_NEAREST = 2,     /* one for each of K given centres, with the least sum of squared distances */
     DDOQ_SELECT_HERDING = 3,     /* each next one brings the mean of the chosen nearest to the mean of the rows */
-    DDOQ_SELECT_K_CENTER = 4,    /* each next one is the farthest from those chosen */
+    DDOQ_SELECT_K_CENTER = 4,    /* each next one is the farthest from those chosen, the first is drawn */
     DDOQ_SELECT_RANDOM = 5
 } ddoq_objective;
 
