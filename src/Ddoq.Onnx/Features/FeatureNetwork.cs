@@ -19,8 +19,7 @@ public sealed class FeatureNetwork : BatchedNetwork
 
     private static readonly string[] s_names = ["pooler_output", "image_embeds", "embeddings", "features"];
 
-    private readonly float[] _scale;
-    private readonly float[] _shift;
+    private readonly ImagePreprocessor _preprocessor;
     private readonly long[] _shape;
 
     private FeatureNetwork(OnnxSession session, NetworkTensors tensors, ImagePreprocessor preprocessor, OnnxSessionOptions options, int side)
@@ -31,8 +30,7 @@ public sealed class FeatureNetwork : BatchedNetwork
         FeatureCount = (int)_shape[_shape.Length == 2 ? 1 : 0];
         Output = tensors.Output.Name;
         IsNormalised = preprocessor.File is not null;
-        _scale = Array.ConvertAll(preprocessor.Deviation, d => (float)(1 / d));
-        _shift = [.. preprocessor.Mean.Zip(preprocessor.Deviation, (m, d) => (float)(-m / d))];
+        _preprocessor = preprocessor;
     }
 
     /// <summary>Side of the square images it takes, in pixels.</summary>
@@ -90,16 +88,7 @@ public sealed class FeatureNetwork : BatchedNetwork
         Run(images, [], features, count, pixels, FeatureCount, nameOf, cancellation);
     }
 
-    private protected override void Prepare(ReadOnlySpan<float> row, Span<float> input)
-    {
-        int plane = ImageSize * ImageSize;
-        for (int channel = 0; channel < 3; channel++)
-        {
-            Span<float> target = input.Slice(channel * plane, plane);
-            TensorPrimitives.Multiply(row.Slice(channel * plane, plane), _scale[channel], target);
-            TensorPrimitives.Add(target, _shift[channel], target);
-        }
-    }
+    private protected override void Prepare(ReadOnlySpan<float> row, Span<float> input) => _preprocessor.Normalise(row, input);
 
     private protected override void Finish(ReadOnlySpan<float> raw, ReadOnlySpan<float> extra, Span<float> output)
     {

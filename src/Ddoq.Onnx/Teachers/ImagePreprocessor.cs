@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using Ddoq.Onnx.Models;
 
@@ -7,23 +8,22 @@ namespace Ddoq.Onnx.Teachers;
 internal sealed class ImagePreprocessor
 {
     private readonly ConfigurationFile? _file;
+    private readonly float[] _scale;
+    private readonly float[] _shift;
 
     private ImagePreprocessor(ConfigurationFile? file)
     {
         _file = file;
         bool normalises = file?.Boolean("do_normalize") ?? true;
-        Mean = Channels("image_mean", 0, normalises);
-        Deviation = Channels("image_std", 1, normalises);
+        double[] mean = Channels("image_mean", 0, normalises), deviation = Channels("image_std", 1, normalises);
+
+        // (x / 255 - mean) / std for bytes is (x - mean) / std for images in [0, 1].
+        _scale = Array.ConvertAll(deviation, d => (float)(1 / d));
+        _shift = [.. mean.Zip(deviation, (m, d) => (float)(-m / d))];
     }
 
     /// <summary>The file; null where there is none.</summary>
     public ConfigurationFile? File => _file;
-
-    /// <summary>Mean of each channel; 0 where nothing is said.</summary>
-    public double[] Mean { get; }
-
-    /// <summary>Standard deviation of each channel; 1 where nothing is said.</summary>
-    public double[] Deviation { get; }
 
     /// <summary>Reads the file of a folder, where there is one.</summary>
     /// <exception cref="DdoqException">It is damaged.</exception>
@@ -37,6 +37,20 @@ internal sealed class ImagePreprocessor
         if (element.ValueKind == JsonValueKind.Number)
             return _file.Integer(key);
         return _file.Section(key) is { } size ? size.Integer("height") ?? size.Integer("shortest_edge") : null;
+    }
+
+    /// <summary>Takes the mean of each channel from an image and divides by its standard deviation; 0 and 1 where the file says nothing.</summary>
+    /// <param name="image">[3, H, W] in [0, 1].</param>
+    /// <param name="input">Receives the same shape.</param>
+    public void Normalise(ReadOnlySpan<float> image, Span<float> input)
+    {
+        int plane = image.Length / 3;
+        for (int channel = 0; channel < 3; channel++)
+        {
+            Span<float> target = input.Slice(channel * plane, plane);
+            TensorPrimitives.Multiply(image.Slice(channel * plane, plane), _scale[channel], target);
+            TensorPrimitives.Add(target, _shift[channel], target);
+        }
     }
 
     private double[] Channels(string key, double fallback, bool read)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics.Tensors;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
 
@@ -14,23 +13,19 @@ public sealed class Teacher : BatchedNetwork
 {
     private const long LargestSmallImage = 256 * 256;
 
-    private readonly float[] _scale;
-    private readonly float[] _shift;
+    private readonly ImagePreprocessor _preprocessor;
     private readonly SquareResampler? _resampler;
 
     private Teacher(TeacherFolder folder, OnnxSession session, OnnxSessionOptions options, int? inputSide)
         : base(session, folder.Tensors, options, folder.ImageSize, LargestSmallImage)
     {
+        _preprocessor = folder.Preprocessor;
         ImageSize = folder.ImageSize;
         InputSide = inputSide ?? ImageSize;
         ClassNames = folder.ClassNames;
         HasClassNames = folder.HasClassNames;
         if (InputSide != ImageSize)
             _resampler = folder.Resampler(InputSide);
-
-        // (x / 255 - mean) / std for bytes is (x - mean) / std for the [0, 1] images taken here.
-        _scale = Array.ConvertAll(folder.Deviation, d => (float)(1 / d));
-        _shift = [.. folder.Mean.Zip(folder.Deviation, (m, d) => (float)(-m / d))];
     }
 
     /// <summary>Class names in the order of the logits; the indices as text when the folder names none.</summary>
@@ -92,13 +87,7 @@ public sealed class Teacher : BatchedNetwork
             row = input;
         }
 
-        int plane = ImageSize * ImageSize;
-        for (int channel = 0; channel < 3; channel++)
-        {
-            Span<float> target = input.Slice(channel * plane, plane);
-            TensorPrimitives.Multiply(row.Slice(channel * plane, plane), _scale[channel], target);
-            TensorPrimitives.Add(target, _shift[channel], target);
-        }
+        _preprocessor.Normalise(row[..(3 * ImageSize * ImageSize)], input);
     }
 }
 
@@ -109,17 +98,16 @@ internal sealed class TeacherFolder
     private const int DefaultFilter = 2;
 
     private readonly string _folder;
-    private readonly ImagePreprocessor _preprocessor;
 
     public TeacherFolder(string folder, OnnxSession session)
     {
         _folder = folder;
         ConfigurationFile? configuration = ConfigurationFile.LoadIfPresent(Path.Combine(folder, "config.json"));
-        _preprocessor = ImagePreprocessor.Load(folder);
+        Preprocessor = ImagePreprocessor.Load(folder);
         session.RequireInputCount(1);
         TensorSignature input = session.RequireInput(NetworkTensors.Images(["pixel_values", "input"], null));
         TensorSignature output = session.RequireOutput(new TensorContract(["logits", "output"], TensorContract.Floats, new("b"), new("C")));
-        ImageSize = input.Dimensions[2] ?? _preprocessor.Side("crop_size") ?? _preprocessor.Side("size") ?? configuration?.Integer("image_size")
+        ImageSize = input.Dimensions[2] ?? Preprocessor.Side("crop_size") ?? Preprocessor.Side("size") ?? configuration?.Integer("image_size")
             ?? throw new DdoqException($"{session.Path} takes images of any size and no configuration names one", $"write \"size\" to {Path.Combine(folder, "preprocessor_config.json")}");
         if (input.Dimensions[3] is { } width && width != ImageSize)
             throw new DdoqException($"{session.Path} takes images of {ImageSize}x{width}; square ones are expected");
@@ -131,8 +119,6 @@ internal sealed class TeacherFolder
             throw new DdoqException($"{configuration!.Path}: 'id2label' names {names.Count} classes, the network gives {classes} logits", "write id2label with one entry per class");
         ClassNames = names ?? [.. Enumerable.Range(0, classes).Select(i => i.ToString(CultureInfo.InvariantCulture))];
         HasClassNames = names is not null;
-        Mean = _preprocessor.Mean;
-        Deviation = _preprocessor.Deviation;
         Tensors = new NetworkTensors(input, [3, ImageSize, ImageSize], output, [classes]);
     }
 
@@ -144,16 +130,14 @@ internal sealed class TeacherFolder
 
     public bool HasClassNames { get; }
 
-    public double[] Mean { get; }
-
-    public double[] Deviation { get; }
+    public ImagePreprocessor Preprocessor { get; }
 
     /// <summary>How images of a side become the network's.</summary>
     /// <exception cref="DdoqException">The folder does not say, or in a way that is not known.</exception>
     public SquareResampler Resampler(int side)
     {
         string found = $"the images have {side} pixels a side, the teacher {_folder} takes {ImageSize}";
-        if (_preprocessor.File is not { } file || file.Boolean("do_resize") == false || _preprocessor.Side("size") is not { } resized)
+        if (Preprocessor.File is not { } file || file.Boolean("do_resize") == false || Preprocessor.Side("size") is not { } resized)
             throw new DdoqException($"{found}, and its preprocessor_config.json does not say how to resize them", "write \"do_resize\": true and \"size\" to that file, or use a teacher of the images' size");
         int filter = file.Integer("resample") ?? DefaultFilter;
         if (!SquareResampler.Knows(filter))
