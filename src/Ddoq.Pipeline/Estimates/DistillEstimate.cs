@@ -157,32 +157,15 @@ internal sealed class DistillEstimate(PipelineConfiguration configuration, IImag
     private StageEstimate Distances(StandInRows rows, int arms)
     {
         int[] classes = [.. Enumerable.Range(0, rows.ClassNames.Count).Where(c => rows.RowCount(c) > 0)];
-        var pieces = new Queue<int[]>(SpreadClasses.Of(rows, classes, _context.Workers));
         var arm = new PrototypeArm("stand-in", c =>
         {
             var centres = new float[Math.Min(_quantize.Quantizer.CentroidCount, rows.RowCount(c)) * rows.Shape.Length];
             ((ILatentSource)rows).ReadRows(c, 0, centres);
             return new ArmPrototypes(centres);
         });
-        UnitCost cost = UnitCost.Measure(() =>
-        {
-            if (!pieces.TryDequeue(out int[]? some))
-                return 0;
-            _context.ForEach(some.Length, () => new MemoryStream(), (i, _) => PrototypeComparison.Measure(rows, [arm], classes: [some[i]], cancellationToken: _context.Cancellation));
-            return some.Sum(c => (long)rows.RowCount(c));
-        });
-        return new StageEstimate
-        {
-            Stage = "evaluate",
-            Units = arms * classes.Sum(c => (long)rows.RowCount(c)),
-            Unit = "rows",
-            MeasuredUnits = cost.Units,
-            SecondsPerUnit = cost.PerUnit.Seconds,
-            ProcessorSecondsPerUnit = cost.PerUnit.Processor,
-            StartSeconds = cost.Start.Seconds,
-            ProcessorStartSeconds = cost.Start.Processor,
-            MemoryBytes = StageEstimate.PeakMemory(),
-        };
+        UnitCost cost = SpreadClasses.Measure(rows, classes, _context.Workers, some =>
+            _context.ForEach(some.Length, () => new MemoryStream(), (i, _) => PrototypeComparison.Measure(rows, [arm], classes: [some[i]], cancellationToken: _context.Cancellation)));
+        return cost.For("evaluate", arms * classes.Sum(c => (long)rows.RowCount(c)), "rows");
     }
 
     // The same work on fewer images; loading the network is in the start.

@@ -51,17 +51,8 @@ public static class EncodeEstimate
             return batch.Count;
         });
         long pixels = 3L * encoding.Fit.Height * encoding.Fit.Width;
-        start += cost.Start;
-        var estimate = new StageEstimate
+        var estimate = cost.For(EncodeStage.Name, dataset.Count, "images", start) with
         {
-            Stage = EncodeStage.Name,
-            Units = dataset.Count,
-            Unit = "images",
-            MeasuredUnits = cost.Units,
-            SecondsPerUnit = cost.PerUnit.Seconds,
-            ProcessorSecondsPerUnit = cost.PerUnit.Processor,
-            StartSeconds = start.Seconds,
-            ProcessorStartSeconds = start.Processor,
             NetworkCalls = encoding.IsNetwork ? (dataset.Count + options.BatchSize - 1L) / options.BatchSize : 0,
             DiskBytes = EncodeStage.BytesOnDisk(dataset.Count, shape, options.RowsPerShard),
             MemoryBytes = StageEstimate.PeakMemory() + (2 * (chunk - piece) * pixels * sizeof(float)),

@@ -55,20 +55,10 @@ public static class LabelEstimate
             done += rows;
             return rows;
         });
-        start += cost.Start;
-        return new StageEstimate
+        return cost.For(LabelStage.Name, images, "images", start) with
         {
-            Stage = LabelStage.Name,
-            Units = images,
-            Unit = "images",
-            MeasuredUnits = cost.Units,
-            SecondsPerUnit = cost.PerUnit.Seconds,
-            ProcessorSecondsPerUnit = cost.PerUnit.Processor,
-            StartSeconds = start.Seconds,
-            ProcessorStartSeconds = start.Processor,
             NetworkCalls = (images + teacher.BatchSize - 1) / teacher.BatchSize,
             DiskBytes = SoftLabelBytes(images, classes),
-            MemoryBytes = StageEstimate.PeakMemory(),
         };
     }
 

@@ -31,26 +31,13 @@ public static class QuantizeEstimate
         quantizer = quantizer with { CentroidCount = Math.Min(quantizer.CentroidCount, share.Max(source.RowCount)) };
         quantizer.Validate();
         using IQuantizer engine = QuantizerFactory.Create(options.Device, NullProgress.Instance, source.HasSampleWeights);
-        var pieces = new Queue<int[]>(SpreadClasses.Of(source, share, context.Workers));
-        UnitCost cost = UnitCost.Measure(() =>
+        UnitCost cost = SpreadClasses.Measure(source, share, context.Workers, classes =>
         {
-            if (!pieces.TryDequeue(out int[]? classes))
-                return 0;
             var others = Enumerable.Range(0, source.ClassNames.Count).Except(classes).ToHashSet();
             engine.Fit(source, quantizer, _ => { }, others, NullProgress.Instance, context.Cancellation);
-            return classes.Sum(c => (long)source.RowCount(c));
         });
-        start += cost.Start;
-        return new StageEstimate
+        return cost.For(QuantizeStage.Name, share.Sum(c => (long)source.RowCount(c)), "rows", start) with
         {
-            Stage = QuantizeStage.Name,
-            Units = share.Sum(c => (long)source.RowCount(c)),
-            Unit = "rows",
-            MeasuredUnits = cost.Units,
-            SecondsPerUnit = cost.PerUnit.Seconds,
-            ProcessorSecondsPerUnit = cost.PerUnit.Processor,
-            StartSeconds = start.Seconds,
-            ProcessorStartSeconds = start.Processor,
             // Centres of classes lie beside the file that they are joined to.
             DiskBytes = 2L * share.Count * quantizer.CentroidCount * ((source.Shape.Length * sizeof(float)) + sizeof(long) + sizeof(float)),
             MemoryBytes = Math.Max(StageEstimate.PeakMemory(), MemoryPlan.Create(source, quantizer, [.. share]).TotalBytes),
@@ -69,6 +56,24 @@ internal static class SpreadClasses
         // The middle first, then halves of what is left: 4, 2, 6, 1, 3, 5, 7 of seven.
         foreach (int group in Halves(0, groups))
             yield return falling[(group * workers)..Math.Min(falling.Length, (group + 1) * workers)];
+    }
+
+    /// <summary>Works on groups until enough is measured.</summary>
+    /// <param name="source">The rows.</param>
+    /// <param name="classes">Classes that have rows.</param>
+    /// <param name="workers">Classes in a group.</param>
+    /// <param name="work">Does one group.</param>
+    /// <returns>The cost of a row.</returns>
+    public static UnitCost Measure(ILatentSource source, IReadOnlyCollection<int> classes, int workers, Action<int[]> work)
+    {
+        var groups = new Queue<int[]>(Of(source, classes, workers));
+        return UnitCost.Measure(() =>
+        {
+            if (!groups.TryDequeue(out int[]? some))
+                return 0;
+            work(some);
+            return some.Sum(c => (long)source.RowCount(c));
+        });
     }
 
     private static IEnumerable<int> Halves(int first, int end)

@@ -44,27 +44,12 @@ public static class SelectEstimate
         if (options.OwnCentres is { } centres && options.Prototypes is null)
             parts.Add(QuantizeEstimate.Measure(centres, source, classes, default, context));
         using var selector = new CandidateSelector();
-        var pieces = new Queue<int[]>(SpreadClasses.Of(source, classes, context.Workers));
-        UnitCost cost = UnitCost.Measure(() =>
-        {
-            if (!pieces.TryDequeue(out int[]? some))
-                return 0;
-            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], context));
-            return some.Sum(c => (long)source.RowCount(c));
-        });
+        UnitCost cost = SpreadClasses.Measure(source, classes, context.Workers, some =>
+            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], context)));
         long images = classes.Sum(c => Math.Min(quantizer.CentroidCount, source.RowCount(c)));
-        parts.Add(new StageEstimate
+        parts.Add(cost.For(CoresetStage.Name, classes.Sum(c => (long)source.RowCount(c)), "rows") with
         {
-            Stage = CoresetStage.Name,
-            Units = classes.Sum(c => (long)source.RowCount(c)),
-            Unit = "rows",
-            MeasuredUnits = cost.Units,
-            SecondsPerUnit = cost.PerUnit.Seconds,
-            ProcessorSecondsPerUnit = cost.PerUnit.Processor,
-            StartSeconds = cost.Start.Seconds,
-            ProcessorStartSeconds = cost.Start.Processor,
             DiskBytes = images * 3 * fit.Height * fit.Width,
-            MemoryBytes = StageEstimate.PeakMemory(),
         });
         return parts;
     }

@@ -143,6 +143,24 @@ internal readonly record struct UnitCost(long Units, Cost PerUnit, Cost Start)
     // Long enough for steady figures, short enough to wait for.
     private const double MeasuredSeconds = 4;
 
+    /// <summary>The estimate of so many units; memory is the most that the process has had.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="units">Units of work.</param>
+    /// <param name="unit">What a unit is, in the plural.</param>
+    /// <param name="start">What is spent before the first piece.</param>
+    public StageEstimate For(string stage, long units, string unit, Cost start = default) => new()
+    {
+        Stage = stage,
+        Units = units,
+        Unit = unit,
+        MeasuredUnits = Units,
+        SecondsPerUnit = PerUnit.Seconds,
+        ProcessorSecondsPerUnit = PerUnit.Processor,
+        StartSeconds = (start + Start).Seconds,
+        ProcessorStartSeconds = (start + Start).Processor,
+        MemoryBytes = StageEstimate.PeakMemory(),
+    };
+
     /// <summary>Does pieces.</summary>
     /// <param name="piece">Does the next piece on all workers and returns its units; 0 when there is none.</param>
     public static UnitCost Measure(Func<long> piece)
