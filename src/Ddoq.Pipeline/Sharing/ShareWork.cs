@@ -9,6 +9,20 @@ internal static class ShareWork
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(15);
 
+    /// <summary>The same for work that leaves nothing with the share's state.</summary>
+    public static bool Run<TPlan>(string folder, StageContext context, TPlan plan, Action<StageContext> work) => Run(folder, context, plan, own =>
+    {
+        work(own);
+        return null;
+    });
+
+    /// <summary>Says that a share is done and others are not.</summary>
+    /// <param name="stage">Name of the stage.</param>
+    /// <param name="context">The share, and who is told.</param>
+    /// <param name="folder">What to give to <c>merge</c>, where it is not the output.</param>
+    public static void TellDone(string stage, StageContext context, string? folder = null) =>
+        context.Progress.Message($"{stage}: share {context.Share} is done; join the shares with 'ddoq merge{(folder is null ? string.Empty : $" {folder}")}'");
+
     /// <summary>Does the units of the context's share.</summary>
     /// <param name="folder">The stage's folder.</param>
     /// <param name="context">The share, and the progress that is watched.</param>

@@ -30,16 +30,11 @@ public static class CandidateStage
         CandidateSet set = CandidateSet.Open(candidates);
         using LatentStore store = LatentStore.Open(latents);
         RequireSameClasses(set.List, store, candidates, latents);
-        QuantizerOptions quantizer = options.Quantize.Quantizer;
         using var images = new CandidateImages(options, set, candidates, store, latents);
-        var settings = new Dictionary<string, string>
+        var settings = new Dictionary<string, string>(options.Describe())
         {
-            [SelectSettings.Objective.RecordKey] = options.Rule.Name,
             ["candidates"] = StageIdentity.Of(candidates),
             ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
-            [QuantizeSettings.Ipc.RecordKey] = quantizer.CentroidCount.ToString(CultureInfo.InvariantCulture),
-            [QuantizeSettings.Restarts.RecordKey] = quantizer.Restarts.ToString(CultureInfo.InvariantCulture),
-            [DataSettings.Seed.RecordKey] = quantizer.Seed.ToString(CultureInfo.InvariantCulture),
             [SelectSettings.CandidateLatents.RecordKey] = SelectSettings.CandidateLatents.Show(options.CandidateLatents),
             [RunSettings.Provider.RecordKey] = RunSettings.Provider.Show(options.Provider),
         };
@@ -49,10 +44,9 @@ public static class CandidateStage
             settings["teacher"] = ContentHash.OfFolder(images.TeacherFolder);
         }
 
-        if (CoresetStage.Centres(options, latents, output, context) is { } prototypes)
+        string? prototypes = CoresetStage.Centres(options, latents, output, context);
+        if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
-        else
-            prototypes = null;
         if (!context.Finds(output, CoresetStage.Name, settings))
             images.Load(context);
         using StageFolder stage = StageFolder.Open(output, CoresetStage.Name, settings, context.Forces(CoresetStage.Name), isShare: context.Share.IsPartial);
@@ -74,14 +68,10 @@ public static class CandidateStage
             HasDistortion: true);
         if (!stage.IsComplete)
         {
-            bool isWhole = ShareWork.Run(output, context, plan, own =>
-            {
-                WriteShare(options, set, store, prototypes, images, plan, stage, own);
-                return null;
-            });
+            bool isWhole = ShareWork.Run(output, context, plan, own => WriteShare(options, set, store, prototypes, images, plan, stage, own));
             if (!isWhole)
             {
-                context.Progress.Message($"select: share {context.Share} is done; join the shares with 'ddoq merge'");
+                ShareWork.TellDone(CoresetStage.Name, context);
                 return false;
             }
         }
@@ -127,16 +117,9 @@ public static class CandidateStage
             int count = CountOf(options, set, store, centres, c);
             if (count < quantizer.CentroidCount)
                 context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} rows and {candidates} candidates: {count} are kept instead of {quantizer.CentroidCount}");
-            var selection = new SelectionOptions
-            {
-                Count = count,
-                Objective = options.Rule.Objective,
-                Seed = quantizer.Seed,
-                Starts = quantizer.Restarts,
-            };
             (float[] values, float[]? confidences) = images.Measure(c, context);
             bool[]? eligible = confidences is null ? null : Eligible(confidences, options.MinConfidence, count, store.ClassNames[c], context);
-            ClassSelection found = selector.Select(store, c, values, selection, eligible, centres is null ? default : centres.Centroids(c), context.Cancellation);
+            ClassSelection found = selector.Select(store, c, values, options.For(count), eligible, centres is null ? default : centres.Centroids(c), context.Cancellation);
             store.Release(c);
             return found;
         }

@@ -37,14 +37,10 @@ internal static class CandidateSynthesis
             set.Info.Algorithm,
             origin,
             set.Info.Latents.Extra.GetValueOrDefault(EncodeStage.SourceChannelsKey) == "1");
-        bool isWhole = ShareWork.Run(stage.Path, context, list, own =>
-        {
-            DrawShare(set, list, conditions, model, sampling, networks!.Backbone!, stage, own);
-            return null;
-        });
+        bool isWhole = ShareWork.Run(stage.Path, context, list, own => DrawShare(set, list, conditions, model, sampling, networks!.Backbone!, stage, own));
         if (!isWhole)
         {
-            context.Progress.Message($"synthesize: share {context.Share} is done; join the shares with 'ddoq merge'");
+            ShareWork.TellDone(SynthesizeStage.Name, context);
             return false;
         }
 

@@ -36,15 +36,11 @@ public static class CoresetStage
         using IImageDataset data = options.Images.OpenTraining(context.Cancellation);
         RequireSameImages(data, store, latents);
         string? prototypes = Centres(options, latents, output, context);
-        var settings = new Dictionary<string, string>
+        var settings = new Dictionary<string, string>(options.Describe())
         {
-            [SelectSettings.Objective.RecordKey] = options.Rule.Name,
             ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
             ["data"] = data.Fingerprint,
             ["fit"] = fit.ToString(),
-            [QuantizeSettings.Ipc.RecordKey] = quantizer.CentroidCount.ToString(CultureInfo.InvariantCulture),
-            [QuantizeSettings.Restarts.RecordKey] = quantizer.Restarts.ToString(CultureInfo.InvariantCulture),
-            [DataSettings.Seed.RecordKey] = quantizer.Seed.ToString(CultureInfo.InvariantCulture),
         };
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
@@ -62,14 +58,10 @@ public static class CoresetStage
             "select", data.ClassNames, asked, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", Classes: null, HasDistortion: true);
         if (!stage.IsComplete)
         {
-            bool isWhole = ShareWork.Run(output, context, plan, own =>
-            {
-                WriteShare(options, store, data, centres, plan, fit, stage, own);
-                return null;
-            });
+            bool isWhole = ShareWork.Run(output, context, plan, own => WriteShare(options, store, data, centres, plan, fit, stage, own));
             if (!isWhole)
             {
-                context.Progress.Message($"select: share {context.Share} is done; join the shares with 'ddoq merge'");
+                ShareWork.TellDone(Name, context);
                 return false;
             }
         }

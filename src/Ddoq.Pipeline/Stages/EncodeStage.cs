@@ -61,7 +61,7 @@ public static class EncodeStage
         damage!.Tell(dataset.Remarks, "note");
         if (!isWhole)
         {
-            context.Progress.Message($"encode: share {context.Share} is done; join the shares with 'ddoq merge'");
+            ShareWork.TellDone(Name, context);
             return false;
         }
 

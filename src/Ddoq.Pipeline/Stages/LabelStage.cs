@@ -117,11 +117,7 @@ public static class LabelStage
         using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true, isShare: context.Share.IsPartial);
         stage.AddTime(Stopwatch.GetElapsedTime(started));
         var plan = new LabelPlan(list.Images.Count, list.ClassNames.Count, rowsPerPart, options.StopsAtClassCheck);
-        bool isWhole = ShareWork.Run(output, context, plan, own =>
-        {
-            WriteParts(images, teacher, plan, stage, own);
-            return null;
-        });
+        bool isWhole = ShareWork.Run(output, context, plan, own => WriteParts(images, teacher, plan, stage, own));
         try
         {
             if (isWhole)
@@ -138,7 +134,7 @@ public static class LabelStage
             return ResultFiles.Read<LabelResult>(resultPath);
         }
 
-        context.Progress.Message($"label: share {context.Share} is done; join the shares with 'ddoq merge {output}'");
+        ShareWork.TellDone(Name, context, output);
         return null;
     }
 

@@ -50,11 +50,7 @@ public static class QuantizeStage
 
         var checkpoint = new PrototypeCheckpoint(stage.Path, PrototypeInfo.Of(store.Info, quantizer, store.HasSampleWeights), flushToDisk: false);
         checkpoint.SaveHeader(stage.Path);
-        bool isWhole = ShareWork.Run(output, context, new QuantizePlan(store.ClassNames.Count), own =>
-        {
-            Quantize(store, quantizer, options, stage, checkpoint, share, own);
-            return null;
-        });
+        bool isWhole = ShareWork.Run(output, context, new QuantizePlan(store.ClassNames.Count), own => Quantize(store, quantizer, options, stage, checkpoint, share, own));
         context.ThrowIfStopped();
         if (!isWhole && !checkpoint.HasAllFiles())
         {

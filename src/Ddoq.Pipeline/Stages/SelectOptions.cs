@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ddoq.Onnx.Sessions;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
@@ -65,6 +66,15 @@ public sealed record SelectOptions
         Objective = Rule.Objective,
         Seed = Quantize.Quantizer.Seed,
         Starts = Quantize.Quantizer.Restarts,
+    };
+
+    /// <summary>What every choice records of its options.</summary>
+    internal Dictionary<string, string> Describe() => new()
+    {
+        [SelectSettings.Objective.RecordKey] = Rule.Name,
+        [QuantizeSettings.Ipc.RecordKey] = Quantize.Quantizer.CentroidCount.ToString(CultureInfo.InvariantCulture),
+        [QuantizeSettings.Restarts.RecordKey] = Quantize.Quantizer.Restarts.ToString(CultureInfo.InvariantCulture),
+        [DataSettings.Seed.RecordKey] = Quantize.Quantizer.Seed.ToString(CultureInfo.InvariantCulture),
     };
 
     /// <summary>Reads the options from a configuration.</summary>

@@ -92,14 +92,10 @@ public static class SynthesizeStage
         {
             if (options.SameImages is { } same)
                 Copy(same, stage);
-            bool isWhole = ShareWork.Run(output, context, plan, own =>
-            {
-                Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, networks!, stage, own);
-                return null;
-            });
+            bool isWhole = ShareWork.Run(output, context, plan, own => Generate(set, plan.ToPlan(choices: null), conditions, model, sampling, networks!, stage, own));
             if (!isWhole)
             {
-                context.Progress.Message($"synthesize: share {context.Share} is done; join the shares with 'ddoq merge'");
+                ShareWork.TellDone(Name, context);
                 return false;
             }
         }

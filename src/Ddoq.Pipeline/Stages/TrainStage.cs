@@ -35,21 +35,21 @@ public static class TrainStage
         if (options.Weights is { } rule)
             context.Progress.Message($"train: the weights that the set stores are replaced: {SynthesizeSettings.Weights.Show(rule)} of its cluster sizes");
         IReadOnlyList<StudentResult> results = [];
-        bool isWhole = ShareWork.Run(output, context, new TrainPlan(options.Repeats), own =>
+        var plan = new TrainPlan(options.Repeats);
+        bool isWhole = ShareWork.Run(output, context, plan, own =>
         {
             (int first, int end) = own.Share.Range(options.Repeats);
             if (first < end)
                 results = Run(options, [new StudentSet(Arm.OfOneSet(set, options.Weights), _ => set, repeat => FolderOf(output, repeat))], own);
-            return null;
         });
         if (!isWhole)
         {
-            context.Progress.Message($"train: share {context.Share} is done; join the shares with 'ddoq merge'");
+            ShareWork.TellDone(Name, context);
             return null;
         }
 
         if (context.Share.IsPartial)
-            Join([output], output, new TrainPlan(options.Repeats), context);
+            Join([output], output, plan, context);
         else
             new ShareFolder(output).Remove();
         return context.Share.IsPartial ? ReadResults(output) : results;

@@ -1,6 +1,5 @@
 using Ddoq.Distilled;
 using Ddoq.Imaging;
-using Ddoq.Numerics;
 using Ddoq.Onnx.Tests.OnnxFiles;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
@@ -19,19 +18,7 @@ public class CoresetTests
     public void WriteImages()
     {
         _folder = Directory.CreateTempSubdirectory("ddoq-select-").FullName;
-        var random = new CounterRandom(3, 1);
-        foreach ((string name, int count) in s_classes)
-        {
-            string folder = Path.Combine(_folder, "data", "train", name);
-            Directory.CreateDirectory(folder);
-            for (int i = 0; i < count; i++)
-            {
-                var pixels = new byte[3 * Side * Side];
-                for (int p = 0; p < pixels.Length; p++)
-                    pixels[p] = (byte)random.NextInt32(256);
-                File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), ImageWriter.EncodePng(pixels, 3, Side, Side));
-            }
-        }
+        RandomClassFolders.Write(Path.Combine(_folder, "data", "train"), s_classes, Side);
     }
 
     [TearDown]
