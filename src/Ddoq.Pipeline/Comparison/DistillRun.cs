@@ -71,6 +71,9 @@ public sealed class DistillRun
     {
         ArgumentNullException.ThrowIfNull(context);
         Check(context);
+
+        // The stages see to their own folders; this is for the files beside them.
+        AtomicFile.CleanPartials(_layout.Root, recursive: true);
         EncodeStage.Run(_encode, _layout.Latents, context);
         for (int repeat = 0; repeat < _train.Repeats; repeat++)
             MakeSets(repeat, context);

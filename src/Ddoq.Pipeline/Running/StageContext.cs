@@ -30,6 +30,16 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
     internal bool Finds(string folder, string stage, IReadOnlyDictionary<string, string> settings) =>
         !Forces(stage) && StageFolder.IsCompleteIn(folder, stage, settings);
 
+    /// <summary>Opens the folder of a stage that has shares.</summary>
+    /// <remarks>A process that was killed after it completed the stage may have left the state of its shares: it goes now.</remarks>
+    internal StageFolder Open(string folder, string stage, IReadOnlyDictionary<string, string> settings, bool isFixedPlace = false)
+    {
+        StageFolder opened = StageFolder.Open(folder, stage, settings, Forces(stage), isFixedPlace, Share.IsPartial);
+        if (opened.IsComplete)
+            ShareFolder.RemoveAll(folder);
+        return opened;
+    }
+
     /// <summary>Whether the stage is to end now, or with the units in work.</summary>
     internal bool IsStopping => Stopping.IsCancellationRequested || Cancellation.IsCancellationRequested;
 

@@ -49,7 +49,7 @@ public static class CandidateStage
             settings["prototypes"] = StageIdentity.Of(prototypes);
         if (!context.Finds(output, CoresetStage.Name, settings))
             images.Load(context);
-        using StageFolder stage = StageFolder.Open(output, CoresetStage.Name, settings, context.Forces(CoresetStage.Name), isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, CoresetStage.Name, settings);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == SynthesizeSettings.Weights.Show(weights))
         {

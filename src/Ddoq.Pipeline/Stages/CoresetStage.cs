@@ -45,7 +45,7 @@ public static class CoresetStage
         if (prototypes is not null)
             settings["prototypes"] = StageIdentity.Of(prototypes);
         using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, Name, settings);
         WeightRule weights = options.Weights ?? options.Rule.Weights;
         string asked = SynthesizeSettings.Weights.Show(weights);
         if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)

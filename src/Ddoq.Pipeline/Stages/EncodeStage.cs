@@ -42,7 +42,7 @@ public static class EncodeStage
         };
         if (!context.Finds(output, Name, settings))
             Check(options, dataset, encoding, info, output, context);
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, Name, settings);
         if (stage.IsComplete)
         {
             DamageReport.CheckComplete(output, options.Images.MaxDamaged);

@@ -81,7 +81,10 @@ public static class LabelStage
         DistilledSet list = DistilledSet.Load(set);
         string output = Path.Combine(set, "labels"), resultPath = Path.Combine(output, ResultFile);
         if (context.Finds(output, Name, settings))
+        {
+            ShareFolder.RemoveAll(output);
             return ResultFiles.Read<LabelResult>(resultPath);
+        }
 
         long started = Stopwatch.GetTimestamp();
         ProviderChoice.Announce(options.Provider, context.Progress);
@@ -114,7 +117,7 @@ public static class LabelStage
             return Complete(whole, result);
         }
 
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true, isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, Name, settings, isFixedPlace: true);
         stage.AddTime(Stopwatch.GetElapsedTime(started));
         var plan = new LabelPlan(list.Images.Count, list.ClassNames.Count, rowsPerPart, options.StopsAtClassCheck);
         bool isWhole = ShareWork.Run(output, context, plan, own => WriteParts(images, teacher, plan, stage, own));
@@ -130,7 +133,7 @@ public static class LabelStage
 
         if (StageFolder.IsCompleteIn(output, Name, settings))
         {
-            RemoveParts(output);
+            ShareFolder.RemoveAll(output);
             return ResultFiles.Read<LabelResult>(resultPath);
         }
 
@@ -177,14 +180,8 @@ public static class LabelStage
         LabelResult result = Judge(seen, list, plan.StopsAtClassCheck, context);
         writer.Complete();
         Complete(stage, result);
-        RemoveParts(stage.Path);
+        ShareFolder.RemoveAll(stage.Path);
         return result;
-    }
-
-    private static void RemoveParts(string folder)
-    {
-        ShareFolder.Remove(Path.Combine(folder, PartsFolder));
-        new ShareFolder(folder).Remove();
     }
 
     /// <summary>The teacher's folder, when it can be asked for the images of a set.</summary>

@@ -46,8 +46,7 @@ public static class MergeStage
         using StageFolder stage = StageFolder.Open(output, first.Stage, first.Settings, context.Force);
         if (stage.IsComplete)
         {
-            ShareFolder.Remove(Path.Combine(output, LabelStage.PartsFolder));
-            new ShareFolder(output).Remove();
+            ShareFolder.RemoveAll(output);
             context.Progress.Message($"merge: complete in {output}");
             return first.Stage;
         }

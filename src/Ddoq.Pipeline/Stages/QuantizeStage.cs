@@ -39,7 +39,7 @@ public static class QuantizeStage
         RequireRows(store, latents);
         quantizer = Limit(quantizer, store, context.Progress);
         string identity = StageIdentity.OfLatents(latents, store, context.Cancellation);
-        using StageFolder stage = StageFolder.Open(output, Name, Describe(options with { Quantizer = quantizer }, identity, store), context.Forces(Name), isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, Name, Describe(options with { Quantizer = quantizer }, identity, store));
         IReadOnlySet<int> share = context.Share.Of(store);
         var result = new QuantizeResult(true, context.Share, share.Count, store.ClassNames.Count);
         if (stage.IsComplete)

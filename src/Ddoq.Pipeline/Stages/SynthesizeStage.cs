@@ -72,7 +72,7 @@ public static class SynthesizeStage
             throw new UsageException("--candidates above 1 needs the diffusion: prototypes that are decoded as they are give one image each", "Leave --candidates out, or give --start-alpha-bar below 1.");
         Dictionary<string, string> settings = Describe(options, sampling, conditions, model, prototypes, context);
         using SynthesisNetworks? networks = context.Finds(output, Name, settings) ? null : Check(set, conditions, model, sampling, options, output, context);
-        using StageFolder stage = StageFolder.Open(output, Name, settings, context.Forces(Name), isShare: context.Share.IsPartial);
+        using StageFolder stage = context.Open(output, Name, settings);
         if (options.Candidates > 1)
             return CandidateSynthesis.Run(set, conditions, model, sampling, options, Origin(set, sampling.Start.Value, start, $"{options.Candidates} candidates"), stage, networks, context);
 

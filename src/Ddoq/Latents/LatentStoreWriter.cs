@@ -169,6 +169,9 @@ public sealed class LatentStoreWriter : IDisposable
         while (CompletedRows < _endRow && IsWhole(CompletedRows / _rowsPerShard, out int[] skipped))
         {
             int shard = CompletedRows / _rowsPerShard;
+
+            // Of a run that was killed just behind completing the shard.
+            UnfinishedShard.Delete(ShardPath(shard));
             _skipped.AddRange(skipped);
             _storedRows.Add(RowsOf(shard) - skipped.Length);
             CompletedRows += RowsOf(shard);

@@ -222,7 +222,17 @@ public sealed class CpuQuantizer : IQuantizer
                         $"class {result.ClassIndex} ({source.ClassNames[result.ClassIndex]}) has {result.RowCount - result.HeldOutRowCount - result.WeightlessRowCount} rows to fit: {result.CentroidCount} centres instead of {result.RequestedCentroidCount}");
                 }
 
-                onClassCompleted(result);
+                try
+                {
+                    onClassCompleted(result);
+                }
+                catch (Exception exception)
+                {
+                    // Before the lock is free: no other result may follow a failed one.
+                    _failure = ExceptionDispatchInfo.Capture(exception);
+                    throw;
+                }
+
                 progress.Advance(1);
             }
         }

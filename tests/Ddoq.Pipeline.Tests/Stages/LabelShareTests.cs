@@ -37,6 +37,25 @@ public class LabelShareTests
     }
 
     [Test]
+    public void WhatAKillBehindTheEndLeaves_GoesAtTheNextRun()
+    {
+        Label(new Share(1, 2));
+        string labels = Folder("set", "labels"), kept = Folder("kept");
+        foreach (string file in Directory.EnumerateFiles(labels, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(kept, Path.GetRelativePath(labels, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        Label(new Share(2, 2));
+        Directory.Move(Path.Combine(kept, "parts"), Path.Combine(labels, "parts"));
+        Directory.Move(Path.Combine(kept, "shares"), Path.Combine(labels, "shares"));
+        LabelStage.Run(s_options, Folder("set"), Context());
+        Assert.That(Directory.EnumerateFileSystemEntries(labels).Select(Path.GetFileName), Is.EquivalentTo(new[] { "class-check.json", "stage.json", "stage-timing.json" }));
+    }
+
+    [Test]
     public void APartThatIsCutShort_IsNamed_AndMadeAgain()
     {
         Label(new Share(1, 2));

@@ -70,6 +70,16 @@ public class ShardedQuantizeTests
     }
 
     [Test]
+    public void SharesThatAKillBehindTheEndLeaves_GoAtTheNextRun()
+    {
+        Run("whole");
+        Directory.CreateDirectory(InFolder("whole", ShareFolder.Name));
+        File.WriteAllText(Path.Combine(InFolder("whole", ShareFolder.Name), "plan.json"), "{}");
+        Assert.That(Run("whole").IsComplete, Is.True);
+        Assert.That(Directory.Exists(InFolder("whole", ShareFolder.Name)), Is.False);
+    }
+
+    [Test]
     public void SharesInFoldersOfTheirOwn_AreMerged_ToTheBytesOfOneRun([Values] bool intoAPart)
     {
         Run("whole");

@@ -117,6 +117,33 @@ public class LatentStoreWriterTests
     }
 
     [Test]
+    public void Writer_RowsBesideTheirWholeShard_GoAtTheNextRun()
+    {
+        (Half[] values, int[] labels) = Rows(33, Info);
+        Write(_folder["whole"], Info, values, labels, 10);
+        string path = _folder["killed"], file = UnfinishedShard.PathOf(Path.Combine(path, LatentIndex.ShardFileName(1, 4)));
+        byte[] kept;
+        using (LatentStoreWriter killed = LatentStoreWriter.Open(path, Info, 33, 10))
+        {
+            killed.Append(values.AsSpan(0, 6 * 6), labels.AsSpan(0, 6));
+        }
+
+        kept = File.ReadAllBytes(file);
+        using (LatentStoreWriter killed = LatentStoreWriter.Open(path, Info, 33, 10))
+        {
+            killed.Append(values.AsSpan(6 * 6, 6 * 6), labels.AsSpan(6, 6));
+        }
+
+        // As a kill leaves it that comes after the shard has its name and before the rows beside it are removed.
+        File.WriteAllBytes(file, kept);
+        using LatentStoreWriter writer = LatentStoreWriter.Open(path, Info, 33, 10);
+        Assert.That(writer.AppendedRows, Is.EqualTo(12));
+        writer.Append(values.AsSpan(12 * 6), labels.AsSpan(12));
+        writer.Complete();
+        Assert.That(TemporaryFolder.Snapshot(path), Is.EqualTo(TemporaryFolder.Snapshot(_folder["whole"])));
+    }
+
+    [Test]
     public void Writer_DamagedShard_IsWrittenAgain()
     {
         (Half[] values, int[] labels) = Rows(30, Info);
