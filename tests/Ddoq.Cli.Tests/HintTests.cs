@@ -32,7 +32,7 @@ public partial class HintTests
         ("Ddoq.Pipeline/Running/ShippedResources", ["encode", "train", "distill"]),
         ("Ddoq.Pipeline/Running/", ["encode", "quantize", "synthesize", "label", "train", "distill"]),
         ("Ddoq.Pipeline/Planning/", ["plan"]),
-        ("Ddoq.Pipeline/Stages/AlignedTeacher", ["label", "train", "distill"]),
+        ("Ddoq.Pipeline/Stages/ClassMap", ["label", "train", "distill"]),
         ("Ddoq.Pipeline/Stages/Curve", ["quantize"]),
         ("Ddoq.Pipeline/Stages/Class", ["synthesize", "distill"]),
         ("Ddoq.Pipeline/Stages/Damage", ["encode", "train", "distill"]),

@@ -1,5 +1,8 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Ddoq.Onnx.Models;
 using Ddoq.Onnx.Sessions;
+using Microsoft.ML.Tokenizers;
 
 namespace Ddoq.Onnx.Text;
 
@@ -106,4 +109,110 @@ public sealed class TextEncoder : IDisposable
 
         public void Dispose() => _call.Dispose();
     }
+}
+
+/// <summary>CLIP's byte-pair tokenizer: lower case, words end in <c>&lt;/w&gt;</c>, framed by start and end tokens and padded.</summary>
+/// <remarks>
+/// Immutable, safe for concurrent use. Characters are taken as they come: a letter written as base and combining accent
+/// is not composed, so write prompts in composed form.
+/// </remarks>
+public sealed partial class ClipTokenizer
+{
+    private const string StartText = "<|startoftext|>", EndText = "<|endoftext|>";
+    private const int DefaultLength = 77;
+
+    private readonly BpeTokenizer _tokenizer;
+    private readonly int _start;
+    private readonly int _end;
+    private readonly int _padding;
+
+    private ClipTokenizer(BpeTokenizer tokenizer, int start, int end, int padding, int length)
+    {
+        _tokenizer = tokenizer;
+        _start = start;
+        _end = end;
+        _padding = padding;
+        Length = length;
+    }
+
+    /// <summary>Tokens of every encoded text, framing and padding included (77).</summary>
+    public int Length { get; }
+
+    /// <summary>Reads a tokenizer.</summary>
+    /// <param name="folder">The folder that holds <c>vocab.json</c> and <c>merges.txt</c>.</param>
+    /// <exception cref="DdoqException">A file is missing or malformed.</exception>
+    public static ClipTokenizer Open(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string vocabulary = Path.Combine(folder, "vocab.json"), merges = Path.Combine(folder, "merges.txt");
+        foreach (string file in (ReadOnlySpan<string>)[vocabulary, merges])
+        {
+            if (!File.Exists(file))
+                throw new DdoqException($"{file} is missing", "a CLIP tokenizer folder holds vocab.json and merges.txt; export the model again");
+        }
+
+        BpeTokenizer tokenizer;
+        try
+        {
+            // Read here, since the package's own reader needs reflection, which machine code compiled ahead of time lacks.
+            tokenizer = BpeTokenizer.Create(new BpeOptions(ReadVocabulary(vocabulary))
+            {
+                Merges = File.ReadLines(merges).Where((line, number) => line.Length > 0 && !(number == 0 && line.StartsWith("#version", StringComparison.Ordinal))),
+                ByteLevel = true,
+                EndOfWordSuffix = "</w>",
+                UnknownToken = EndText,
+                PreTokenizer = new RegexPreTokenizer(Words(), null),
+            });
+        }
+        catch (Exception exception) when (exception is IOException or JsonException or ArgumentException or InvalidOperationException or FormatException)
+        {
+            throw new DdoqException($"tokenizer {folder} cannot be read: {exception.Message}", "vocab.json maps tokens to numbers, merges.txt lists pairs; export the model again", exception);
+        }
+
+        int Token(string text) => tokenizer.Vocabulary.TryGetValue(text, out int id)
+            ? id
+            : throw new DdoqException($"{vocabulary} has no token '{text}'", "use the tokenizer the model was exported with");
+        ConfigurationFile? configuration = ConfigurationFile.LoadIfPresent(Path.Combine(folder, "tokenizer_config.json"));
+        string padding = PaddingText(ConfigurationFile.LoadIfPresent(Path.Combine(folder, "special_tokens_map.json"))) ?? PaddingText(configuration) ?? EndText;
+
+        // Some files hold a number far beyond the range of a length where none was set.
+        double length = configuration?.Number("model_max_length") ?? DefaultLength;
+        return new ClipTokenizer(tokenizer, Token(StartText), Token(EndText), Token(padding), length is > 2 and <= 4096 ? (int)length : DefaultLength);
+    }
+
+    /// <summary>Encodes a text.</summary>
+    /// <param name="text">The text; white space is collapsed.</param>
+    /// <param name="tokens">Receives <see cref="Length"/> tokens.</param>
+    /// <returns>False when the text was too long and was cut.</returns>
+    /// <exception cref="ArgumentException"><paramref name="tokens"/> has another length.</exception>
+    public bool Encode(string text, Span<int> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (tokens.Length != Length)
+            throw new ArgumentException($"{tokens.Length} places for {Length} tokens", nameof(tokens));
+        IReadOnlyList<int> words = _tokenizer.EncodeToIds(WhiteSpace().Replace(text, " ").Trim().ToLowerInvariant());
+        int kept = Math.Min(words.Count, Length - 2);
+        tokens[0] = _start;
+        for (int i = 0; i < kept; i++)
+            tokens[i + 1] = words[i];
+        tokens[kept + 1] = _end;
+        tokens[(kept + 2)..].Fill(_padding);
+        return kept == words.Count;
+    }
+
+    private static IEnumerable<KeyValuePair<string, int>> ReadVocabulary(string path) =>
+        ConfigurationFile.Load(path).Root.EnumerateObject().Select(entry => KeyValuePair.Create(entry.Name, entry.Value.GetInt32()));
+
+    private static string? PaddingText(ConfigurationFile? file)
+    {
+        if (file is null || !file.Root.TryGetProperty("pad_token", out JsonElement element))
+            return null;
+        return element.ValueKind == JsonValueKind.Object ? file.Section("pad_token")!.Text("content") : file.Text("pad_token");
+    }
+
+    [GeneratedRegex(@"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Words();
+
+    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
+    private static partial Regex WhiteSpace();
 }

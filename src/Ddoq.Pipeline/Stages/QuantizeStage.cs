@@ -8,6 +8,89 @@ using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
 
+/// <summary>What <see cref="QuantizeStage"/> is asked to do.</summary>
+public sealed record QuantizeOptions
+{
+    /// <summary>Algorithm, number of centres, seed and their like.</summary>
+    public required QuantizerOptions Quantizer { get; init; }
+
+    /// <summary>Where: auto, cpu, cuda or cuda:i.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Class names in label order for a store that carries none; null takes its own, or their numbers.</summary>
+    public IReadOnlyList<string>? ClassNames { get; init; }
+
+    /// <summary>Reads the options of the DDOQ prototypes from a configuration.</summary>
+    public static QuantizeOptions From(PipelineConfiguration configuration)
+    {
+        QuantizeOptions options = OptionsRecords.Quantize.Read(configuration) with { Quantizer = OptionsRecords.Quantizer.Read(configuration) };
+        return options.Quantizer.Algorithm == QuantizationAlgorithm.D4m ? options.AsD4m() : options;
+    }
+
+    /// <summary>The same problem, quantised as D4M's code does it: greedy k-means++ on the first buffer and one pass of mini-batches.</summary>
+    public QuantizeOptions AsD4m() => this with { Quantizer = Plain(QuantizationAlgorithm.D4m) };
+
+    /// <summary>The same problem with support points instead.</summary>
+    public QuantizeOptions AsSupport() => this with { Quantizer = Plain(QuantizationAlgorithm.Support) };
+
+    /// <summary>The same problem by another algorithm; everything else stays.</summary>
+    public QuantizeOptions WithAlgorithm(QuantizationAlgorithm algorithm) => this with { Quantizer = Quantizer with { Algorithm = algorithm } };
+
+    /// <summary>The same with a seed that many higher.</summary>
+    internal QuantizeOptions ForRepeat(int repeat) => this with { Quantizer = Quantizer with { Seed = Quantizer.Seed + (ulong)repeat } };
+
+    /// <summary>Opens the latents with the names.</summary>
+    /// <exception cref="DdoqException">They are not usable, or carry other names.</exception>
+    internal LatentStore OpenLatents(string path)
+    {
+        LatentStore store = LatentStore.Open(path, ClassNames);
+        if (ClassNames is null || ClassNames.SequenceEqual(store.ClassNames))
+            return store;
+        using (store)
+        {
+            int c = ClassNames.Zip(store.ClassNames).TakeWhile(pair => pair.First == pair.Second).Count();
+            throw new DdoqException(
+                $"{path} names its {store.ClassNames.Count} classes itself, and not as --class-names does ({ClassNames.Count} names): class {c} is {At(store.ClassNames, c)}, not {At(ClassNames, c)}",
+                "Leave --class-names out; it is for stores that carry no names.");
+        }
+
+        static string At(IReadOnlyList<string> names, int c) => c < names.Count ? $"'{names[c]}'" : "missing";
+    }
+
+    /// <summary>Reads class names, one a line, in label order.</summary>
+    /// <exception cref="DdoqException">The file cannot be read, or a line is empty.</exception>
+    internal static IReadOnlyList<string> ReadClassNames(string file)
+    {
+        try
+        {
+            string[] names = [.. File.ReadAllText(file).TrimEnd().Split('\n').Select(line => line.Trim())];
+            int empty = Array.IndexOf(names, string.Empty);
+            return empty < 0 ? names : throw new DdoqException($"{file}, line {empty + 1}: empty, a class name is needed", "Give one class name a line, in label order.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DdoqException($"--class-names: '{file}' cannot be read: {e.Message}", "Give a file with one class name a line, in label order.", e);
+        }
+    }
+
+    // What is asked of the run's own algorithm does not reach the others.
+    private QuantizerOptions Plain(QuantizationAlgorithm algorithm) => new()
+    {
+        CentroidCount = Quantizer.CentroidCount,
+        Algorithm = algorithm,
+        HoldOutFraction = Quantizer.HoldOutFraction,
+        Seed = Quantizer.Seed,
+        MemoryLimit = Quantizer.MemoryLimit,
+    };
+}
+
+/// <summary>How far <see cref="QuantizeStage"/> got.</summary>
+/// <param name="IsComplete">True when all classes are there and joined to the result.</param>
+/// <param name="Share">The share that was asked for.</param>
+/// <param name="ShareClasses">Classes of that share, all complete now.</param>
+/// <param name="Classes">Classes of the store.</param>
+public sealed record QuantizeResult(bool IsComplete, Share Share, int ShareClasses, int Classes);
+
 /// <summary>Latents to prototypes: quantises every class and writes <c>prototypes.safetensors</c> and <c>quality.csv</c>.</summary>
 /// <remarks>
 /// Resumes class by class. The bytes do not depend on the number of workers, on interruptions, or on how many processes
@@ -155,3 +238,47 @@ public static class QuantizeStage
 /// <summary>What the shares of a quantisation were asked for.</summary>
 /// <param name="Classes">Classes of the store.</param>
 internal sealed record QuantizePlan(int Classes);
+
+/// <summary>Shows a quantiser's progress in rows, since classes differ in size, and keeps its messages to a readable number.</summary>
+/// <param name="outer">Where it is shown.</param>
+internal sealed class RowProgress(IProgressSink outer) : IProgressSink
+{
+    private const int MostMessages = 20;
+    private int _messages;
+
+    /// <summary>The stage starts.</summary>
+    public void BeginRows(long total, long completed) => outer.Begin("quantize", total, "rows", completed);
+
+    /// <summary>A class of so many rows is complete.</summary>
+    public void AdvanceRows(long rows) => outer.Advance(rows);
+
+    /// <summary>The stage ends.</summary>
+    public void EndRows()
+    {
+        outer.End();
+        if (_messages > MostMessages)
+            outer.Message(string.Create(CultureInfo.InvariantCulture, $"quantize: {_messages - MostMessages} further messages of this kind are left out"));
+    }
+
+    /// <inheritdoc/>
+    public void Begin(string stage, long total, string unit, long completed = 0)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Advance(long units)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void End()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Message(string text)
+    {
+        if (Interlocked.Increment(ref _messages) <= MostMessages)
+            outer.Message(text);
+    }
+}
