@@ -28,9 +28,9 @@ internal static class SelectCommand
             string? centres = run.Optional(prototypes) is { } path && Directory.Exists(path) ? Path.Combine(path, PrototypeSet.FileName) : run.Optional(prototypes);
             if (run.Parsed.GetValue(dryRun))
             {
-                if (run.Optional(from) is not (null or "data"))
-                    throw new UsageException("--dry-run estimates choices among real images, and --from names candidates", "Leave --from out; among as many candidates as images the choice takes as long.");
-                Output.Write(run.Json, StageEstimate.ToJson(SelectEstimate.Measure(run.Configuration, run.Optional(latents), centres, run.Context)));
+                Output.Write(run.Json, StageEstimate.ToJson(run.Optional(from) is { } folderOfCandidates and not "data"
+                    ? SelectEstimate.MeasureCandidates(run.Configuration, folderOfCandidates, run.Required(latents), centres, run.Context)
+                    : SelectEstimate.Measure(run.Configuration, run.Optional(latents), centres, run.Context)));
                 return;
             }
 

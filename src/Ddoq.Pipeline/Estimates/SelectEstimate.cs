@@ -1,3 +1,4 @@
+using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Pipeline.Configuration;
@@ -35,6 +36,58 @@ public static class SelectEstimate
         return [rows, .. Measure(options, source, fit, context)];
     }
 
+    /// <summary>The same for candidates: the choice, with what it asks of networks, and the decoding of what is kept. Writes nothing.</summary>
+    /// <param name="configuration">Settings.</param>
+    /// <param name="candidates">Folder of the candidates.</param>
+    /// <param name="latents">Latent store of the data.</param>
+    /// <param name="prototypes">Prototypes for objectives that need any; null where they are made first.</param>
+    /// <param name="context">Workers, cancellation.</param>
+    /// <returns>The parts, in the order in which they are done.</returns>
+    /// <exception cref="DdoqException">Candidates, store, model or teacher are not usable, or do not belong together.</exception>
+    public static IReadOnlyList<StageEstimate> MeasureCandidates(PipelineConfiguration configuration, string candidates, string latents, string? prototypes, StageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(context);
+        CandidateSet set = CandidateSet.Open(candidates);
+        SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
+        if (!configuration.IsGiven(QuantizeSettings.Ipc))
+            options = options.WithCount(set.List.CentersPerClass);
+        using LatentStore store = LatentStore.Open(latents);
+        CandidateStage.RequireSameClasses(set.List, store, candidates, latents);
+        using var images = new CandidateImages(options, set, candidates, store, latents);
+        images.Load(context);
+        int[] classes = [.. Enumerable.Range(0, store.ClassNames.Count).Where(c => store.RowCount(c) > 0 && set.List.CountOf(c) > 0)];
+        if (classes.Length == 0)
+            throw new DdoqException($"no class has rows in '{latents}' and candidates in '{candidates}'", "Give the latents that the candidates' prototypes were made from.");
+        int CountOf(int c) => Math.Min(Math.Min(options.Quantize.Quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
+        var parts = new List<StageEstimate>();
+        if (options.OwnCentres is { } centres && prototypes is null)
+            parts.Add(QuantizeEstimate.Measure(centres, store, classes, default, context));
+        using var selector = new CandidateSelector();
+        UnitCost choice = SpreadClasses.Measure(store, classes, context.Workers, some =>
+            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, store, some[i], CountOf(some[i]), images.Measure(some[i], context).Latents, context)));
+        long kept = classes.Sum(c => (long)CountOf(c));
+        parts.Add(choice.For(CoresetStage.Name, classes.Sum(c => (long)store.RowCount(c)), "rows") with { DiskBytes = kept * 3 * images.Side * images.Side });
+        parts.Add(Decoding(images, classes, CountOf, context).For("decode", kept, "images"));
+        return parts;
+    }
+
+    // A piece: every worker decodes images of a class.
+    private static UnitCost Decoding(CandidateImages images, int[] classes, Func<int, int> countOf, StageContext context)
+    {
+        int next = 0, left = classes.Sum(countOf);
+        return UnitCost.Measure(() =>
+        {
+            if (left <= 0)
+                return 0;
+            int[] some = [.. Enumerable.Range(0, context.Workers).Select(_ => classes[next++ % classes.Length])];
+            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => images.Render(some[i], Math.Min(CandidateImages.ChunkRows, countOf(some[i])), context));
+            int done = some.Sum(c => Math.Min(CandidateImages.ChunkRows, countOf(c)));
+            left -= done;
+            return done;
+        });
+    }
+
     /// <summary>Measures on any rows.</summary>
     internal static IReadOnlyList<StageEstimate> Measure(SelectOptions options, ILatentSource source, ImageFit fit, StageContext context)
     {
@@ -45,7 +98,7 @@ public static class SelectEstimate
             parts.Add(QuantizeEstimate.Measure(centres, source, classes, default, context));
         using var selector = new CandidateSelector();
         UnitCost cost = SpreadClasses.Measure(source, classes, context.Workers, some =>
-            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], context)));
+            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], Math.Min(quantizer.CentroidCount, source.RowCount(some[i])), null, context)));
         long images = classes.Sum(c => Math.Min(quantizer.CentroidCount, source.RowCount(c)));
         parts.Add(cost.For(CoresetStage.Name, classes.Sum(c => (long)source.RowCount(c)), "rows") with
         {
@@ -54,10 +107,8 @@ public static class SelectEstimate
         return parts;
     }
 
-    private static void Choose(CandidateSelector selector, SelectOptions options, ILatentSource source, int c, StageContext context)
+    private static void Choose(CandidateSelector selector, SelectOptions options, ILatentSource source, int c, int count, float[]? candidates, StageContext context)
     {
-        QuantizerOptions quantizer = options.Quantize.Quantizer;
-        int count = Math.Min(quantizer.CentroidCount, source.RowCount(c));
         float[] centroids = [];
         if (options.Rule.Objective == SelectionObjective.Nearest)
         {
@@ -66,6 +117,9 @@ public static class SelectEstimate
             source.ReadRows(c, 0, centroids);
         }
 
-        selector.SelectRows(source, c, options.For(count), centroids: centroids, cancellation: context.Cancellation);
+        if (candidates is null)
+            selector.SelectRows(source, c, options.For(count), centroids: centroids, cancellation: context.Cancellation);
+        else
+            selector.Select(source, c, candidates, options.For(count), centroids: centroids, cancellation: context.Cancellation);
     }
 }

@@ -13,7 +13,7 @@ namespace Ddoq.Pipeline.Stages;
 internal sealed class CandidateImages : IDisposable
 {
     // Images decoded together.
-    private const int ChunkRows = 16;
+    internal const int ChunkRows = 16;
 
     private readonly SelectOptions _options;
     private readonly CandidateSet _set;

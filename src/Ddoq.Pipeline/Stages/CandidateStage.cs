@@ -139,7 +139,7 @@ public static class CandidateStage
         return eligible;
     }
 
-    private static void RequireSameClasses(CandidateList list, LatentStore store, string candidates, string latents)
+    internal static void RequireSameClasses(CandidateList list, LatentStore store, string candidates, string latents)
     {
         if (!list.ClassNames.SequenceEqual(store.ClassNames))
             throw new DdoqException($"the candidates in {candidates} have other classes than the latents in {latents}", "Give the latents that their prototypes were made from.");

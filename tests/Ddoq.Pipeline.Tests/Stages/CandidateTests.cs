@@ -6,6 +6,7 @@ using Ddoq.Onnx.Sessions;
 using Ddoq.Onnx.Synthesis;
 using Ddoq.Onnx.Tests.OnnxFiles;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Pipeline.Estimates;
 using Ddoq.Pipeline.Stages;
 using Ddoq.Quantization;
 
@@ -42,6 +43,19 @@ public class CandidateTests
 
         QuantizeStage.Run(new QuantizeOptions { Quantizer = new QuantizerOptions { CentroidCount = 3, Seed = 3 } }, Latents, Path.Combine(_folder, "prototypes"), Context(1));
         SynthesizeStage.Run(Synthesis, Prototypes, Candidates, Context(2));
+    }
+
+    [TestCase("energy", new[] { "select 42 rows", "decode 8 images" })]
+    [TestCase("nearest", new[] { "quantize 42 rows", "select 42 rows", "decode 8 images" })]
+    public void Estimate_HasAPartForCentresChoiceAndImages_AndWritesNothing(string objective, string[] expected)
+    {
+        string[] before = Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories);
+        PipelineConfiguration configuration = PipelineConfiguration.Empty
+            .With(DataSettings.Model, _model.Path).With(RunSettings.Provider, "cpu").With(QuantizeSettings.Ipc, "3").With(SelectSettings.Objective, objective);
+        IReadOnlyList<StageEstimate> parts = SelectEstimate.MeasureCandidates(configuration, Candidates, Latents, null, Context(2));
+        Assert.That(parts.Select(part => $"{part.Stage} {part.Units} {part.Unit}"), Is.EqualTo(expected));
+        Assert.That(parts.Select(part => part.Seconds), Is.All.Positive);
+        Assert.That(Directory.GetFileSystemEntries(_folder, "*", SearchOption.AllDirectories), Is.EquivalentTo(before));
     }
 
     [TearDown]
