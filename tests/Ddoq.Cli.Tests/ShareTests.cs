@@ -95,6 +95,25 @@ public class ShareTests
     }
 
     [Test]
+    public void WeightsFromTheImages_OfShares_AreThoseOfOneRun()
+    {
+        string[] draw = ["synthesize", "--prototypes", At("whole", "prototypes"), "--latents", At("whole", "latents"), "--weights-from", "images", "--num-inference-steps", "2", "--batch-size", "4", "-o"];
+        Program.Run([.. draw, At("weighed")]).Succeeded();
+        for (int number = 1; number <= 2; number++)
+            Program.Run([.. draw, At("weighed-one"), "--shard", $"{number}/2"]).Succeeded();
+        Assert.That(Snapshot.Of(At("weighed-one")), Is.EqualTo(Snapshot.Of(At("weighed"))));
+
+        // Joining has no model: it says which command goes on, and that gives the same files.
+        for (int number = 1; number <= 2; number++)
+            Program.Run([.. draw, At($"weighed-{number}"), "--shard", $"{number}/2"]).Succeeded();
+        Outcome merged = Program.Run("merge", At("weighed-1"), At("weighed-2"), "-o", At("weighed-both")).Succeeded();
+        Assert.That(merged.Error, Does.Contain("without --shard").And.Contain(At("weighed-both")));
+        Assert.That(Snapshot.Of(At("weighed-both")), Is.Not.EqualTo(Snapshot.Of(At("weighed"))));
+        Program.Run([.. draw, At("weighed-both")]).Succeeded();
+        Assert.That(Snapshot.Of(At("weighed-both")), Is.EqualTo(Snapshot.Of(At("weighed"))));
+    }
+
+    [Test]
     public void DamagedImages_AreCountedOverAllShares()
     {
         string data = At("png");

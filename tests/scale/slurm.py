@@ -43,7 +43,7 @@ class Slurm:
         names = [f"n{i + 1}" for i in range(self.nodes)] if many else [host]
         lines = [
             "ClusterName=scale", f"SlurmctldHost={host}(127.0.0.1)", f"SlurmctldPort={controller}", "SlurmUser=root", "SlurmdUser=root",
-            "AuthType=auth/munge", f"AuthInfo=socket={self.path('munge/socket')}", "CryptoType=crypto/munge", "CredType=cred/munge",
+            "AuthType=auth/munge", f"AuthInfo=socket={self.path('munge/socket')},cred_expire=5", "CryptoType=crypto/munge", "CredType=cred/munge",
             f"StateSaveLocation={self.path('state')}", f"SlurmdSpoolDir={self.path('spool')}/%n", f"SlurmctldPidFile={self.path('slurmctld.pid')}",
             f"SlurmdPidFile={self.path('slurmd')}-%n.pid", f"SlurmctldLogFile={self.path('log/slurmctld.log')}", f"SlurmdLogFile={self.path('log')}/slurmd-%n.log",
             "ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none", "SwitchType=switch/none", "MpiDefault=none", "JobAcctGatherType=jobacct_gather/none",

@@ -19,7 +19,7 @@ internal static class PlanCommand
             "Measure every stage for some seconds, cut it into shares, and write job files for a shell, Slurm and Kubernetes.",
             AllStages);
         Option<string?> output = command.AddOption("--output", "Folder of the run; job files go to its folder 'jobs'.", "folder", alias: "-o");
-        Option<string?> minutes = command.AddOption("--share-minutes", "Minutes that a share should take. Default: 10.", "minutes");
+        Option<string?> minutes = command.AddOption("--share-minutes", "Minutes that a share should take. Default: a twenty-fifth of what each of --at-once has of the stage, 1 to 10.", "minutes");
         Option<string?> most = command.AddOption("--most-shares", "Most shares of a stage. Default: 1000, Slurm's usual limit of an array.", "n");
         Option<string?> atOnce = command.AddOption("--at-once", "Shares at work at once. Default: left to the scheduler; one in the shell's loop.", "n");
         Option<string?> processors = command.AddOption("--cpus", "Processors of a share, which are its --workers too. Default: left to the scheduler.", "n");
@@ -34,13 +34,14 @@ internal static class PlanCommand
             var options = new ScalePlanOptions { Run = folder };
             options = options with
             {
-                ShareMinutes = run.Optional(minutes) is { } text ? Real(minutes.Name, text) : options.ShareMinutes,
+                ShareMinutes = run.Optional(minutes) is { } text ? Real(minutes.Name, text) : null,
+                AtOnce = Whole(atOnce, 1) ?? 0,
                 MostShares = Whole(most, 1) ?? options.MostShares,
             };
             var jobs = new JobOptions();
             jobs = jobs with
             {
-                AtOnce = Whole(atOnce, 1) ?? 0,
+                AtOnce = options.AtOnce,
                 Processors = Whole(processors, 1) ?? 0,
                 Gpus = Whole(gpus, 0) ?? 0,
                 Partition = run.Optional(partition),

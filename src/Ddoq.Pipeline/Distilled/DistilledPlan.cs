@@ -157,6 +157,9 @@ internal sealed record PlannedImage(long ClusterSize, double? ClusterMass, int P
 internal sealed record SetPlan(
     string Stage, IReadOnlyList<string> ClassNames, string Weights, string Origin, ulong Seed, string Device, SetPlanClass[]? Classes, bool HasDistortion)
 {
+    /// <summary>At what points the masses of the weights are wanted; those of the images need the model, which joining has not.</summary>
+    public WeightSource WeightsFrom { get; init; }
+
     private WeightRule Rule => (WeightRule)SynthesizeSettings.Weights.Parse(Weights, SynthesizeSettings.Weights.Flag);
 
     /// <summary>One image per centre.</summary>

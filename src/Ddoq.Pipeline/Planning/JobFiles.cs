@@ -115,7 +115,8 @@ public static class JobFiles
         text.Append(CultureInfo.InvariantCulture, $"cd {Quote(options.WorkingFolder)}\n");
         text.Append(CultureInfo.InvariantCulture, $"srun {Command(stage, options)} --shard auto/{stage.Shares} --grace {GraceSeconds - LeavingSeconds} && exit 0\ncode=$?\n");
         text.Append("# 143: the signal before the time limit came, and what was in work is saved: the share goes on in another job.\n");
-        text.Append("[ \"$code\" -ne 143 ] || scontrol requeue \"$SLURM_JOB_ID\"\nexit \"$code\"\n");
+        text.Append("# By the array's id and the task's: SLURM_JOB_ID of the task that starts last is the array's, and would requeue all of them.\n");
+        text.Append("[ \"$code\" -ne 143 ] || scontrol requeue \"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\nexit \"$code\"\n");
         return text.ToString();
     }
 
@@ -123,7 +124,9 @@ public static class JobFiles
     {
         var text = new StringBuilder("#!/usr/bin/env bash\n");
         text.Append(CultureInfo.InvariantCulture, $"#SBATCH --job-name=ddoq-{stage.Stage}-merge\n#SBATCH --time=60\n#SBATCH --requeue\n");
-        if (options.Partition is { } partition)
+        if (stage.JoinsItself)
+            AppendResources(text, stage, options);
+        else if (options.Partition is { } partition)
             text.Append(CultureInfo.InvariantCulture, $"#SBATCH --partition={partition}\n");
         text.Append(CultureInfo.InvariantCulture, $"cd {Quote(options.WorkingFolder)}\nsrun {Merge(stage, options)}\n");
         return text.ToString();
@@ -178,7 +181,7 @@ public static class JobFiles
         string name = isMerge ? $"ddoq-{stage.Stage}-merge" : $"ddoq-{stage.Stage}";
         int completions = isMerge ? 1 : stage.Shares, parallel = isMerge ? 1 : options.AtOnce > 0 ? Math.Min(options.AtOnce, stage.Shares) : stage.Shares;
         string[] arguments = isMerge
-            ? ["merge", stage.Output]
+            ? Joining(stage, options)
             : [stage.Stage, .. Arguments(stage, options), "--shard", string.Create(CultureInfo.InvariantCulture, $"auto/{stage.Shares}"), "--grace", (GraceSeconds - LeavingSeconds).ToString(CultureInfo.InvariantCulture), "--scratch", "/scratch"];
         var text = new StringBuilder("apiVersion: batch/v1\nkind: Job\nmetadata:\n");
         text.Append(CultureInfo.InvariantCulture, $"  name: {name}\n  labels:\n    app: ddoq\nspec:\n");
@@ -189,7 +192,7 @@ public static class JobFiles
         text.Append("  template:\n    metadata:\n      labels:\n        app: ddoq\n    spec:\n      restartPolicy: Never\n");
         text.Append(CultureInfo.InvariantCulture, $"      terminationGracePeriodSeconds: {GraceSeconds}\n      containers:\n        - name: ddoq\n          image: {Text(options.Image)}\n");
         text.Append(CultureInfo.InvariantCulture, $"          command: [{Text(options.Program)}]\n          args: [{string.Join(", ", arguments.Select(Text))}]\n          workingDir: {Text(options.WorkingFolder)}\n");
-        AppendPodResources(text, stage, options, isMerge);
+        AppendPodResources(text, stage, options, isMerge && !stage.JoinsItself);
         text.Append(CultureInfo.InvariantCulture, $"          volumeMounts:\n            - name: shared\n              mountPath: {Text(options.WorkingFolder)}\n            - name: scratch\n              mountPath: /scratch\n");
         text.Append(CultureInfo.InvariantCulture, $"      volumes:\n        - name: shared\n          persistentVolumeClaim:\n            claimName: {Text(options.VolumeClaim)}\n        - name: scratch\n          emptyDir: {{}}\n");
         return text.ToString();
@@ -217,7 +220,9 @@ public static class JobFiles
     private static string Command(PlannedStage stage, JobOptions options) =>
         string.Join(' ', Arguments(stage, options).Prepend(stage.Stage).Prepend(options.Program).Select(Quote));
 
-    private static string Merge(PlannedStage stage, JobOptions options) => string.Join(' ', new[] { options.Program, "merge", stage.Output }.Select(Quote));
+    private static string Merge(PlannedStage stage, JobOptions options) => string.Join(' ', Joining(stage, options).Prepend(options.Program).Select(Quote));
+
+    private static string[] Joining(PlannedStage stage, JobOptions options) => stage.JoinsItself ? [stage.Stage, .. Arguments(stage, options)] : ["merge", stage.Output];
 
     private static string Quote(string word) =>
         word.All(c => char.IsAsciiLetterOrDigit(c) || "-_./=:,+%@".Contains(c, StringComparison.Ordinal)) && word.Length > 0

@@ -26,6 +26,9 @@ public sealed record PlannedStage(
 {
     /// <summary>Expected time of one share.</summary>
     public double SecondsPerShare => StartSeconds + (Units * SecondsPerUnit / Shares);
+
+    /// <summary>Whether the stage's own command joins the shares, because it needs the model for that; else <c>merge</c> does.</summary>
+    public bool JoinsItself { get; init; }
 }
 
 /// <summary>What a planned run is to look like.</summary>
@@ -34,8 +37,11 @@ public sealed record ScalePlanOptions
     /// <summary>Folder of the run, as the jobs see it.</summary>
     public required string Run { get; init; }
 
-    /// <summary>Minutes that a share should take: long beside the start of a process, short beside what a lost node costs.</summary>
-    public double ShareMinutes { get; init; } = 10;
+    /// <summary>Minutes that a share should take; null takes a twenty-fifth of what a worker has of the stage, from 1 to 10 minutes and ten starts.</summary>
+    public double? ShareMinutes { get; init; }
+
+    /// <summary>Shares at work at once, as far as it is known; 0 where it is not.</summary>
+    public int AtOnce { get; init; }
 
     /// <summary>Most shares of a stage: schedulers limit the size of arrays (Slurm's default is 1,000).</summary>
     public int MostShares { get; init; } = 1000;
@@ -51,6 +57,10 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
 {
     // Enough for a rate; all of a large run would not fit into memory.
     private const int MeasuredImages = 512;
+
+    // Shares of a twentieth to a thirtieth of a worker's time waste least: fewer leave workers idle behind the last ones, more
+    // only start processes. A share of minutes is also what a lost node may cost.
+    private const double SharesPerWorker = 25, LeastSeconds = 60, MostSeconds = 600, StartsPerShare = 10, RoundOff = 1e-6;
 
     /// <summary>Reads the index of the data and measures some seconds of every stage. Writes nothing.</summary>
     /// <param name="configuration">Settings of the run.</param>
@@ -70,7 +80,7 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
         (StageEstimate encoding, StandInRows rows) = EncodeEstimate.Measure(encode, data, quiet);
 
         // Shard files are encode's units: small enough for as many shares as the time asks for.
-        int wanted = Wanted(encoding, options, long.MaxValue), perShard = Math.Max(1, data.Count / wanted);
+        int wanted = SharesOf(encoding, options, long.MaxValue), perShard = ((data.Count - 1) / wanted) + 1;
         if (!configuration.IsGiven(DataSettings.RowsPerShard) && perShard < encode.RowsPerShard)
             configuration = configuration.With(DataSettings.RowsPerShard, perShard.ToString(CultureInfo.InvariantCulture));
         int rowsPerShard = EncodeOptions.From(configuration).RowsPerShard;
@@ -82,12 +92,20 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
         {
             Plan(encoding, ["-o", In("latents")], In("latents"), ((data.Count - 1) / rowsPerShard) + 1),
             Plan(quantizing, ["--latents", In("latents"), "-o", In("prototypes")], In("prototypes"), classes.Length),
-            Plan(synthesis, ["--prototypes", In("prototypes"), "-o", In("set")], In("set"), synthesis.Batches),
+            PlanSynthesis(),
         };
         AddStudents();
         return new ScalePlan(plan, configuration);
 
         string In(string folder) => Path.Combine(options.Run, folder);
+
+        PlannedStage PlanSynthesis()
+        {
+            string[] arguments = ["--prototypes", In("prototypes"), "-o", In("set")];
+            return SynthesizeOptions.From(configuration).WeightsFrom == WeightSource.Images
+                ? Plan(synthesis, [.. arguments, "--latents", In("latents")], In("set"), synthesis.Batches) with { JoinsItself = true }
+                : Plan(synthesis, arguments, In("set"), synthesis.Batches);
+        }
 
         PlannedStage Plan(StageEstimate estimate, string[] arguments, string output, long most) => new(
             estimate.Stage,
@@ -97,7 +115,7 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
             estimate.Unit,
             estimate.SecondsPerUnit,
             estimate.StartSeconds,
-            Wanted(estimate, options, most),
+            SharesOf(estimate, options, most),
             estimate.DiskBytes,
             estimate.MemoryBytes);
 
@@ -145,6 +163,19 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
         })]),
     };
 
-    private static int Wanted(StageEstimate estimate, ScalePlanOptions options, long most) =>
-        (int)Math.Clamp(Math.Ceiling(estimate.Units * estimate.SecondsPerUnit / (60 * options.ShareMinutes)), 1, Math.Min(most, options.MostShares));
+    /// <summary>In how many shares a stage is done.</summary>
+    /// <param name="estimate">Its work.</param>
+    /// <param name="options">Length and most number of shares.</param>
+    /// <param name="most">Pieces that it can be cut into.</param>
+    internal static int SharesOf(StageEstimate estimate, ScalePlanOptions options, long most)
+    {
+        double work = estimate.Units * estimate.SecondsPerUnit;
+        double length = options.ShareMinutes is { } minutes ? 60 * minutes
+            : Math.Clamp(work / (SharesPerWorker * Math.Max(1, options.AtOnce)), Math.Clamp(StartsPerShare * estimate.StartSeconds, LeastSeconds, MostSeconds), MostSeconds);
+        long wanted = (long)Math.Clamp(Math.Ceiling((work / length) - RoundOff), 1, Math.Min(most, options.MostShares));
+
+        // Where a share has but a few pieces, the one with one more ends last, and as many shares as leave all equal end no later.
+        long pieces = ((most - 1) / wanted) + 1;
+        return (int)(most == long.MaxValue ? wanted : ((most - 1) / pieces) + 1);
+    }
 }

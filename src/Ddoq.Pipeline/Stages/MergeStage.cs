@@ -134,7 +134,10 @@ public static class MergeStage
                         Gather(part, stage.Path, FilesUnder(part, DistilledSet.TrainFolder, "*.png"), ImageWriter.IsWholePng);
                     }
 
-                    PlanOf<SetPlan>(parts).Join(stage);
+                    SetPlan plan = PlanOf<SetPlan>(parts);
+                    plan.Join(stage);
+                    if (plan.WeightsFrom == WeightSource.Images)
+                        context.Progress.Message($"merge: the weights are by the prototypes as yet; those from the images need the model: 'ddoq synthesize' with the options of the shares, without --shard, and '-o {stage.Path}'");
                 };
             case LabelStage.Name:
                 return stage =>

@@ -158,7 +158,7 @@ public static class SynthesizeStage
             return true;
         }
 
-        SetPlan plan = SetPlan.FromPrototypes(set, weights, Origin(set, sampling.Start.Value, start), sampling.Seed, options.Provider.ToString(), useCounts: !isNoise);
+        SetPlan plan = SetPlan.FromPrototypes(set, weights, Origin(set, sampling.Start.Value, start), sampling.Seed, options.Provider.ToString(), useCounts: !isNoise) with { WeightsFrom = options.WeightsFrom };
         if (stage.IsComplete)
         {
             context.Progress.Message($"synthesize: the images in {output} are complete; their weights are written anew: {stored ?? "unknown"} -> {asked}");
