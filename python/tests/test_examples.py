@@ -12,6 +12,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+from PIL import Image
 
 import ddoq
 
@@ -36,6 +37,25 @@ def run(source, name):
         for part in source:
             exec(compile(part, name, "exec"), names)
     return printed.getvalue(), names
+
+
+def image_folder(folder):
+    """The rows of load_dataset("imagefolder", data_dir=folder), by that loader's rules, which are asserted: its package is not at hand.
+
+    Where a metadata file lies beside the images, its rows are the data set's, in their order, and folders give no labels; file_name,
+    relative to it, becomes the column image; so does what ends in _file_name. Columns get their types from the lines.
+    """
+    below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in below if path.name.startswith("metadata.")] == [pathlib.Path("metadata.jsonl")], "one metadata file, at the top"
+    rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    kinds = {key: {float if kind is int else kind for kind in (type(row[key]) for row in rows)} for key in rows[0]}
+    assert all(row.keys() == rows[0].keys() for row in rows), "every line has the same columns"
+    assert all(len(kind) == 1 and kind <= {str, float, bool} for kind in kinds.values()), f"one plain type a column: {kinds}"
+    assert [key for key in kinds if key in ("image", "images", "file_names") or key.endswith(("_file_name", "_file_names"))] == [], "no second column of images"
+    names = [row.pop("file_name") for row in rows]
+    assert all(os.path.normpath(name) == name and not os.path.isabs(name) and "\\" not in name and not name.startswith("..") for name in names)
+    assert sorted(map(pathlib.Path, names)) == sorted(path for path in below if path.suffix == ".png"), "every image has its line, every line its image"
+    return [{"image": Image.open(folder / name), **row} for name, row in zip(names, rows)]
 
 
 class ReadmeTests(unittest.TestCase):
@@ -70,6 +90,14 @@ class ProgramTests(unittest.TestCase):
         script = runpy.run_path(str(ROOT / "examples" / "python" / "train_student.py"))
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertGreater(script["main"](self.folder / "coreset", updates=40), 0.5)
+
+    def test_a_set_of_the_program_is_an_image_folder(self):
+        subprocess.run([PROGRAM, "select", "--data-dir", ROOT / "samples" / "fashion-mnist", "--objective", "medoids", "--ipc", "3", "-o", self.folder / "set", "--quiet"], check=True, capture_output=True)
+        data, ours = image_folder(self.folder / "set" / "train"), ddoq.DistilledDataset(self.folder / "set")
+        self.assertEqual([row["label"] for row in data], ours.labels.tolist())
+        np.testing.assert_array_equal(np.float32([row["weight"] for row in data]), ours.weights)
+        for row, sample in zip(data, ours):
+            np.testing.assert_array_equal(np.asarray(row["image"], dtype=np.float32) / 255, sample.image[0])
 
     def test_the_program_gives_the_same_bytes(self):
         draw = np.random.default_rng(7)

@@ -55,6 +55,21 @@ public class KillTests
             Assert.That(last.Error, Does.Contain(resumed).Or.Contain("complete"), "work before the last kill is not done again");
     }
 
+    [TestCase("600", 20)]
+    [TestCase("0", 10, Description = "no time: what is in work is dropped")]
+    public void Terminated_EndsWith143_AndSavesWhatIsInWork_WithinTheGrace(string grace, int saved)
+    {
+        // Three batches of ten: when the first is being written, the second is in work.
+        string output = "terminated-" + grace;
+        string[] command = ["synthesize", "--prototypes", At("prototypes"), "--batch-size", "10", "--num-inference-steps", "100", "--workers", "1", "--grace", grace, "-o", At(output)];
+        Outcome? ended = Program.RunAndTerminate(() => Results(output, "synthesize") > 0, command);
+        Assert.That(ended, Is.Not.Null, "it was quicker than the signal");
+        Assert.That(ended.ExitCode, Is.EqualTo(143), ended.Error);
+        Assert.That(ended.Error, Does.Contain("stopping at the next safe point"));
+        Assert.That(Results(output, "synthesize"), Is.EqualTo(saved));
+        Assert.That(Program.Run(command).Succeeded().Error, Does.Contain($"30 images, {saved} already done"));
+    }
+
     private string At(string name) => Path.Combine(_folder, name);
 
     private static void Run(Func<string, string[]> command, string output) => Program.Run(command(output)).Succeeded();

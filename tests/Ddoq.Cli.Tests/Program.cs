@@ -51,6 +51,24 @@ internal static class Program
         return false;
     }
 
+    /// <summary>Sends SIGTERM as soon as a condition holds; null when it had ended by then.</summary>
+    public static Outcome? RunAndTerminate(Func<bool> when, params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        while (!process.WaitForExit(1))
+        {
+            if (!when())
+                continue;
+            using Process kill = Start("kill", ["-TERM", $"{process.Id}"]);
+            kill.WaitForExit();
+            process.WaitForExit();
+            return new Outcome(process.ExitCode, output.Result, error.Result);
+        }
+
+        return null;
+    }
+
     private static Process Start(string[] arguments) => Start("dotnet", [Metadata("ProgramPath"), .. arguments]);
 
     private static Process Start(string program, string[] arguments)

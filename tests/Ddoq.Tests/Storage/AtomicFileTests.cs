@@ -27,6 +27,38 @@ public class AtomicFileTests
     }
 
     [Test]
+    [NonParallelizable]
+    public void LargeFiles_AreWrittenInTheStagingFolder_AndComeWholeToTheirPlace()
+    {
+        string staging = _folder["scratch"], place = Directory.CreateDirectory(_folder["slow"]).FullName, path = Path.Combine(place, "rows.safetensors");
+        float[] rows = [1, 2, 3, 4];
+        try
+        {
+            AtomicFile.StageIn(staging);
+            using (SafetensorsWriter writer = SafetensorsWriter.Create(path, [("rows", SafetensorsType.F32, [4])], new Dictionary<string, string>()))
+            {
+                writer.Append<float>("rows", rows);
+                Assert.That(Directory.GetFiles(staging), Has.Length.EqualTo(1), "where it is written");
+                Assert.That(Directory.GetFileSystemEntries(place), Is.Empty);
+                writer.Complete();
+            }
+
+            // A run that was killed leaves its file there; the next one takes it away.
+            File.WriteAllText(Path.Combine(staging, ".rows.safetensors.1-1.partial"), "left");
+            AtomicFile.StageIn(staging);
+        }
+        finally
+        {
+            PartialFile.StagingFolder = null;
+        }
+
+        Assert.That(Directory.GetFileSystemEntries(place).Select(Path.GetFileName), Is.EqualTo(new[] { "rows.safetensors" }));
+        Assert.That(Directory.GetFileSystemEntries(staging), Is.Empty);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        Assert.That(file.GetSpan<float>("rows").ToArray(), Is.EqualTo(rows));
+    }
+
+    [Test]
     public void Write_NotCompleted_IsInvisibleUnderItsName()
     {
         string path = _folder["a.bin"];
