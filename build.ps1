@@ -42,6 +42,11 @@ foreach ($step in $steps) {
                 $name = "ddoq-$version-$identifier"
                 Invoke-Step dotnet @('publish', 'src/Ddoq.Cli', '-c', $Configuration, '-r', $identifier, '--self-contained', '-o', "artifacts/publish/$name", '-v', 'quiet')
                 Invoke-Step tar @('-czf', "artifacts/publish/$name.tar.gz", '-C', 'artifacts/publish', $name)
+                # Machine code is linked by the system's own linker, so the C interface is published on the kind of machine that it is for.
+                if ($identifier -ne [Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier) {
+                    Write-Host "libddoq for $identifier must be published on such a machine: left out"
+                    continue
+                }
                 Invoke-Step dotnet @('publish', 'native/Ddoq.CApi', '-c', $Configuration, '-r', $identifier, '-o', "artifacts/publish/libddoq-$version-$identifier", '-v', 'quiet')
                 Invoke-Step tar @('-czf', "artifacts/publish/libddoq-$version-$identifier.tar.gz", '-C', 'artifacts/publish', "libddoq-$version-$identifier")
             }

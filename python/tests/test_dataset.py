@@ -1,4 +1,5 @@
 """Distilled sets as torch datasets."""
+import importlib.util
 import json
 import pathlib
 import tempfile
@@ -56,6 +57,18 @@ class DatasetTests(unittest.TestCase):
         self.write()
         with self.assertRaisesRegex(ValueError, "line 2: weight -1"):
             ddoq.DistilledDataset(self.folder)
+
+    @unittest.skipUnless(importlib.util.find_spec("torchvision"), "there is no torchvision")
+    def test_torchvisions_transforms_and_image_folder(self):
+        from torchvision import datasets, transforms
+
+        steps = transforms.Compose([transforms.Resize(2), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+        data = ddoq.DistilledDataset(self.folder, transform=steps)
+        self.assertEqual(data[3].image.shape, (1, 2, 2))
+        np.testing.assert_allclose(data[3].image, np.full((1, 2, 2), (110 / 255 - 0.5) / 0.5), rtol=1e-6)
+        theirs = datasets.ImageFolder(self.folder / "train")
+        self.assertEqual(theirs.classes, sorted(name.replace("/", "_") for name in data.classes))
+        self.assertEqual([theirs.classes[label] for _, label in theirs], [data.classes[label].replace("/", "_") for label in data.labels[[2, 3, 0, 1]]])
 
     def test_weighted_loss_is_the_weighted_mean(self):
         logits, target = torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
