@@ -82,9 +82,13 @@ def job_faults(job):
     return wrong
 
 
+# What the build looks for in the folders above a project, if it is there; without .editorconfig other rules are errors.
+FOUND_ABOVE = [".editorconfig", ".globalconfig", "Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props", "global.json", "nuget.config"]
+
+
 def check_container_file(path, published):
     wrong, text = [], re.sub(r"\\\n", " ", open(path).read())
-    stages, entry = set(), None
+    stages, entry, copied = set(), None, set()
     for line in (line.strip() for line in text.split("\n")):
         if not line or line.startswith("#"):
             continue
@@ -100,7 +104,10 @@ def check_container_file(path, published):
             if words[0].startswith("--from="):
                 wrong += [] if words[0][7:] in stages else [f"no stage {words[0][7:]}"]
             else:
+                copied |= set(words[:-1])
                 wrong += [f"{source} is not in the repository" for source in words[:-1] if not os.path.exists(os.path.join(ROOT, source))]
+        if word == "RUN" and "dotnet publish" in rest:
+            wrong += [f"{name} is not copied, and the build needs it" for name in FOUND_ABOVE if os.path.exists(os.path.join(ROOT, name)) and name not in copied]
         if word == "RUN" and subprocess.run(["sh", "-n", "-c", rest]).returncode:
             wrong.append(f"RUN {rest}")
         if word == "ENTRYPOINT":

@@ -47,7 +47,10 @@ internal sealed unsafe class CentroidTable(LatentKernels kernels) : IDisposable
         new Span<float>(_scoreNorms.Reserve(ScoreStride), ScoreStride).Fill(float.PositiveInfinity);
         _panels.Reserve(kernels.PanelLength(count, dimension));
         _scratch.Reserve(LatentKernels.ScoreScratchLength);
-        _scores.Reserve((nint)LatentKernels.RowsPerBlock * ScoreStride);
+
+        // The columns between the panels' and the stride's are read too: their infinite norms keep them out, whatever is in them,
+        // but a checker of memory would call labels that come from there undefined.
+        _scores.ReserveZeroed((nint)LatentKernels.RowsPerBlock * ScoreStride);
         _row.ReserveZeroed(_paddedDimension);
         _packed = false;
     }
