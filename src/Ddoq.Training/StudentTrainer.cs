@@ -61,7 +61,7 @@ public static class StudentTrainer
         int imagesPerClass = (train.Count + classCount - 1) / classCount;
         ProtocolRecipe recipe = ProtocolRecipe.For(options, imagesPerClass, train.Height, classCount);
         RequireLabels(train, recipe, teacher);
-        TorchRuntime.EnsureLoaded(progress.Message);
+        TorchRuntime.EnsureLoaded();
 
         TrainingResult? result = null;
         ExceptionDispatchInfo? failure = null;

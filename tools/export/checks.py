@@ -68,7 +68,7 @@ def compare(path, inputs, expected, tolerance, vectors=None):
         import onnxruntime
     except ImportError:
         place = f"; its inputs and outputs are in {vectors}" if vectors else ""
-        print(f"{path}: written, not compared with its source: the package onnxruntime is not installed{place}. Check it with: ddoq doctor --model", flush=True)
+        print(f"{path}: written, not compared with its source: the package onnxruntime is not installed{place}. Its shapes are checked by: ddoq doctor --model {path.parent.parent}; install onnxruntime and export again to compare", flush=True)
         return
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     types = {"tensor(float16)": np.float16, "tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}

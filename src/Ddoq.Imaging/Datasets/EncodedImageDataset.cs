@@ -154,9 +154,9 @@ internal sealed class EncodedImageDataset : IImageDataset
     private void Remark(ImageFacts facts, int index)
     {
         if (facts.IsConstant)
-            _remarks.Add(ImageFacts.Constant, NameOf(index));
+            _remarks.AddImage(ImageFacts.Constant, index, NameOf(index));
         else if (facts.LargestSample is > 0 and < 1 << 12)
-            _remarks.Add(ImageFacts.NearlyBlack, NameOf(index));
+            _remarks.AddImage(ImageFacts.NearlyBlack, index, NameOf(index));
     }
 
     private ImageHeader? TryReadHeader(int index)

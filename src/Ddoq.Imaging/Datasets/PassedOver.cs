@@ -17,6 +17,7 @@ internal sealed class RemarkCounter
 {
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, (int Count, string Example)> _kinds = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Kind, int Index)> _images = [];
 
     /// <summary>Counts one file.</summary>
     public void Add(string kind, string name)
@@ -26,6 +27,16 @@ internal sealed class RemarkCounter
             _kinds[kind] = _kinds.TryGetValue(kind, out (int Count, string Example) found)
                 ? (found.Count + 1, CodePointOrder.Instance.Compare(name, found.Example) < 0 ? name : found.Example)
                 : (1, name);
+        }
+    }
+
+    /// <summary>Counts an image, however often it is read.</summary>
+    public void AddImage(string kind, int index, string name)
+    {
+        lock (_gate)
+        {
+            if (_images.Add((kind, index)))
+                Add(kind, name);
         }
     }
 

@@ -92,6 +92,8 @@ public sealed class ModelFolder
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string full = System.IO.Path.GetFullPath(path);
+        if (File.Exists(full))
+            throw new DdoqException($"{full} is a file, not a model folder", "give the folder that holds model_index.json; the scripts in tools/export make one from a checkpoint (docs/models.md)");
         if (!Directory.Exists(full))
             throw new DdoqException($"model folder {full} does not exist", "give the folder that holds model_index.json");
         if (!File.Exists(System.IO.Path.Combine(full, "model_index.json")))

@@ -255,13 +255,32 @@ internal static class ModelFileCheck
         }
     }
 
+    private static bool BeginsLikeAZip(string path)
+    {
+        Span<byte> start = stackalloc byte[4];
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual("PK\x03\x04"u8);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Words an error of the runtime while it reads a file.</summary>
     public static DdoqException Explain(string path, Exception cause)
     {
         string text = cause.Message;
         string? hint = null;
         if (text.Contains("INVALID_PROTOBUF", StringComparison.OrdinalIgnoreCase) || text.Contains("Protobuf parsing failed", StringComparison.Ordinal))
-            return new DdoqException($"{path} is not an ONNX network, or it is damaged", "copy or export the network again", cause);
+        {
+            return BeginsLikeAZip(path)
+                ? new DdoqException($"{path} is a zip archive, as torch saves its checkpoints, not an ONNX network", "export the checkpoint with a script of tools/export (docs/models.md)", cause)
+                : new DdoqException($"{path} is not an ONNX network, or it is damaged", "copy or export the network again", cause);
+        }
+
         if (text.Contains("external", StringComparison.OrdinalIgnoreCase) || text.Contains(".onnx_data", StringComparison.OrdinalIgnoreCase) || text.Contains(".onnx.data", StringComparison.OrdinalIgnoreCase))
             hint = "the weights lie in a second file (often model.onnx_data) that must be complete and stand beside the network";
         else if (text.Contains("opset", StringComparison.OrdinalIgnoreCase))

@@ -132,7 +132,7 @@ public abstract class Setting
 
     private protected UsageException Reject(string text, string source) => new(
         string.Create(CultureInfo.InvariantCulture, $"{source}: '{text}' is not allowed for {Key}; allowed: {Allowed}"),
-        $"Give {Flag} or the key {Key} one of: {Allowed}.");
+        $"{Flag}, or the key {Key} in the file, takes {Allowed}.");
 }
 
 /// <summary>A setting with values of type <typeparamref name="T"/>.</summary>
@@ -153,7 +153,7 @@ public sealed class Setting<T> : Setting
         : base(key, flag, description) => _values = values;
 
     /// <inheritdoc/>
-    public override string Allowed => _values.Allowed;
+    public override string Allowed => UnsetWord is null ? _values.Allowed : $"{UnsetWord}, or {_values.Allowed}";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => _values.Names;

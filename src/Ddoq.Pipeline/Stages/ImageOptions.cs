@@ -44,6 +44,10 @@ public sealed record ImageOptions
             {
                 throw new UsageException(e.Message, $"Students are measured on test images; where they lie elsewhere, give --test-dir. {e.Hint}", e);
             }
+            catch (DdoqException e) when (Folder is null)
+            {
+                throw new DdoqException($"without --data-dir, the embedded sample gives the test images: {e.Message}", "Give --data-dir with the data that the distilled set is of.", e);
+            }
         }
 
         try

@@ -2,6 +2,7 @@ using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Onnx.Models;
 using Ddoq.Pipeline.Configuration;
+using Ddoq.Storage;
 
 namespace Ddoq.Pipeline.Stages;
 
@@ -50,6 +51,7 @@ public static class SelectRun
         {
             if (context.Share.IsPartial)
                 throw new UsageException("--shard: the rows to choose by are not there, and every share would make them anew", "Run 'ddoq encode' in shares, merge, and give the store with --latents.");
+            StageFolder.RequireUsable(output);
             latents = Path.Combine(output, RowsFolder);
             EncodeStage.Run(encode, latents, context);
         }

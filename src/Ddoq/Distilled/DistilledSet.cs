@@ -62,6 +62,8 @@ public sealed class DistilledSet
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         string path = Path.Combine(folder, TrainFolder, MetadataFileName);
+        if (Directory.Exists(folder) && !File.Exists(path))
+            throw new DdoqException($"'{folder}' is no distilled set: {TrainFolder}/{MetadataFileName} is missing", "Give a folder that 'ddoq select', 'ddoq synthesize' or 'ddoq distill' wrote (there, a folder below distilled).");
         DistilledSet set = Create(folder, path, ReadLines(path));
         string? missing = requireImages ? set.Images.Select(image => image.FileName).FirstOrDefault(file => !File.Exists(PathOf(folder, file))) : null;
         return missing is null ? set : throw new DdoqException(

@@ -134,6 +134,15 @@ public sealed class StageFolder : IDisposable
         return opened;
     }
 
+    /// <summary>Refuses a folder that holds files of another origin, as <see cref="Open"/> does; for stages that have work to do before they open theirs. Writes nothing.</summary>
+    /// <exception cref="DdoqException">It does.</exception>
+    public static void RequireUsable(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (Directory.Exists(folder) && !IsStage(folder) && FindForeign(folder) is { } foreign)
+            throw Foreign(folder, foreign);
+    }
+
     /// <summary>Reads the record of a folder without opening it as a stage, for example to inspect it.</summary>
     /// <exception cref="DdoqException">There is none, or it is damaged.</exception>
     public static StageRecord Read(string folder)

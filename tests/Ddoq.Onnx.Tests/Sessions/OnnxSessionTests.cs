@@ -43,6 +43,7 @@ public class OnnxSessionTests
     [TestCase("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a pointer of Git LFS", "git lfs pull")]
     [TestCase("/annex/objects/SHA256E-s1--0.onnx\n", "a pointer of git-annex", "git annex get")]
     [TestCase("this is not a network at all, but text", "not an ONNX network", "export")]
+    [TestCase("PK\u0003\u0004 and what torch.save put behind it", "as torch saves its checkpoints", "tools/export")]
     public void Open_OfWhatIsNotANetwork_SaysWhatItIs(string content, string found, string? hint)
     {
         using var folder = new TemporaryFolder();

@@ -123,6 +123,38 @@ public class CoresetTests
     }
 
     [Test]
+    public void AFolderWithFilesOfAnotherOrigin_IsRefused_BeforeAnythingIsWritten()
+    {
+        string output = Path.Combine(_folder, "other"), own = Path.Combine(output, "own.txt");
+        Directory.CreateDirectory(output);
+        File.WriteAllText(own, "mine");
+        Assert.That(() => Run("other"), Throws.InstanceOf<DdoqException>().With.Message.Contains("own.txt"));
+        Assert.That(Directory.GetFileSystemEntries(output), Is.EqualTo(new[] { own }));
+    }
+
+    [Test]
+    public void OddImages_AreCountedOnce_HoweverOftenTheyAreRead()
+    {
+        using IImageDataset data = ImageDatasets.Open(OneColour(), DatasetSplit.Train);
+        var pixels = new byte[3 * Side * Side];
+        for (int i = 0; i < 2 * data.Count; i++)
+            data.ReadRgb(i % data.Count, new ImageFit(Side, Side, FitMode.Pad), pixels);
+        Assert.That(data.Remarks.Single().Count, Is.EqualTo(2));
+    }
+
+    private string OneColour()
+    {
+        foreach (string name in (string[])["0.png", "1.png"])
+        {
+            string path = Path.Combine(_folder, "plain", "train", "grey", name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, ImageWriter.EncodePng(new byte[Side * Side], 1, Side, Side));
+        }
+
+        return Path.Combine(_folder, "plain");
+    }
+
+    [Test]
     public void LatentsOfOtherImages_AreRefused()
     {
         string rows = Path.Combine(Run("set"), "rows");

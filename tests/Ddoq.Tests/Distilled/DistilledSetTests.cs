@@ -122,6 +122,8 @@ public class DistilledSetTests
         DistilledProvenance.Load(_folder.Path).Save(_folder.Path);
         Assert.That(File.ReadAllBytes(_folder["ddoq.json"]), Is.EqualTo(first));
         Assert.That(DistilledProvenance.Load(_folder.Path).Seed, Is.EqualTo(ulong.MaxValue));
+        Directory.CreateDirectory(_folder["images"]);
+        Assert.That(() => DistilledSet.Load(_folder["images"]), Throws.InstanceOf<DdoqException>().With.Message.Contain("is no distilled set"));
         Assert.That(() => DistilledProvenance.Load(_folder["absent"]), Throws.InstanceOf<DdoqException>().With.Message.Contain("no such file"));
     }
 

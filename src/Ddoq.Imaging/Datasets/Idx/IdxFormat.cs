@@ -202,7 +202,7 @@ internal sealed class IdxDataset : IImageDataset
         ReadOnlySpan<byte> image = Image(Checked(index));
         bool constant = !image.ContainsAnyExcept(image[0]);
         if (constant)
-            _remarks.Add(ImageFacts.Constant, NameOf(index));
+            _remarks.AddImage(ImageFacts.Constant, index, NameOf(index));
         return new ImageFacts(_size, "grey", 1, constant, 0);
     }
 
