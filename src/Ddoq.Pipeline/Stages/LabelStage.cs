@@ -90,36 +90,22 @@ public static class LabelStage
         ProviderChoice.Announce(options.Provider, context.Progress);
         using var images = SetImages.Open(set, list);
         using var teacher = AlignedTeacher.Open(folder, options.Provider, list.ClassNames, images.Side, context);
-        if (list.Images.Count <= rowsPerPart && !context.Share.IsPartial)
+        var plan = new LabelPlan(list.Images.Count, list.ClassNames.Count, rowsPerPart, options.StopsAtClassCheck);
+        if (plan.Parts == 1 && !context.Share.IsPartial)
         {
-            context.Progress.Begin(Name, list.Images.Count, "images");
-            float[] logits;
-            try
+            // Kept in memory, and the folder is opened behind the judgement: a teacher that is refused leaves nothing.
+            float[] only = [];
+            MakeParts(images, teacher, plan, [0], [0], (_, logits) => only = logits, context);
+            return Finish(set, list, plan, _ => only, () =>
             {
-                logits = LogitsOf(images, teacher, 0, list.Images.Count, context);
-            }
-            finally
-            {
-                context.Progress.End();
-            }
-
-            Dictionary<(int Label, int Predicted), int> seen = [];
-            ClassOrderCheck.Count(logits, images.LabelsOf(0, list.Images.Count), list.ClassNames.Count, seen);
-            LabelResult result = Judge(seen, list, options.StopsAtClassCheck, context);
-            using StageFolder whole = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true);
-            whole.AddTime(Stopwatch.GetElapsedTime(started));
-            using (var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), list.Images.Count, list.ClassNames.Count))
-            {
-                writer.Append(logits, images.LabelsOf(0, list.Images.Count));
-                writer.Complete();
-            }
-
-            return Complete(whole, result);
+                StageFolder whole = StageFolder.Open(output, Name, settings, context.Forces(Name), isFixedPlace: true);
+                whole.AddTime(Stopwatch.GetElapsedTime(started));
+                return whole;
+            }, context);
         }
 
         using StageFolder stage = context.Open(output, Name, settings, isFixedPlace: true);
         stage.AddTime(Stopwatch.GetElapsedTime(started));
-        var plan = new LabelPlan(list.Images.Count, list.ClassNames.Count, rowsPerPart, options.StopsAtClassCheck);
         bool isWhole = ShareWork.Run(output, context, plan, own => WriteParts(images, teacher, plan, stage, own));
         try
         {
@@ -163,23 +149,7 @@ public static class LabelStage
         int[] missing = [.. Enumerable.Range(0, plan.Parts).Where(part => !IsWhole(stage, plan, part))];
         if (missing.Length > 0)
             throw MissingUnits.Of("part", missing.Select(part => $"images {plan.First(part)} to {plan.First(part) + plan.Rows(part) - 1}"), missing.Length, plan.Parts, stage.Path, Name);
-        Dictionary<(int Label, int Predicted), int> seen = [];
-        using var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), plan.Images, plan.Classes);
-        for (int part = 0; part < plan.Parts; part++)
-        {
-            using SoftLabels labels = SoftLabels.Load(PathOf(stage, part));
-            for (int row = 0; row < labels.Count; row++)
-            {
-                if (labels.Labels[row] != list.Images[plan.First(part) + row].Label)
-                    throw new DdoqException($"'{PathOf(stage, part)}': row {row} has label {labels.Labels[row]}, the set has {list.Images[plan.First(part) + row].Label}", "Delete the folder 'labels' and label again.");
-                ClassOrderCheck.Count(labels.Logits(row), labels.Labels.Slice(row, 1), plan.Classes, seen);
-                writer.Append(labels.Logits(row), labels.Labels.Slice(row, 1));
-            }
-        }
-
-        LabelResult result = Judge(seen, list, plan.StopsAtClassCheck, context);
-        writer.Complete();
-        Complete(stage, result);
+        LabelResult result = Finish(set, list, plan, part => ReadPart(stage, plan, part, list), () => stage, context);
         ShareFolder.RemoveAll(stage.Path);
         return result;
     }
@@ -199,6 +169,19 @@ public static class LabelStage
     {
         (int firstPart, int endPart) = context.Share.Range(plan.Parts);
         int[] own = [.. Enumerable.Range(firstPart, endPart - firstPart)], open = [.. own.Where(part => !IsWhole(stage, plan, part))];
+        MakeParts(images, teacher, plan, own, open, (part, logits) =>
+        {
+            Directory.CreateDirectory(stage.PathOf(PartsFolder));
+            using var writer = SoftLabelWriter.Create(PathOf(stage, part), plan.Rows(part), plan.Classes);
+            writer.Append(logits, images.LabelsOf(plan.First(part), plan.Rows(part)));
+            writer.Complete();
+            stage.SaveTiming();
+        }, context);
+    }
+
+    /// <summary>Asks the teacher for the parts that are missing of a share's own.</summary>
+    private static void MakeParts(SetImages images, AlignedTeacher teacher, LabelPlan plan, int[] own, int[] open, Action<int, float[]> keep, StageContext context)
+    {
         context.Progress.Begin(Name, own.Sum(plan.Rows), "images", own.Except(open).Sum(plan.Rows));
         try
         {
@@ -206,18 +189,53 @@ public static class LabelStage
             {
                 context.ThrowIfStopped();
                 int first = plan.First(part), rows = plan.Rows(part);
-                float[] logits = LogitsOf(images, teacher, first, rows, context);
-                Directory.CreateDirectory(stage.PathOf(PartsFolder));
-                using var writer = SoftLabelWriter.Create(PathOf(stage, part), rows, plan.Classes);
-                writer.Append(logits, images.LabelsOf(first, rows));
-                writer.Complete();
-                stage.SaveTiming();
+                keep(part, teacher.LogitsOf(images.Read(first, rows, context), rows, row => images.PathOf(first + row), context));
             }
         }
         finally
         {
             context.Progress.End();
         }
+    }
+
+    /// <summary>Judges the teacher by the logits of all parts, and writes them to the set.</summary>
+    private static LabelResult Finish(string set, DistilledSet list, LabelPlan plan, Func<int, float[]> logitsOf, Func<StageFolder> open, StageContext context)
+    {
+        Dictionary<(int Label, int Predicted), int> seen = [];
+        using var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), plan.Images, plan.Classes);
+        for (int part = 0; part < plan.Parts; part++)
+        {
+            float[] logits = logitsOf(part);
+            int[] labels = [.. list.Images.Skip(plan.First(part)).Take(plan.Rows(part)).Select(image => image.Label)];
+            ClassOrderCheck.Count(logits, labels, plan.Classes, seen);
+            writer.Append(logits, labels);
+        }
+
+        ClassOrderCheck check = ClassOrderCheck.Of(seen, list.ClassNames, list.ClassNames);
+        context.Progress.Message(check.Diagnosis);
+        if (plan.StopsAtClassCheck)
+            check.ThrowIfWrong();
+        var result = new LabelResult(list.Images.Count, check.Top1, check.Chance);
+        StageFolder stage = open();
+        writer.Complete();
+        ResultFiles.Write(stage.PathOf(ResultFile), result);
+        stage.Complete([ResultFile, "../" + SoftLabels.FileName]);
+        return result;
+    }
+
+    private static float[] ReadPart(StageFolder stage, LabelPlan plan, int part, DistilledSet list)
+    {
+        using SoftLabels labels = SoftLabels.Load(PathOf(stage, part));
+        var logits = new float[labels.Count * plan.Classes];
+        for (int row = 0; row < labels.Count; row++)
+        {
+            int label = list.Images[plan.First(part) + row].Label;
+            if (labels.Labels[row] != label)
+                throw new DdoqException($"'{PathOf(stage, part)}': row {row} has label {labels.Labels[row]}, the set has {label}", "Delete the folder 'labels' and label again.");
+            labels.Logits(row).CopyTo(logits.AsSpan(row * plan.Classes));
+        }
+
+        return logits;
     }
 
     private static bool IsWhole(StageFolder stage, LabelPlan plan, int part)
@@ -236,25 +254,6 @@ public static class LabelStage
     }
 
     private static string PathOf(StageFolder stage, int part) => stage.PathOf(PartsFolder, string.Create(CultureInfo.InvariantCulture, $"{part:D5}.safetensors"));
-
-    private static float[] LogitsOf(SetImages images, AlignedTeacher teacher, int first, int count, StageContext context) =>
-        teacher.LogitsOf(images.Read(first, count, context), count, row => images.PathOf(first + row), context);
-
-    private static LabelResult Judge(Dictionary<(int Label, int Predicted), int> seen, DistilledSet list, bool stopsAtClassCheck, StageContext context)
-    {
-        ClassOrderCheck check = ClassOrderCheck.Of(seen, list.ClassNames, list.ClassNames);
-        context.Progress.Message(check.Diagnosis);
-        if (stopsAtClassCheck)
-            check.ThrowIfWrong();
-        return new LabelResult(list.Images.Count, check.Top1, check.Chance);
-    }
-
-    private static LabelResult Complete(StageFolder stage, LabelResult result)
-    {
-        ResultFiles.Write(stage.PathOf(ResultFile), result);
-        stage.Complete([ResultFile, "../" + SoftLabels.FileName]);
-        return result;
-    }
 }
 
 /// <summary>What the shares of a labelling were asked for.</summary>
