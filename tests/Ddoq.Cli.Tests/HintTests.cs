@@ -48,7 +48,7 @@ public partial class HintTests
     ];
 
     // Files that fewer commands reach than others of their place.
-    private static readonly (string File, string[] Commands)[] s_files = [("Planning/JobFiles.cs", []), ("Planning/ScalePlan.cs", []), ("Stages/SelectRun.cs", ["select"]), ("Stages/CoresetStage.cs", ["select"]), ("Sharing/", ["encode", "quantize", "synthesize", "select", "label", "train"]),
+    private static readonly (string File, string[] Commands)[] s_files = [("Planning/JobFiles.cs", []), ("Planning/ScalePlan.cs", []), ("Stages/SelectRun.cs", ["select"]), ("Stages/CoresetStage.cs", ["select"]), ("Stages/SelectionFrame.cs", ["select"]), ("Sharing/", ["encode", "quantize", "synthesize", "select", "label", "train"]),
         ("PrototypeWriter.cs", ["quantize"]), ("ShippedModel.cs", ["encode", "synthesize", "distill"]), ("Stages/ImageOptions.cs", ["train", "distill"]), ("Stages/RandomImages", ["distill"])];
 
     private static readonly Dictionary<string, HashSet<string>> s_options = [];

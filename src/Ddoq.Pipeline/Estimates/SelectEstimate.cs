@@ -49,9 +49,7 @@ public static class SelectEstimate
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(context);
         CandidateSet set = CandidateSet.Open(candidates);
-        SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
-        if (!configuration.IsGiven(QuantizeSettings.Ipc))
-            options = options.WithCount(set.List.CentersPerClass);
+        SelectOptions options = SelectRun.OptionsFor(set, configuration, prototypes);
         using LatentStore store = LatentStore.Open(latents);
         CandidateStage.RequireSameClasses(set.List, store, candidates, latents);
         using var images = new CandidateImages(options, set, candidates, store, latents);
@@ -67,7 +65,7 @@ public static class SelectEstimate
         UnitCost choice = SpreadClasses.Measure(store, classes, context.Workers, some =>
             context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, store, some[i], CountOf(some[i]), images.Measure(some[i], context).Latents, context)));
         long kept = classes.Sum(c => (long)CountOf(c));
-        parts.Add(choice.For(CoresetStage.Name, classes.Sum(c => (long)store.RowCount(c)), "rows") with { DiskBytes = kept * 3 * images.Side * images.Side });
+        parts.Add(choice.For(SelectionFrame.Name, classes.Sum(c => (long)store.RowCount(c)), "rows") with { DiskBytes = kept * 3 * images.Side * images.Side });
         parts.Add(Decoding(images, classes, CountOf, context).For("decode", kept, "images"));
         return parts;
     }
@@ -100,7 +98,7 @@ public static class SelectEstimate
         UnitCost cost = SpreadClasses.Measure(source, classes, context.Workers, some =>
             context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], Math.Min(quantizer.CentroidCount, source.RowCount(some[i])), null, context)));
         long images = classes.Sum(c => Math.Min(quantizer.CentroidCount, source.RowCount(c)));
-        parts.Add(cost.For(CoresetStage.Name, classes.Sum(c => (long)source.RowCount(c)), "rows") with
+        parts.Add(cost.For(SelectionFrame.Name, classes.Sum(c => (long)source.RowCount(c)), "rows") with
         {
             DiskBytes = images * 3 * fit.Height * fit.Width,
         });

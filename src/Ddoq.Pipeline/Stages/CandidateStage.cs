@@ -27,81 +27,56 @@ public static class CandidateStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        CandidateSet set = CandidateSet.Open(candidates);
+        return Run(options, CandidateSet.Open(candidates), candidates, latents, output, context);
+    }
+
+    /// <summary>The same with candidates that are open.</summary>
+    internal static bool Run(SelectOptions options, CandidateSet set, string candidates, string latents, string output, StageContext context)
+    {
         using LatentStore store = LatentStore.Open(latents);
         RequireSameClasses(set.List, store, candidates, latents);
         using var images = new CandidateImages(options, set, candidates, store, latents);
-        var settings = new Dictionary<string, string>(options.Describe())
+        var inputs = new Dictionary<string, string>
         {
             ["candidates"] = StageIdentity.Of(candidates),
-            ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
             [SelectSettings.CandidateLatents.RecordKey] = SelectSettings.CandidateLatents.Show(options.CandidateLatents),
             [RunSettings.Provider.RecordKey] = RunSettings.Provider.Show(options.Provider),
         };
         if (options.MinConfidence > 0)
         {
-            settings[SelectSettings.MinConfidence.RecordKey] = SelectSettings.MinConfidence.Show(options.MinConfidence);
-            settings["teacher"] = ContentHash.OfFolder(images.TeacherFolder);
+            inputs[SelectSettings.MinConfidence.RecordKey] = SelectSettings.MinConfidence.Show(options.MinConfidence);
+            inputs["teacher"] = ContentHash.OfFolder(images.TeacherFolder);
         }
 
-        string? prototypes = CoresetStage.Centres(options, latents, output, context);
-        if (prototypes is not null)
-            settings["prototypes"] = StageIdentity.Of(prototypes);
-        if (!context.Finds(output, CoresetStage.Name, settings))
-            images.Load(context);
-        using StageFolder stage = context.Open(output, CoresetStage.Name, settings);
-        WeightRule weights = options.Weights ?? options.Rule.Weights;
-        if (stage.IsComplete && DistilledPlan.WeightsOf(output) == SynthesizeSettings.Weights.Show(weights))
-        {
-            context.Progress.Message($"select: complete in {output}");
-            return true;
-        }
-
-        var plan = new SetPlan(
-            "select",
-            store.ClassNames,
-            SynthesizeSettings.Weights.Show(weights),
-            $"{options.Rule.Description}, among {set.List.Origin}",
-            set.List.Seed,
-            options.Provider.ToString(),
-            Classes: null,
-            HasDistortion: true);
-        if (!stage.IsComplete)
-        {
-            bool isWhole = ShareWork.Run(output, context, plan, own => WriteShare(options, set, store, prototypes, images, plan, stage, own));
-            if (!isWhole)
-            {
-                ShareWork.TellDone(CoresetStage.Name, context);
-                return false;
-            }
-        }
-
-        plan.Join(stage);
-        return true;
+        return SelectionFrame.Run(
+            options,
+            latents,
+            store,
+            inputs,
+            ($"{options.Rule.Description}, among {set.List.Origin}", set.List.Seed, options.Provider.ToString()),
+            output,
+            context,
+            () => images.Load(context),
+            (plan, centres, stage, own) => WriteShare(options, set, store, centres, images, plan, stage, own));
     }
 
     /// <summary>Chooses for the classes of a share, and writes their images.</summary>
     private static void WriteShare(
-        SelectOptions options, CandidateSet set, LatentStore store, string? prototypes, CandidateImages images, SetPlan plan, StageFolder stage, StageContext context)
+        SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, CandidateImages images, SetPlan plan, StageFolder stage, StageContext context)
     {
-        using PrototypeSet? centres = prototypes is null ? null : CoresetStage.OpenCentres(prototypes, store);
         IReadOnlySet<int> own = context.Share.Of(store);
-        ClassChoice?[] found = Choose(options, set, store, centres, images, own, stage, context);
-
-        // Names of files follow from the numbers of images of all classes, which are known without choosing.
-        ClassChoice[] choices = [.. found.Select((choice, c) => choice ?? ClassChoice.Unknown(CountOf(options, set, store, centres, c)))];
+        ClassChoice[] choices = Choose(options, set, store, centres, images, own, stage, context);
         images.Write(plan.ToPlan(choices), [.. choices.SelectMany((choice, c) => choice.Chosen.Select(index => (c, index)))], own, stage, context);
     }
 
-    private static int CountOf(SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, int c) =>
-        centres?.CenterCount(c) ?? Math.Min(Math.Min(options.Quantize.Quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
-
-    private static ClassChoice?[] Choose(
+    private static ClassChoice[] Choose(
         SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, CandidateImages images, IReadOnlySet<int> own, StageFolder stage, StageContext context)
     {
         QuantizerOptions quantizer = options.Quantize.Quantizer;
         using var selector = new CandidateSelector();
-        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, Choose, ImageOf, context);
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, CountOf, Choose, ImageOf, context);
+
+        int CountOf(int c) => centres?.CenterCount(c) ?? Math.Min(Math.Min(quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
 
         PlannedImage ImageOf(int c, int index, int k, long count, double? mass)
         {
@@ -114,7 +89,7 @@ public static class CandidateStage
             int candidates = set.List.CountOf(c), rows = store.RowCount(c);
             if (candidates == 0 || rows == 0)
                 throw new DdoqException($"class '{store.ClassNames[c]}' has {candidates} candidates and {rows} rows", "Leave the class out (--classes) when you encode, or add images of it.");
-            int count = CountOf(options, set, store, centres, c);
+            int count = CountOf(c);
             if (count < quantizer.CentroidCount)
                 context.Progress.Message($"select: class '{store.ClassNames[c]}' has {rows} rows and {candidates} candidates: {count} are kept instead of {quantizer.CentroidCount}");
             (float[] values, float[]? confidences) = images.Measure(c, context);

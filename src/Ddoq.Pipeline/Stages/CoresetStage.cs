@@ -2,7 +2,6 @@ using System.Globalization;
 using Ddoq.Distilled;
 using Ddoq.Imaging;
 using Ddoq.Latents;
-using Ddoq.Pipeline.Configuration;
 using Ddoq.Quantization;
 using Ddoq.Selection;
 using Ddoq.Storage;
@@ -16,9 +15,6 @@ namespace Ddoq.Pipeline.Stages;
 /// </remarks>
 public static class CoresetStage
 {
-    internal const string Name = "select";
-    private const string CentresFolder = "centres";
-
     /// <summary>Runs the stage into a folder, or finds it complete there.</summary>
     /// <param name="options">Objective, number, images.</param>
     /// <param name="latents">Store with a row per training image, in their order, made from the same images.</param>
@@ -31,65 +27,19 @@ public static class CoresetStage
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        QuantizerOptions quantizer = options.Quantize.Quantizer;
         using LatentStore store = LatentStore.Open(latents);
         using IImageDataset data = options.Images.OpenTraining(context.Cancellation);
         RequireSameImages(data, store, latents);
-        string? prototypes = Centres(options, latents, output, context);
-        var settings = new Dictionary<string, string>(options.Describe())
-        {
-            ["latents"] = StageIdentity.OfLatents(latents, store, context.Cancellation),
-            ["data"] = data.Fingerprint,
-            ["fit"] = fit.ToString(),
-        };
-        if (prototypes is not null)
-            settings["prototypes"] = StageIdentity.Of(prototypes);
-        using PrototypeSet? centres = prototypes is null ? null : OpenCentres(prototypes, store);
-        using StageFolder stage = context.Open(output, Name, settings);
-        WeightRule weights = options.Weights ?? options.Rule.Weights;
-        string asked = SynthesizeSettings.Weights.Show(weights);
-        if (stage.IsComplete && DistilledPlan.WeightsOf(output) == asked)
-        {
-            context.Progress.Message($"select: complete in {output}");
-            return true;
-        }
-
-        var plan = new SetPlan(
-            "select", data.ClassNames, asked, $"real training images of {options.Rule.Description}, among rows of {store.Shape}", quantizer.Seed, "cpu", Classes: null, HasDistortion: true);
-        if (!stage.IsComplete)
-        {
-            bool isWhole = ShareWork.Run(output, context, plan, own => WriteShare(options, store, data, centres, plan, fit, stage, own));
-            if (!isWhole)
-            {
-                ShareWork.TellDone(Name, context);
-                return false;
-            }
-        }
-
-        plan.Join(stage);
-        return true;
-    }
-
-    /// <summary>The prototypes that the rule needs: those given, or made by it in a folder of the output; null where it needs none.</summary>
-    internal static string? Centres(SelectOptions options, string latents, string output, StageContext context)
-    {
-        if (options.OwnCentres is not { } own || options.Prototypes is not null)
-            return options.OwnCentres is null ? null : options.Prototypes;
-        if (context.Share.IsPartial)
-            throw new UsageException($"--shard: the objective '{options.Rule.Name}' needs centres, which every share would make anew", "Run 'ddoq quantize' in shares, merge, and give its prototypes with --prototypes.");
-        QuantizeStage.Run(own, latents, Path.Combine(output, CentresFolder), context);
-        return Path.Combine(output, CentresFolder, PrototypeSet.FileName);
-    }
-
-    /// <summary>Opens prototypes of the classes of a store.</summary>
-    /// <exception cref="DdoqException">They are not usable, or of other classes or another shape.</exception>
-    internal static PrototypeSet OpenCentres(string prototypes, LatentStore store)
-    {
-        PrototypeSet centres = PrototypeSet.Load(prototypes);
-        if (centres.ClassNames.SequenceEqual(store.ClassNames) && centres.Shape == store.Shape)
-            return centres;
-        centres.Dispose();
-        throw new DdoqException($"the prototypes {prototypes} are of other classes or another shape than the latents", "Give prototypes that were made from these latents.");
+        return SelectionFrame.Run(
+            options,
+            latents,
+            store,
+            new Dictionary<string, string> { ["data"] = data.Fingerprint, ["fit"] = fit.ToString() },
+            ($"real training images of {options.Rule.Description}, among rows of {store.Shape}", options.Quantize.Quantizer.Seed, "cpu"),
+            output,
+            context,
+            static () => { },
+            (plan, centres, stage, own) => WriteShare(options, store, data, centres, plan, fit, stage, own));
     }
 
     /// <summary>Chooses for the classes of a share, and writes their images.</summary>
@@ -97,11 +47,7 @@ public static class CoresetStage
         SelectOptions options, LatentStore store, IImageDataset data, PrototypeSet? centres, SetPlan plan, ImageFit fit, StageFolder stage, StageContext context)
     {
         IReadOnlySet<int> own = context.Share.Of(store);
-        ClassChoice?[] choices = Choose(options, store, data, centres, own, stage, context);
-
-        // Names of files follow from the numbers of images of all classes, which are known without choosing.
-        int CountOf(int c) => Math.Min(store.RowCount(c), centres?.CenterCount(c) ?? options.Quantize.Quantizer.CentroidCount);
-        DistilledPlan images = plan.ToPlan([.. choices.Select((choice, c) => choice ?? ClassChoice.Unknown(CountOf(c)))]);
+        DistilledPlan images = plan.ToPlan(Choose(options, store, data, centres, own, stage, context));
         int[] rows = [.. Enumerable.Range(0, images.Count).Where(i => own.Contains(images.Row(i).Label))];
         int channels = data.IsGrey ? 1 : 3;
         context.ForEach(rows.Length, () => new PixelBuffer(3 * fit.Height * fit.Width), (i, buffer) =>
@@ -113,12 +59,14 @@ public static class CoresetStage
         });
     }
 
-    private static ClassChoice?[] Choose(
+    private static ClassChoice[] Choose(
         SelectOptions options, LatentStore store, IImageDataset data, PrototypeSet? centres, IReadOnlySet<int> own, StageFolder stage, StageContext context)
     {
         QuantizerOptions quantizer = options.Quantize.Quantizer;
         using var selector = new CandidateSelector();
-        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, Choose, Plan, context);
+        return ClassChoice.ForEach(stage, store.ClassNames.Count, own, CountOf, Choose, Plan, context);
+
+        int CountOf(int c) => Math.Min(store.RowCount(c), centres?.CenterCount(c) ?? quantizer.CentroidCount);
 
         PlannedImage Plan(int c, int row, int k, long count, double? mass)
         {

@@ -26,10 +26,16 @@ public static class SelectRun
     public static bool RunOnCandidates(PipelineConfiguration configuration, string candidates, string latents, string? prototypes, string output, StageContext context)
     {
         ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(context);
+        CandidateSet set = CandidateSet.Open(candidates);
+        return CandidateStage.Run(OptionsFor(set, configuration, prototypes), set, candidates, latents, output, context);
+    }
+
+    /// <summary>The options of a choice among candidates: without <c>--ipc</c> as many are kept as there were prototypes asked for.</summary>
+    internal static SelectOptions OptionsFor(CandidateSet candidates, PipelineConfiguration configuration, string? prototypes)
+    {
         SelectOptions options = SelectOptions.From(configuration) with { Prototypes = prototypes };
-        if (!configuration.IsGiven(QuantizeSettings.Ipc))
-            options = options.WithCount(CandidateSet.Open(candidates).List.CentersPerClass);
-        return CandidateStage.Run(options, candidates, latents, output, context);
+        return configuration.IsGiven(QuantizeSettings.Ipc) ? options : options.WithCount(candidates.List.CentersPerClass);
     }
 
     /// <summary>Runs into a folder, or finds everything complete there.</summary>
