@@ -123,7 +123,7 @@ internal static class Description
     /// <summary>A folder where one share is done and others are not.</summary>
     public static JsonObject OfShare(Share share, string kind, string folder, params ReadOnlySpan<(string Name, int Value)> facts)
     {
-        var result = new JsonObject { [kind] = folder, ["complete"] = false, ["shard"] = share.ToString() };
+        var result = new JsonObject { [kind] = folder, ["complete"] = false, ["share"] = share.ToString() };
         foreach ((string name, int value) in facts)
             result[name] = value;
         return result;
