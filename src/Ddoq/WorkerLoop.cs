@@ -75,6 +75,7 @@ public static class WorkerLoop
         private readonly Lock _gate = new();
         private (int Index, ExceptionDispatchInfo Error)? _first;
         private int _next = -1;
+        private readonly int _count = count;
         private int _end = count;
 
         public void WorkOff(Action<int> body)
@@ -111,7 +112,10 @@ public static class WorkerLoop
         {
             _first?.Error.Throw();
             cancellation.ThrowIfCancellationRequested();
-            stopping.ThrowIfCancellationRequested();
+
+            // A stop that came behind the last index left nothing undone.
+            if (_next < _count - 1)
+                stopping.ThrowIfCancellationRequested();
         }
     }
 }

@@ -57,4 +57,21 @@ public class WorkerLoopTests
             Throws.InstanceOf<OperationCanceledException>());
         Assert.That(done, Is.InRange(1, 2));
     }
+    [Test]
+    public void AStopAfterTheLastIndex_LeavesNothingUndone()
+    {
+        using var stop = new CancellationTokenSource();
+        WorkerLoop.Run(
+            3,
+            1,
+            () => new MemoryStream(),
+            (index, _) =>
+            {
+                if (index == 2)
+                    stop.Cancel();
+            },
+            default,
+            stop.Token);
+        Assert.That(stop.IsCancellationRequested, Is.True);
+    }
 }
