@@ -32,18 +32,9 @@ public class DistillTests
     }
 
     [Test]
-    public void AnotherSeed_GivesOtherImages()
-    {
-        // Guards the test above: it would also pass if nothing depended on anything.
-        string other = Path.Combine(_folder, "other-seed");
-        Program.Run([.. Arguments(other, workers: 2), "--seed", "7"]).Succeeded();
-        string image = Path.Combine("distilled", "ddoq", "seed-0", "train", "Bag", "00.png");
-        Assert.That(Snapshot.Of(other)[image], Is.Not.EqualTo(Snapshot.Of(_reference)[image]));
-    }
-
-    [Test]
     public void EveryRepeat_HasASetOfItsOwn_AndTheFirstIsTheSame()
     {
+        // Guards the test above too: it would also pass if nothing depended on anything.
         string other = Path.Combine(_folder, "two-sets");
         Program.Run([.. Arguments(other, workers: 2).SkipLast(4), "--repeats", "2", "--workers", "2"]).Succeeded();
         SortedDictionary<string, string> one = Snapshot.Of(_reference), two = Snapshot.Of(other);
@@ -67,7 +58,6 @@ public class DistillTests
     [TestCase("latents", "latents-00001-of-*.safetensors")]
     [TestCase("prototypes/ddoq", "0000?.safetensors")]
     [TestCase("distilled/ddoq", "*.png")]
-    [TestCase("distilled/noise", "*.png")]
     [TestCase("students/small-image/ddoq", "stage.json")]
     public void Killed_ThenRepeated_EndsWithTheSameBytes(string part, string marker)
     {
