@@ -139,6 +139,21 @@ public class ShareTests
     }
 
     [Test]
+    public void APlan_LeavesLabelsOut_WhereTheTeacherHasOtherClasses_AndTheProtocolNeedsNone()
+    {
+        File.WriteAllLines(At("three.txt"), ["Bag", "Coat", "Sneaker"]);
+        string[] arguments =
+        [
+            "plan", "--data-dir", At("data"), "--classes", At("three.txt"), "--model", Program.Model, "--start-alpha-bar", "1", "--ipc", "2",
+            "--updates", "5", "--train-batch-size", "5", "--network-width", "16", "-o", At("planned"),
+        ];
+        Outcome plan = Program.Run([.. arguments, "--protocol", "small-image"]).Succeeded();
+        Assert.That(plan.Error, Does.Contain("without 'label'"));
+        Assert.That(Directory.EnumerateFiles(At("planned"), "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file).Contains("label", StringComparison.Ordinal)), Is.Empty);
+        Program.Run([.. arguments, "--protocol", "stored-soft"]).FailedWith(1, "10 classes");
+    }
+
+    [Test]
     public void WhatSharesCannotDo_IsRefused()
     {
         Program.Run(["encode", .. Arguments("encode", "x"), "--shard", "1/2", "--force"]).FailedWith(2, "--force with --shard");

@@ -32,7 +32,7 @@ public static class TrainSettings
         "train.network_width",
         "--network-width",
         "Maps of the student's first layers; 0 is the original's (128 for ConvNet-3, 64 for the residual networks).",
-        SettingValues.WholeNumber(0, 4096, StudentNetwork.WidthStep))
+        SettingValues.WholeNumber(StudentNetwork.WidthStep, 4096, StudentNetwork.WidthStep))
     { Stages = PipelineStages.Train, DecidedBy = "the protocol's", UnsetWord = "0" }
         .In(Student, o => o.NetworkWidth, (o, v) => o with { NetworkWidth = v });
 

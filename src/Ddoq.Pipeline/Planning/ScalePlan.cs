@@ -127,17 +127,24 @@ public sealed record ScalePlan(IReadOnlyList<PlannedStage> Stages, PipelineConfi
             int measured = Math.Min(images, MeasuredImages), length = 3 * model.ImageSize * model.ImageSize;
             var pixels = new byte[measured * length];
             new Random(1).NextBytes(pixels);
+            ProtocolRecipe recipe = train.RecipeFor(quantize.Quantizer.CentroidCount, model.ImageSize, classes.Length);
             if (label.FindTeacher() is { } teacher)
             {
-                StageEstimate labelling = LabelEstimate.Measure(teacher, label, data.ClassNames, pixels, measured, images, default, quiet);
-                plan.Add(Plan(labelling, ["--distilled", In("set")], Path.Combine(In("set"), "labels"), LabelStage.PartsOf(images)));
+                try
+                {
+                    StageEstimate labelling = LabelEstimate.Measure(teacher, label, data.ClassNames, pixels, measured, images, default, quiet);
+                    plan.Add(Plan(labelling, ["--distilled", In("set")], Path.Combine(In("set"), "labels"), LabelStage.PartsOf(images)));
+                }
+                catch (DdoqException e) when (e is not DeviceUnavailableException && !recipe.NeedsTeacher && !recipe.NeedsStoredLabels)
+                {
+                    context.Progress.Message($"plan: without 'label', which the protocol does not need: {e.Message}");
+                }
             }
 
             // A student's updates follow from the number of images; they are measured on a few.
             int[] labels = [.. Enumerable.Range(0, measured).Select(i => i % classes.Length)];
             float[]? soft = train.NeedsStoredLabels ? new float[measured * classes.Length] : null;
             TrainEstimate training = TrainEstimate.Measure(train, new TrainingImages(pixels, labels, null, soft, measured, model.ImageSize, model.ImageSize), data.ClassNames, model, train.Repeats, default, quiet);
-            ProtocolRecipe recipe = train.RecipeFor(quantize.Quantizer.CentroidCount, model.ImageSize, classes.Length);
             double more = (double)recipe.TotalUpdates(images) / recipe.TotalUpdates(measured);
             plan.Add(Plan(training with { SecondsPerUnit = more * training.SecondsPerUnit }, ["--distilled", In("set"), "-o", In("students")], In("students"), train.Repeats));
         }
