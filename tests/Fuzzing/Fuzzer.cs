@@ -5,13 +5,13 @@ namespace Ddoq.Fuzzing;
 
 /// <summary>Feeds a reader many broken inputs, each made from its seed alone, and allows two ends: a right result, or one of our errors with the file's name.</summary>
 /// <remarks>
-/// 1,000 inputs or three seconds, whichever is over first, always the same ones. <c>DDOQ_FUZZ_COUNT</c> asks for that many, however long they take, and
+/// 10,000 inputs or twenty seconds, whichever is over first. <c>DDOQ_FUZZ_COUNT</c> asks for that many, however long they take, and
 /// <c>DDOQ_FUZZ_SEED</c> for the first seed, to repeat one.
 /// </remarks>
 internal static class Fuzzer
 {
-    private const int Inputs = 1000;
-    private static readonly TimeSpan s_whole = TimeSpan.FromSeconds(3), s_one = TimeSpan.FromSeconds(20);
+    private const int Inputs = 10_000;
+    private static readonly TimeSpan s_whole = TimeSpan.FromSeconds(20), s_one = TimeSpan.FromSeconds(20);
 
     /// <summary>Runs a reader on inputs until the count or the time is reached.</summary>
     /// <param name="name">What an error has to name.</param>
