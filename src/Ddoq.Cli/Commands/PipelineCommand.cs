@@ -149,7 +149,12 @@ internal sealed record PipelineInvocation(ParseResult Parsed, PipelineConfigurat
     }
 
     /// <summary>Saves the effective settings of the command's stages beside their result, as a file that <c>--config</c> reads back.</summary>
-    public void SaveSettings(string folder) => AtomicFile.WriteAllText(Path.Combine(folder, "config.toml"), Configuration.ToToml(Stages));
+    public void SaveSettings(string folder)
+    {
+        // Not every such folder is a stage's, which would be cleaned when it is opened.
+        AtomicFile.CleanPartials(folder);
+        AtomicFile.WriteAllText(Path.Combine(folder, "config.toml"), Configuration.ToToml(Stages));
+    }
 
     /// <summary>The value of an option, or null; a leading <c>~/</c> is the home folder.</summary>
     public string? Optional(Option<string?> option) => Parsed.GetValue(option) is { } value ? SettingValues.InHome(value) : null;

@@ -202,6 +202,9 @@ public static class LabelStage
     private static LabelResult Finish(string set, DistilledSet list, LabelPlan plan, Func<int, float[]> logitsOf, Func<StageFolder> open, StageContext context)
     {
         Dictionary<(int Label, int Predicted), int> seen = [];
+
+        // The labels lie beside the stage's folder, which alone is cleaned when it is opened.
+        AtomicFile.CleanPartials(set);
         using var writer = SoftLabelWriter.Create(Path.Combine(set, SoftLabels.FileName), plan.Images, plan.Classes);
         for (int part = 0; part < plan.Parts; part++)
         {

@@ -31,6 +31,7 @@ public static class ReportStage
         string setFolder = layout.Distilled(SetRecipe.Ddoq);
         DistilledSet set = DistilledSet.Load(setFolder);
         using LatentStore latents = LatentStore.Open(layout.Latents);
+        AtomicFile.CleanPartials(layout.Root);
         ReportWriter.Write(layout.Report, new ReportModel
         {
             Title = $"{set.ClassNames.Count} classes, {Largest(set)} images per class",

@@ -56,6 +56,17 @@ public class LabelShareTests
     }
 
     [Test]
+    public void UnfinishedLabels_OfAKilledRun_GoAtTheNext([Values] bool shared)
+    {
+        string left = Folder("set", ".soft_labels.safetensors.4194305-1.partial");
+        File.WriteAllText(left, "cut");
+        if (shared)
+            Label(new Share(1, 2));
+        Assert.That(shared ? Label(new Share(2, 2)) : LabelStage.Run(s_options, Folder("set"), Context()), Is.Not.Null);
+        Assert.That(File.Exists(left), Is.False);
+    }
+
+    [Test]
     public void APartThatIsCutShort_IsNamed_AndMadeAgain()
     {
         Label(new Share(1, 2));
