@@ -153,7 +153,7 @@ public sealed class Setting<T> : Setting
         : base(key, flag, description) => _values = values;
 
     /// <inheritdoc/>
-    public override string Allowed => UnsetWord is null ? _values.Allowed : $"{UnsetWord}, or {_values.Allowed}";
+    public override string Allowed => UnsetWord is null ? _values.Allowed : Names.Count > 0 ? $"{UnsetWord}, {_values.Allowed}" : $"{UnsetWord}, or {_values.Allowed}";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => _values.Names;
