@@ -133,6 +133,8 @@ public static class EncodeStage
         if (left.Length > plan.MaxDamaged)
             throw new DdoqException($"{left.Length} of {plan.Images} images are damaged, {plan.MaxDamaged} are allowed; the first: {Path.Combine(plan.Location, left[0].Name)}: {left[0].Reason}", "Mend or remove the files, or raise --max-damaged in all shares.");
         using LatentStoreWriter writer = LatentStoreWriter.Open(output, info, plan.Images, plan.RowsPerShard);
+        if (writer.CompletedRows < writer.TotalRows)
+            throw new DdoqException($"'{output}': a shard that was whole a moment ago cannot be read, behind row {writer.CompletedRows}", "Look whether the disk is sound, and run the same command again: only what is missing is done.");
         if (writer.SkippedRows.Count == writer.TotalRows)
             throw new DdoqException($"all {writer.TotalRows} images of {plan.Location} are damaged", "Fetch the data again.");
         writer.Complete();
