@@ -75,9 +75,6 @@ public sealed class DistillRun
     {
         ArgumentNullException.ThrowIfNull(context);
         Check(context);
-
-        // The stages see to their own folders; this is for the files beside them.
-        AtomicFile.CleanPartials(_layout.Root, recursive: true);
         EncodeStage.Run(_encode, _layout.Latents, context);
         for (int repeat = 0; repeat < _train.Repeats; repeat++)
             MakeSets(repeat, context);
@@ -182,6 +179,8 @@ public sealed class DistillRun
 
     private List<StudentResult> Train(StageContext context)
     {
+        // The clock lies beside the students' folders, which alone are cleaned when they are opened; the report sees to the root.
+        AtomicFile.CleanPartials(Path.GetDirectoryName(_layout.TrainingClock)!);
         using var clock = new WallClock(_layout.TrainingClock);
         var students = new List<StudentResult>();
         foreach ((TrainOptions options, IReadOnlyList<Arm> arms) in _tables)

@@ -3,7 +3,6 @@ using Ddoq.Imaging;
 using Ddoq.Latents;
 using Ddoq.Pipeline.Configuration;
 using Ddoq.Pipeline.Stages;
-using Ddoq.Quantization;
 using Ddoq.Selection;
 
 namespace Ddoq.Pipeline.Estimates;
@@ -57,17 +56,12 @@ public static class SelectEstimate
         int[] classes = [.. Enumerable.Range(0, store.ClassNames.Count).Where(c => store.RowCount(c) > 0 && set.List.CountOf(c) > 0)];
         if (classes.Length == 0)
             throw new DdoqException($"no class has rows in '{latents}' and candidates in '{candidates}'", "Give the latents that the candidates' prototypes were made from.");
-        int CountOf(int c) => Math.Min(Math.Min(options.Quantize.Quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
-        var parts = new List<StageEstimate>();
-        if (options.OwnCentres is { } centres && prototypes is null)
-            parts.Add(QuantizeEstimate.Measure(centres, store, classes, default, context));
-        using var selector = new CandidateSelector();
-        UnitCost choice = SpreadClasses.Measure(store, classes, context.Workers, some =>
-            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, store, some[i], CountOf(some[i]), images.Measure(some[i], context).Latents, context)));
-        long kept = classes.Sum(c => (long)CountOf(c));
-        parts.Add(choice.For(SelectionFrame.Name, classes.Sum(c => (long)store.RowCount(c)), "rows") with { DiskBytes = kept * 3 * images.Side * images.Side });
-        parts.Add(Decoding(images, classes, CountOf, context).For("decode", kept, "images"));
-        return parts;
+        int CountOf(int c) => CandidateStage.CountOf(options, store, set.List, c);
+        return
+        [
+            .. Choice(options, store, classes, CountOf, c => images.Measure(c, context).Latents, images.Side * images.Side, context),
+            Decoding(images, classes, CountOf, context).For("decode", classes.Sum(c => (long)CountOf(c)), "images"),
+        ];
     }
 
     // A piece: every worker decodes images of a class.
@@ -89,18 +83,24 @@ public static class SelectEstimate
     /// <summary>Measures on any rows.</summary>
     internal static IReadOnlyList<StageEstimate> Measure(SelectOptions options, ILatentSource source, ImageFit fit, StageContext context)
     {
-        QuantizerOptions quantizer = options.Quantize.Quantizer;
+        int most = options.Quantize.Quantizer.CentroidCount;
         int[] classes = [.. Enumerable.Range(0, source.ClassNames.Count).Where(c => source.RowCount(c) > 0)];
+        return Choice(options, source, classes, c => Math.Min(most, source.RowCount(c)), candidatesOf: null, fit.Height * fit.Width, context);
+    }
+
+    // The centres where the objective has any and none are given, and the choice among rows, or among candidates.
+    private static List<StageEstimate> Choice(
+        SelectOptions options, ILatentSource source, int[] classes, Func<int, int> countOf, Func<int, float[]>? candidatesOf, int pixels, StageContext context)
+    {
         var parts = new List<StageEstimate>();
         if (options.OwnCentres is { } centres && options.Prototypes is null)
             parts.Add(QuantizeEstimate.Measure(centres, source, classes, default, context));
         using var selector = new CandidateSelector();
         UnitCost cost = SpreadClasses.Measure(source, classes, context.Workers, some =>
-            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], Math.Min(quantizer.CentroidCount, source.RowCount(some[i])), null, context)));
-        long images = classes.Sum(c => Math.Min(quantizer.CentroidCount, source.RowCount(c)));
+            context.ForEach(some.Length, () => new MemoryStream(), (i, _) => Choose(selector, options, source, some[i], countOf(some[i]), candidatesOf?.Invoke(some[i]), context)));
         parts.Add(cost.For(SelectionFrame.Name, classes.Sum(c => (long)source.RowCount(c)), "rows") with
         {
-            DiskBytes = images * 3 * fit.Height * fit.Width,
+            DiskBytes = classes.Sum(c => (long)countOf(c)) * 3 * pixels,
         });
         return parts;
     }

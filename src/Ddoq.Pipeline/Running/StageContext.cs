@@ -37,7 +37,7 @@ public sealed record StageContext(IProgressSink Progress, int Workers, bool Forc
     {
         StageFolder opened = StageFolder.Open(folder, stage, settings, Forces(stage), isFixedPlace, Share.IsPartial);
         if (opened.IsComplete)
-            ShareFolder.RemoveAll(folder);
+            new ShareFolder(folder).Remove();
         return opened;
     }
 

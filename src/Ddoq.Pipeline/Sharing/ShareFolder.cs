@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Ddoq.Pipeline.Stages;
 
 namespace Ddoq.Pipeline;
 
@@ -96,15 +95,8 @@ public sealed partial class ShareFolder
     /// <summary>Removes the folder, when what it describes is joined.</summary>
     internal void Remove() => Remove(_folder);
 
-    /// <summary>Removes all that only the shares of a stage need, when they are joined.</summary>
-    internal static void RemoveAll(string stageFolder)
-    {
-        Remove(Path.Combine(stageFolder, LabelStage.PartsFolder));
-        new ShareFolder(stageFolder).Remove();
-    }
-
-    // What stays of a folder does no harm.
-    private static void Remove(string folder)
+    /// <summary>Removes a folder of things that only shares need; what stays of it does no harm.</summary>
+    internal static void Remove(string folder)
     {
         const int Attempts = 5;
         for (int attempt = 0; attempt < Attempts && Directory.Exists(folder); attempt++)

@@ -60,6 +60,10 @@ public static class CandidateStage
             (plan, centres, stage, own) => WriteShare(options, set, store, centres, images, plan, stage, own));
     }
 
+    /// <summary>Candidates of a class that are kept, where no centres say how many.</summary>
+    internal static int CountOf(SelectOptions options, LatentStore store, CandidateList list, int c) =>
+        Math.Min(Math.Min(options.Quantize.Quantizer.CentroidCount, store.RowCount(c)), list.CountOf(c));
+
     /// <summary>Chooses for the classes of a share, and writes their images.</summary>
     private static void WriteShare(
         SelectOptions options, CandidateSet set, LatentStore store, PrototypeSet? centres, CandidateImages images, SetPlan plan, StageFolder stage, StageContext context)
@@ -76,7 +80,7 @@ public static class CandidateStage
         using var selector = new CandidateSelector();
         return ClassChoice.ForEach(stage, store.ClassNames.Count, own, CountOf, Choose, ImageOf, context);
 
-        int CountOf(int c) => centres?.CenterCount(c) ?? Math.Min(Math.Min(quantizer.CentroidCount, store.RowCount(c)), set.List.CountOf(c));
+        int CountOf(int c) => centres?.CenterCount(c) ?? CandidateStage.CountOf(options, store, set.List, c);
 
         PlannedImage ImageOf(int c, int index, int k, long count, double? mass)
         {

@@ -82,7 +82,7 @@ public static class LabelStage
         string output = Path.Combine(set, "labels"), resultPath = Path.Combine(output, ResultFile);
         if (context.Finds(output, Name, settings))
         {
-            ShareFolder.RemoveAll(output);
+            RemoveParts(output);
             return ResultFiles.Read<LabelResult>(resultPath);
         }
 
@@ -119,7 +119,7 @@ public static class LabelStage
 
         if (StageFolder.IsCompleteIn(output, Name, settings))
         {
-            ShareFolder.RemoveAll(output);
+            RemoveParts(output);
             return ResultFiles.Read<LabelResult>(resultPath);
         }
 
@@ -150,8 +150,15 @@ public static class LabelStage
         if (missing.Length > 0)
             throw MissingUnits.Of("part", missing.Select(part => $"images {plan.First(part)} to {plan.First(part) + plan.Rows(part) - 1}"), missing.Length, plan.Parts, stage.Path, Name);
         LabelResult result = Finish(set, list, plan, part => ReadPart(stage, plan, part, list), () => stage, context);
-        ShareFolder.RemoveAll(stage.Path);
+        RemoveParts(stage.Path);
         return result;
+    }
+
+    /// <summary>Removes all that only shares of labels need, when they are joined.</summary>
+    internal static void RemoveParts(string labels)
+    {
+        ShareFolder.Remove(Path.Combine(labels, PartsFolder));
+        new ShareFolder(labels).Remove();
     }
 
     /// <summary>The teacher's folder, when it can be asked for the images of a set.</summary>

@@ -46,7 +46,7 @@ public static class MergeStage
         using StageFolder stage = StageFolder.Open(output, first.Stage, first.Settings, context.Force);
         if (stage.IsComplete)
         {
-            ShareFolder.RemoveAll(output);
+            LabelStage.RemoveParts(output);
             context.Progress.Message($"merge: complete in {output}");
             return first.Stage;
         }
